@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Guest-physical memory: frames of 4 KiB in banks (sparse memfds), handed out in contiguous blocks by a buddy allocator.
+// Every frame has a reference count; the last unref frees it. Guarded by the kernel lock.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/types.h"
+#include "core/platform/platform.h"
+
+namespace umbra::mm {
+
+/// A frame's number: the bank above, the page within it below. Null is "no frame".
+struct Frame : Strong<struct FrameTag, u64> {
+    using Strong::Strong;
+    static constexpr u64 kNull = ~u64 { 0 };
+    static constexpr unsigned kBankShift = 40;
+    constexpr Frame()
+        : Strong(kNull)
+    {
+    }
+    constexpr bool is_null() const { return value == kNull; }
+    constexpr u64 bank() const { return value >> kBankShift; }
+    constexpr u64 index() const { return value & ((u64 { 1 } << kBankShift) - 1); }
+    constexpr Frame operator+(u64 n) const { return Frame(value + n); }
+};
+
+/// The largest block: 2^9 frames, 2 MiB.
+constexpr unsigned kMaxOrder = 9;
+
+class PhysicalMemory {
+public:
+    /// At most `limit` bytes are ever in use; banks are made on demand.
+    PhysicalMemory(platform::Platform& platform, u64 limit);
+    ~PhysicalMemory();
+
+    /// 2^order contiguous zeroed frames with one reference each, aligned to their size. ENOMEM at the limit.
+    Result<Frame> allocate(unsigned order);
+    /// One zeroed frame.
+    Result<Frame> allocate() { return allocate(0); }
+    void ref(Frame frame);
+    void unref(Frame frame);
+    u32 ref_count(Frame frame) const;
+    /// The kernel's own view of the frame: 4096 bytes in the direct map; contiguous over a block.
+    u8* data(Frame frame) const;
+    platform::HostHandle handle(Frame frame) const;
+    /// The frame's offset in its bank's handle.
+    static u64 offset(Frame frame) { return frame.index() << kPageShift; }
+
+    u64 limit() const { return limit_pages_; }
+    u64 used() const { return used_pages_; } ///< pages referenced
+    u64 free() const { return limit_pages_ - used_pages_; }
+    /// Gives free, still populated pages back to the host; returns how many.
+    u64 trim();
+
+private:
+    struct Bank;
+    Bank& bank_of(Frame frame) const;
+    Result<void> add_bank();
+    void free_block(Bank& bank, u64 index, unsigned order);
+    bool take_block(Bank& bank, unsigned order, u64& index);
+
+    platform::Platform& platform_;
+    u64 limit_pages_;
+    u64 used_pages_ = 0;
+    u64 dirty_free_pages_ = 0; ///< free pages that the host still holds memory for
+    std::vector<std::unique_ptr<Bank>> banks_;
+};
+
+} // namespace umbra::mm
