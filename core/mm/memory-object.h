@@ -13,6 +13,10 @@
 #include "core/mm/frame.h"
 #include "core/platform/platform.h"
 
+namespace umbra {
+class IoBuffer;
+}
+
 namespace umbra::mm {
 
 class Vma;
@@ -62,9 +66,9 @@ public:
     u64 next_resident(u64 index) const;
 
     /// Reads bytes at `offset` into `out`, up to the end of the object; returns the count (0 at end). May wait.
-    Result<u64> read(class ::umbra::IoBuffer& out, u64 offset);
+    Result<u64> read(IoBuffer& out, u64 offset);
     /// Writes at `offset`, growing the object. Short at ENOSPC/ENOMEM after some bytes. May wait.
-    Result<u64> write(class ::umbra::IoBuffer& in, u64 offset);
+    Result<u64> write(IoBuffer& in, u64 offset);
 
 protected:
     /// Fills a fresh frame that is zeroed already. Default: nothing (memory is the only store). May wait.

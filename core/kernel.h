@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The one object from which all state hangs (law 8). Made by the composition (arch-um/boot/compose.cpp) or by a test;
+// a process may hold several. Subsystems are members by pointer so that this header needs none of theirs.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/base/ref.h"
+#include "core/base/types.h"
+#include "core/platform/platform.h"
+
+namespace umbra {
+
+class KernelLock;
+class Printk;
+class ProcessTable;
+class Scheduler;
+class SignalFrames;
+class Timekeeper;
+class Tracepoints;
+namespace mm {
+class PhysicalMemory;
+}
+namespace vfs {
+class DentryCache;
+class FileSystem;
+class FileSystemTypes;
+class MountNamespace;
+}
+namespace device {
+class DeviceTable;
+}
+namespace tty {
+class TtyRegistry;
+}
+
+struct KernelOptions {
+    u64 memory_limit = u64 { 4 } << 30;
+    std::string hostname = "umbra";
+    u64 fault_around = 64 << 10; ///< first block mapped by a fault, bytes; a power of two from 4096 to 2 MiB
+    bool quiet = false;
+};
+
+class Kernel {
+public:
+    Kernel(platform::Platform& platform, KernelOptions options);
+    ~Kernel();
+    Kernel(Kernel const&) = delete;
+
+    platform::Platform& platform() const { return platform_; }
+    KernelOptions const& options() const { return options_; }
+
+    KernelLock& lock() const { return *lock_; }
+    Printk& printk() const { return *printk_; }
+    Tracepoints& trace() const { return *trace_; }
+    Timekeeper& time() const { return *time_; }
+    mm::PhysicalMemory& memory() const { return *memory_; }
+    Scheduler& scheduler() const { return *scheduler_; }
+    ProcessTable& processes() const { return *processes_; }
+    SignalFrames& signal_frames() const { return *signal_frames_; }
+    void set_signal_frames(std::unique_ptr<SignalFrames> frames);
+
+    vfs::DentryCache& dentries() const { return *dentries_; }
+    vfs::FileSystem& anonymous_files() const { return *anonymous_files_; } ///< anon_inodefs, pipefs, memfds
+    vfs::FileSystemTypes& file_system_types() const { return *file_system_types_; }
+    device::DeviceTable& devices() const { return *devices_; }
+    tty::TtyRegistry& ttys() const { return *ttys_; }
+
+    std::string hostname;
+    std::string domainname = "(none)";
+
+    /// A number that is unique in this kernel: anonymous device minors, pipe inodes, cookies.
+    u64 next_unique() { return ++unique_; }
+    /// Ends the instance: run_vcpus returns once every vCPU has noticed. `status` is what Umbra's process exits with.
+    void shut_down(int status);
+    bool is_shutting_down() const { return shutting_down_; }
+    int exit_status() const { return exit_status_; }
+
+private:
+    platform::Platform& platform_;
+    KernelOptions options_;
+    std::unique_ptr<KernelLock> lock_;
+    std::unique_ptr<Printk> printk_;
+    std::unique_ptr<Tracepoints> trace_;
+    std::unique_ptr<Timekeeper> time_;
+    std::unique_ptr<mm::PhysicalMemory> memory_;
+    std::unique_ptr<Scheduler> scheduler_;
+    std::unique_ptr<ProcessTable> processes_;
+    std::unique_ptr<SignalFrames> signal_frames_;
+    std::unique_ptr<vfs::DentryCache> dentries_;
+    RefPtr<vfs::FileSystem> anonymous_files_;
+    std::unique_ptr<vfs::FileSystemTypes> file_system_types_;
+    std::unique_ptr<device::DeviceTable> devices_;
+    std::unique_ptr<tty::TtyRegistry> ttys_;
+    u64 unique_ = 0;
+    int exit_status_ = 0;
+    bool shutting_down_ = false;
+};
+
+} // namespace umbra

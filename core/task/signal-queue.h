@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Pending signals: a set, and the queued siginfo of each. Standard signals queue once, realtime ones in order.
+#pragma once
+
+#include <list>
+
+#include "core/abi/signal.h"
+#include "core/base/types.h"
+
+namespace umbra {
+
+class SignalQueue {
+public:
+    u64 set() const { return set_; }
+    /// Adds a signal; a standard one that is pending already is dropped (returns false).
+    bool add(abi::SigInfo const& info);
+    /// Takes the lowest-numbered signal of `wanted` (synchronous fault signals first, as Linux); false if none.
+    bool take(u64 wanted, abi::SigInfo& out);
+    void remove(u64 signals);
+    u32 count() const { return u32(infos_.size()); }
+
+private:
+    u64 set_ = 0;
+    std::list<abi::SigInfo> infos_;
+};
+
+} // namespace umbra

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A task: one guest thread with its kernel stack (law 3). What threads of a process share is in Process; what is private
+// to the thread is here. Guarded by the kernel lock unless a field says otherwise.
+// References: Task holds its mm, files, fs, credentials, process; the process and the pid table point back without
+// holding.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/abi/signal.h"
+#include "core/base/list.h"
+#include "core/base/ref.h"
+#include "core/platform/fiber.h"
+#include "core/platform/platform.h"
+#include "core/sync/wait-queue.h"
+#include "core/task/credentials.h"
+#include "core/task/process.h"
+#include "core/task/signal-queue.h"
+#include "core/vfs/fd-table.h"
+#include "core/vfs/path.h"
+
+namespace umbra {
+
+class Vcpu;
+struct TraceState;
+namespace mm {
+class AddressSpace;
+}
+
+enum class TaskState : u8 { runnable, running, sleeping, dead };
+
+class Task : public RefCounted {
+public:
+    Task(Kernel& kernel, Pid tid, Ref<Process> process);
+    ~Task() override;
+
+    Kernel& kernel() const { return kernel_; }
+    Pid tid() const { return tid_; }
+    Pid pid() const { return process_->id; }
+    Process& process() const { return *process_; }
+
+    mm::AddressSpace& mm() const { return *mm_; }
+    bool has_mm() const { return bool(mm_); }
+    FdTable& files() const { return *files_; }
+    vfs::FsContext& fs() const { return *fs_; }
+    Credentials const& credentials() const { return *credentials_; }
+    Ref<Credentials> const& credentials_ref() const { return credentials_; }
+    void set_credentials(Ref<Credentials> c) { credentials_ = std::move(c); }
+
+    std::string const& name() const { return name_; }
+    void set_name(std::string_view name) { name_ = name.substr(0, 15); }
+
+    u64 limit(Resource r) const { return process_->limit(r); }
+    u32 umask() const { return fs_->umask; }
+    /// Where a *at call's relative path starts: the cwd for AT_FDCWD or an absolute path, else the directory fd.
+    /// EBADF, ENOTDIR.
+    Result<vfs::Path> path_base(GuestFd directory, std::string_view path);
+
+    /// True if a signal that is not blocked (or a fatal one, a stop, a freeze) asks this task to leave the kernel.
+    bool has_pending_signal() const;
+    bool is_dying() const { return process_->group_exiting || exiting; }
+
+    // --- signals (task-signal.cpp) ---
+    u64 blocked = 0; ///< signal mask
+    u64 saved_mask = 0; ///< restored after the handler of ppoll, sigsuspend, ...
+    bool restore_mask = false;
+    SignalQueue pending;
+    abi::StackT alt_stack { 0, abi::ss_disable, 0, 0 };
+
+    // --- scheduling (scheduler.cpp) ---
+    TaskState state = TaskState::sleeping;
+    bool wake_pending = false; ///< woken while not asleep
+    Vcpu* vcpu = nullptr; ///< where it runs or ran last
+    i32 nice = 0;
+    u64 virtual_runtime = 0;
+    u64 affinity = ~u64 { 0 };
+    u32 policy = 0;
+    i32 rt_priority = 0;
+    ResourceUsage usage;
+    Nanoseconds entered_user = 0, entered_kernel = 0;
+
+    // --- life (clone.cpp, exit.cpp) ---
+    bool exiting = false;
+    GuestAddr clear_child_tid {}; ///< set_tid_address(2)
+    GuestAddr robust_list {};
+    GuestAddr rseq_area {};
+    WaitQueue* vfork_done = nullptr; ///< the parent waits here until exec or exit
+    u32 parent_death_signal = 0;
+    bool no_new_privileges = false;
+    Nanoseconds timer_slack = 50'000;
+    Nanoseconds start_time = 0; ///< CLOCK_BOOTTIME
+    std::string wait_channel; ///< why it sleeps, for /proc/pid/wchan and gdb
+
+    /// The system call in progress: number, arguments (for restart, /proc/pid/syscall, --strace).
+    platform::Trap trap {};
+    bool in_syscall = false;
+    /// restart_syscall(2): how to go on after ERESTART_RESTARTBLOCK.
+    std::function<SyscallResult(Task&)> restart_block;
+
+    platform::GuestThread& guest() const { return *guest_; }
+
+private:
+    friend class Scheduler;
+    friend class TaskBuilder;
+    friend struct TaskAccess; ///< clone, exec and exit change what a task refers to
+
+    Kernel& kernel_;
+    Pid tid_;
+    Ref<Process> process_;
+    RefPtr<mm::AddressSpace> mm_;
+    RefPtr<FdTable> files_;
+    RefPtr<vfs::FsContext> fs_;
+    Ref<Credentials> credentials_;
+    std::string name_;
+    std::unique_ptr<platform::GuestThread> guest_;
+    platform::Fiber fiber_;
+    void* stack_ = nullptr;
+};
+
+// --- sending signals (task/signal.cpp) ---
+
+/// Queues for the process or for one thread, wakes whoever should notice. EAGAIN at RLIMIT_SIGPENDING for rt signals.
+Result<void> send_signal(Process& process, abi::SigInfo const& info);
+Result<void> send_signal(Task& task, abi::SigInfo const& info);
+/// To every member of a foreground or other group (terminal signals, kill(0 or -pgid)).
+void send_signal(ProcessGroup& group, abi::SigInfo const& info);
+/// SI_KERNEL, or SI_USER from `sender`.
+abi::SigInfo kernel_signal(int signal);
+abi::SigInfo user_signal(int signal, Task const& sender);
+/// Whether the disposition is to ignore (SIG_IGN, or SIG_DFL of an ignored-by-default one) - tty's SIGTTOU rules.
+bool is_signal_ignored(Task const& task, int signal);
+bool is_signal_blocked(Task const& task, int signal);
+/// The group is orphaned (POSIX: no member has a parent in another group of the same session).
+bool is_orphaned(ProcessGroup const& group);
+
+} // namespace umbra

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A process's descriptors (files_struct): small numbers to open file descriptions. Shared by CLONE_FILES.
+#pragma once
+
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/ref.h"
+#include "core/vfs/file.h"
+
+namespace umbra {
+
+class FdTable : public RefCounted {
+public:
+    FdTable() = default;
+    ~FdTable() override;
+
+    /// EBADF where the number is not open. O_PATH files are refused unless `allow_path`.
+    Result<Ref<vfs::File>> get(GuestFd fd, bool allow_path = false) const;
+    /// The lowest free number >= `from` below `limit` (RLIMIT_NOFILE); EMFILE. Reserved, not open, until install().
+    Result<GuestFd> reserve(u64 limit, i32 from = 0);
+    void install(GuestFd fd, Ref<vfs::File> file, bool close_on_exec);
+    void release(GuestFd reserved);
+    /// reserve and install in one.
+    Result<GuestFd> add(Ref<vfs::File> file, bool close_on_exec, u64 limit, i32 from = 0);
+    /// dup2(2): closes what is there. EBADF beyond limit; EBUSY where the number is merely reserved.
+    Result<void> replace(Task& task, GuestFd fd, Ref<vfs::File> file, bool close_on_exec, u64 limit);
+    /// EBADF. Runs the close hooks (POSIX locks, flush).
+    Result<void> close(Task& task, GuestFd fd);
+    void close_range(Task& task, u32 first, u32 last);
+    void close_on_exec(Task& task);
+    void close_all(Task& task);
+    Result<bool> get_close_on_exec(GuestFd fd) const;
+    Result<void> set_close_on_exec(GuestFd fd, bool on);
+    Ref<FdTable> clone() const;
+    i32 highest() const { return i32(slots_.size()) - 1; }
+    u32 open_count() const;
+
+private:
+    struct Slot {
+        RefPtr<vfs::File> file;
+        bool close_on_exec = false;
+        bool reserved = false;
+    };
+    std::vector<Slot> slots_;
+    i32 lowest_free_ = 0; ///< no free slot below this
+};
+
+} // namespace umbra

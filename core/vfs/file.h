@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// An open file description. Files never block (law 9): read and write return err::again when nothing can move, and
+// readiness() with wait_queue() says when to try again; core/syscall's one retry loop does the waiting. Files whose
+// data comes from the host (host files) may suspend the task in the ring instead and then never return `again`.
+#pragma once
+
+#include <optional>
+
+#include "core/base/error.h"
+#include "core/base/ref.h"
+#include "core/mm/user.h"
+#include "core/sync/wait-queue.h"
+#include "core/vfs/path.h"
+
+namespace umbra::vfs {
+
+class File : public RefCounted {
+public:
+    /// `flags`: O_* of open(2), access mode and status flags.
+    File(std::optional<Path> path, u32 flags);
+    ~File() override;
+
+    u32 flags() const { return flags_; }
+    /// fcntl(F_SETFL): only O_APPEND, O_ASYNC, O_DIRECT, O_NOATIME, O_NONBLOCK change.
+    void set_status_flags(u32 flags);
+    bool is_readable() const { return (flags_ & abi::o_accmode) != abi::o_wronly && !(flags_ & abi::o_path); }
+    bool is_writable() const { return (flags_ & abi::o_accmode) != abi::o_rdonly && !(flags_ & abi::o_path); }
+    bool is_nonblocking() const { return flags_ & abi::o_nonblock; }
+    bool is_path_only() const { return flags_ & abi::o_path; }
+    /// Where it was opened; nullopt only for objects without a place (none so far: anonymous ones get one in anon_inodefs).
+    std::optional<Path> const& path() const { return path_; }
+    Inode& inode() const { return path_->inode(); }
+
+    /// Moves up to buffer.remaining() bytes at `offset` (ignored by streams). Returns the count; 0 is end of file.
+    /// err::again where it would block. The caller has checked access mode and updates the position.
+    virtual Result<u64> read(IoBuffer& buffer, u64 offset);
+    virtual Result<u64> write(IoBuffer& buffer, u64 offset);
+    /// Whether it has a position (lseek, pread work); streams return false and get ESPIPE.
+    virtual bool is_seekable() const { return false; }
+    /// A write with O_APPEND starts here.
+    virtual u64 end_offset() { return inode().attributes().size; }
+    /// lseek(2) for SEEK_DATA, SEEK_HOLE and files with their own idea of positions. Default: EINVAL.
+    virtual Result<u64> seek_special(i64 offset, i32 whence);
+
+    /// poll(2) bits that hold now. Default: always readable and writable.
+    virtual u32 readiness();
+    /// Woken when readiness may have changed; null for files that are always ready.
+    virtual WaitQueue* wait_queue() { return nullptr; }
+
+    /// ioctl(2) with the raw argument. ENOTTY by default. May wait.
+    virtual Result<i64> ioctl(Task& task, u32 command, u64 argument);
+    /// Directories: entries from `position` on; stops when emit returns false. Default ENOTDIR. May wait.
+    /// Positions 0 and 1 are "." and ".."; the implementation emits those too.
+    virtual Result<void> read_directory(i64 position, DirectoryEmitter const& emit);
+    /// What mmap maps; ENODEV by default. `offset`/`length` in bytes, page-aligned, may be checked by devices.
+    virtual Result<Ref<mm::MemoryObject>> mmap_object(u64 offset, u64 length, bool shared);
+    virtual Result<void> fsync(bool data_only) { (void)data_only; return {}; }
+    virtual Result<void> fallocate(u32 mode, u64 offset, u64 length);
+    /// ftruncate(2) goes to the inode by default.
+    virtual Result<void> truncate(u64 size);
+    /// A descriptor of a task was closed (not the last one, perhaps).
+    virtual void flush(Task&) { }
+    /// Text behind the common lines of /proc/pid/fdinfo/N.
+    virtual std::string fdinfo() { return {}; }
+
+    u64 position = 0;
+    i32 async_owner = 0; ///< fcntl F_SETOWN: pid, or negative process group
+    i32 async_signal = 0;
+    u32 async_owner_type = 0;
+
+protected:
+    std::optional<Path> path_;
+    u32 flags_;
+    bool counted_writer_ = false; ///< this file holds one of inode().write_count
+};
+
+/// A file without a name in any directory, such as eventfd or a pipe: gives it an inode in the kernel's anonymous file
+/// system, so that fstat, /proc/pid/fd and path() work. `name` as Linux shows it: "anon_inode:[eventfd]", "pipe:[7]".
+Path make_anonymous_path(Kernel& kernel, std::string name, u32 mode);
+
+} // namespace umbra::vfs
