@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Runs the ABI tests, each in a process and session of its own: a test may kill, stop, starve or corrupt
+// itself and the next one does not notice. Takes gtest's own flags, plus:
+//   --timeout=SECONDS   a test that takes longer is killed and has failed (default 60)
+//   --in-process        plain gtest, for a debugger or a kernel that cannot fork yet
+//   --list              the names, one a line
+// Prints one line a test ("ok NAME", "FAILED NAME", "skipped NAME: why") and closes with the counts.
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace {
+
+constexpr int kSkipped = 77;
+
+/// Prints what failed and nothing else; written at once, so that a crash loses nothing.
+class FailurePrinter : public testing::EmptyTestEventListener {
+    void OnTestPartResult(testing::TestPartResult const& result) override
+    {
+        if (result.passed()) return;
+        char const* kind = result.skipped() ? "skip" : "failure";
+        std::printf("  %s:%d: %s: %s\n", result.file_name() ? result.file_name() : "?", result.line_number(),
+            kind, result.message());
+        std::fflush(stdout);
+    }
+};
+
+struct Options {
+    int timeout = 60;
+    bool in_process = false;
+    bool list = false;
+};
+
+Options parse(int argc, char** argv)
+{
+    Options options;
+    for (int i = 1; i < argc; i++) {
+        std::string_view arg = argv[i];
+        if (arg.starts_with("--timeout="))
+            options.timeout = std::atoi(argv[i] + 10);
+        else if (arg == "--in-process")
+            options.in_process = true;
+        else if (arg == "--list")
+            options.list = true;
+        else {
+            std::fprintf(stderr, "abi-tests: unknown option %s\n", argv[i]);
+            std::exit(2);
+        }
+    }
+    return options;
+}
+
+/// One `*`-and-`?` pattern of gtest's filter syntax.
+bool matches(char const* pattern, char const* name)
+{
+    if (*pattern == '\0') return *name == '\0';
+    if (*pattern == '*') return matches(pattern + 1, name) || (*name && matches(pattern, name + 1));
+    return *name && (*pattern == '?' || *pattern == *name) && matches(pattern + 1, name + 1);
+}
+
+bool any_matches(std::string_view patterns, std::string const& name)
+{
+    while (!patterns.empty()) {
+        size_t end = patterns.find(':');
+        std::string one(patterns.substr(0, end));
+        if (matches(one.c_str(), name.c_str())) return true;
+        patterns = end == std::string_view::npos ? std::string_view() : patterns.substr(end + 1);
+    }
+    return false;
+}
+
+bool selected(std::string const& name)
+{
+    std::string filter = GTEST_FLAG_GET(filter);
+    size_t dash = filter.find('-');
+    std::string positive = filter.substr(0, dash);
+    if (!positive.empty() && !any_matches(positive, name)) return false;
+    return dash == std::string::npos || !any_matches(std::string_view(filter).substr(dash + 1), name);
+}
+
+std::vector<std::string> test_names()
+{
+    std::vector<std::string> names;
+    auto const& all = *testing::UnitTest::GetInstance();
+    for (int i = 0; i < all.total_test_suite_count(); i++) {
+        auto const& suite = *all.GetTestSuite(i);
+        for (int j = 0; j < suite.total_test_count(); j++) {
+            std::string name = std::string(suite.name()) + "." + suite.GetTestInfo(j)->name();
+            if (selected(name)) names.push_back(name);
+        }
+    }
+    return names;
+}
+
+[[noreturn]] void run_alone(std::string const& name)
+{
+    ::setsid();
+    GTEST_FLAG_SET(filter, name);
+    auto& listeners = testing::UnitTest::GetInstance()->listeners();
+    delete listeners.Release(listeners.default_result_printer());
+    listeners.Append(new FailurePrinter);
+    int failed = RUN_ALL_TESTS();
+    auto const& unit = *testing::UnitTest::GetInstance();
+    std::fflush(nullptr);
+    ::_exit(failed ? 1 : unit.skipped_test_count() ? kSkipped : 0);
+}
+
+/// Waits until the child ends, at most so many seconds. False: it did not.
+bool wait_with_timeout(pid_t pid, int seconds, int& status)
+{
+    // SIGCHLD is blocked; sigtimedwait sleeps until it comes. Signals merge, so look before each sleep.
+    sigset_t child_signal;
+    sigemptyset(&child_signal);
+    sigaddset(&child_signal, SIGCHLD);
+    timespec start, now;
+    ::clock_gettime(CLOCK_MONOTONIC, &start);
+    for (;;) {
+        if (::waitpid(pid, &status, WNOHANG) == pid) return true;
+        ::clock_gettime(CLOCK_MONOTONIC, &now);
+        if (now.tv_sec - start.tv_sec >= seconds) return false;
+        timespec one_second { 1, 0 };
+        ::sigtimedwait(&child_signal, nullptr, &one_second);
+    }
+}
+
+/// Ends whatever the test left running. This process is its reaper, so it sees them all.
+void clean_up(pid_t session)
+{
+    ::kill(-session, SIGKILL);
+    while (::waitpid(-1, nullptr, WNOHANG) > 0)
+        ;
+}
+
+std::string describe(int status)
+{
+    if (WIFSIGNALED(status)) return std::string("killed by ") + strsignal(WTERMSIG(status));
+    return "";
+}
+
+enum class Outcome { passed, failed, skipped };
+
+Outcome run(std::string const& name, int timeout)
+{
+    std::fflush(nullptr);
+    pid_t pid = ::fork();
+    if (pid < 0) {
+        std::printf("FAILED %s: fork: %s\n", name.c_str(), std::strerror(errno));
+        return Outcome::failed;
+    }
+    if (pid == 0) {
+        sigset_t none;
+        sigemptyset(&none);
+        ::sigprocmask(SIG_SETMASK, &none, nullptr);
+        ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+        run_alone(name);
+    }
+    int status = 0;
+    std::string why;
+    if (!wait_with_timeout(pid, timeout, status)) {
+        ::kill(pid, SIGKILL);
+        ::waitpid(pid, &status, 0);
+        why = "timed out";
+    } else {
+        why = describe(status);
+    }
+    clean_up(pid);
+    if (status == 0) {
+        std::printf("ok %s\n", name.c_str());
+        return Outcome::passed;
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == kSkipped) {
+        std::printf("skipped %s\n", name.c_str());
+        return Outcome::skipped;
+    }
+    std::printf("FAILED %s%s%s\n", name.c_str(), why.empty() ? "" : ": ", why.c_str());
+    return Outcome::failed;
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    testing::InitGoogleTest(&argc, argv);
+    Options options = parse(argc, argv);
+    if (options.in_process) return RUN_ALL_TESTS();
+    auto names = test_names();
+    if (options.list) {
+        for (auto const& name : names)
+            std::printf("%s\n", name.c_str());
+        return 0;
+    }
+    sigset_t child_signal;
+    sigemptyset(&child_signal);
+    sigaddset(&child_signal, SIGCHLD);
+    ::sigprocmask(SIG_BLOCK, &child_signal, nullptr);
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    int counts[3] = {};
+    for (auto const& name : names) {
+        counts[int(run(name, options.timeout))]++;
+        std::fflush(stdout);
+    }
+    std::printf("%d passed, %d failed, %d skipped\n", counts[int(Outcome::passed)],
+        counts[int(Outcome::failed)], counts[int(Outcome::skipped)]);
+    return counts[int(Outcome::failed)] ? 1 : 0;
+}
