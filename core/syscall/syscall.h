@@ -60,4 +60,10 @@ auto retry_until_ready(vfs::File& file, u32 events, Attempt attempt, Nanoseconds
     }
 }
 
+/// What a finished loop of reads or writes returns: bytes that moved count more than the error that stopped it.
+inline Result<u64> moved_or_error(IoBuffer const& buffer, Result<u64> const& result)
+{
+    return buffer.transferred() > 0 ? Result<u64>(buffer.transferred()) : result;
+}
+
 } // namespace umbra

@@ -10,6 +10,10 @@
 
 namespace umbra {
 
+namespace vfs {
+struct LockWait;
+}
+
 class FdTable : public RefCounted {
 public:
     FdTable() = default;
@@ -35,6 +39,8 @@ public:
     Ref<FdTable> clone() const;
     i32 highest() const { return i32(slots_.size()) - 1; }
     u32 open_count() const;
+
+    List<vfs::LockWait> lock_waits; ///< POSIX lock requests that tasks of this table are blocked in
 
 private:
     struct Slot {

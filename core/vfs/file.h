@@ -7,12 +7,33 @@
 #include <optional>
 
 #include "core/base/error.h"
+#include "core/base/list.h"
 #include "core/base/ref.h"
 #include "core/mm/user.h"
 #include "core/sync/wait-queue.h"
 #include "core/vfs/path.h"
 
 namespace umbra::vfs {
+
+/// Something that must know when a description goes away without keeping it alive: an epoll item.
+class FileWatcher : public TaggedNode<FileWatcher> {
+public:
+    /// Runs in the file's destructor, when the derived part is gone already. Must unlink the watcher; must not wait.
+    virtual void file_released() = 0;
+
+protected:
+    ~FileWatcher() = default;
+};
+
+/// Watchers of a file; tells them when it goes.
+class FileWatchers : public List<FileWatcher, TaggedNode<FileWatcher>> {
+public:
+    ~FileWatchers()
+    {
+        while (FileWatcher* watcher = front())
+            watcher->file_released();
+    }
+};
 
 class File : public RefCounted {
 public:
@@ -33,6 +54,9 @@ public:
 
     /// Moves up to buffer.remaining() bytes at `offset` (ignored by streams). Returns the count; 0 is end of file.
     /// err::again where it would block. The caller has checked access mode and updates the position.
+    /// A stream (pipe, socket) that moved a part of a write and cannot move the rest now returns err::again, with the
+    /// part in buffer.transferred(): a blocking writer goes on with the same buffer, and whoever gives up (non-blocking,
+    /// a signal) returns the part. See moved_or_error() in core/syscall/syscall.h.
     virtual Result<u64> read(IoBuffer& buffer, u64 offset);
     virtual Result<u64> write(IoBuffer& buffer, u64 offset);
     /// Whether it has a position (lseek, pread work); streams return false and get ESPIPE.
@@ -67,6 +91,7 @@ public:
     i32 async_owner = 0; ///< fcntl F_SETOWN: pid, or negative process group
     i32 async_signal = 0;
     u32 async_owner_type = 0;
+    FileWatchers watchers;
 
 protected:
     std::optional<Path> path_;

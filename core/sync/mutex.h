@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A lock that a task may hold across a wait. The kernel lock is dropped by everything that waits, a copy to
+// guest memory that faults among it; an object whose state must not be seen half-changed across such a copy
+// has one of these. Uncontended, which is nearly always, it is one flag.
+#pragma once
+
+#include "core/sync/wait-queue.h"
+
+namespace umbra {
+
+class Mutex {
+public:
+    Mutex() = default;
+    Mutex(Mutex const&) = delete;
+
+    /// May wait for the holder; signals do not end the wait, so a holder must itself wait for nothing but
+    /// memory.
+    void lock()
+    {
+        if (held_) [[unlikely]]
+            lock_slowly();
+        held_ = true;
+    }
+    void unlock()
+    {
+        UMBRA_ASSERT(held_);
+        held_ = false;
+        if (queue_.has_waiters()) [[unlikely]]
+            queue_.wake_one();
+    }
+    bool is_locked() const { return held_; }
+
+private:
+    void lock_slowly()
+    {
+        // MUST: a refused wait without a deadline ends only when its condition holds.
+        MUST(queue_.wait_until([this] { return !held_; }, kNever, Interruption::refused));
+    }
+
+    bool held_ = false;
+    WaitQueue queue_;
+};
+
+class MutexLock {
+public:
+    explicit MutexLock(Mutex& mutex)
+        : mutex_(mutex)
+    {
+        mutex_.lock();
+    }
+    ~MutexLock() { mutex_.unlock(); }
+    MutexLock(MutexLock const&) = delete;
+
+private:
+    Mutex& mutex_;
+};
+
+} // namespace umbra
