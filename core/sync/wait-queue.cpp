@@ -26,4 +26,15 @@ void WaitQueue::wake_one(u32 events)
     chosen->notify(events);
 }
 
+void WaitQueue::pass_on(u32 events)
+{
+    for (Waiter& waiter : waiters_) {
+        if (!waiter.exclusive) continue;
+        waiter.unlink();
+        waiters_.push_back(waiter);
+        waiter.notify(events);
+        return;
+    }
+}
+
 } // namespace umbra

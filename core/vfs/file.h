@@ -101,6 +101,7 @@ protected:
 
 /// A file without a name in any directory, such as eventfd or a pipe: gives it an inode in the kernel's anonymous file
 /// system, so that fstat, /proc/pid/fd and path() work. `name` as Linux shows it: "anon_inode:[eventfd]", "pipe:[7]".
-Path make_anonymous_path(Kernel& kernel, std::string name, u32 mode);
+/// `inode_number` 0 takes a fresh one; callers whose name contains it pass kernel.next_unique().
+Path make_anonymous_path(Kernel& kernel, std::string name, u32 mode, u64 inode_number = 0);
 
 } // namespace umbra::vfs
