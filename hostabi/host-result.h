@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The host's errors. A different type from the guest's Errno, so that one becomes the other only by an explicit
-// call: to_guest_errno() where the host's answer is the guest's answer.
+// The host's errors. A different type from the guest's Errno, so that one becomes the other only by an
+// explicit call: to_guest_errno() where the host's answer is the guest's answer.
 #pragma once
 
 #include "core/base/error.h"
@@ -15,8 +15,7 @@ struct HostErrno {
     constexpr bool operator==(HostErrno const&) const = default;
 };
 
-template <typename T>
-using HostResult = Expected<T, HostErrno>;
+template <typename T> using HostResult = Expected<T, HostErrno>;
 
 /// The guest errno of the same number. Use where the host did on the guest's behalf what the guest asked for.
 inline Errno to_guest_errno(HostErrno e) { return static_cast<Errno>(e.value); }
