@@ -28,6 +28,7 @@ class DentryCache;
 class FileSystem;
 class FileSystemTypes;
 class MountNamespace;
+struct InternalMounts;
 }
 namespace device {
 class DeviceTable;
@@ -63,7 +64,8 @@ public:
     void set_signal_frames(std::unique_ptr<SignalFrames> frames);
 
     vfs::DentryCache& dentries() const { return *dentries_; }
-    vfs::FileSystem& anonymous_files() const { return *anonymous_files_; } ///< anon_inodefs, pipefs, memfds
+    vfs::FileSystem& anonymous_files() const { return *anonymous_files_; } ///< anon_inodefs, pipefs, sockfs
+    vfs::InternalMounts& internal_mounts() const { return *internal_mounts_; }
     vfs::FileSystemTypes& file_system_types() const { return *file_system_types_; }
     device::DeviceTable& devices() const { return *devices_; }
     tty::TtyRegistry& ttys() const { return *ttys_; }
@@ -86,11 +88,12 @@ private:
     std::unique_ptr<Tracepoints> trace_;
     std::unique_ptr<Timekeeper> time_;
     std::unique_ptr<mm::PhysicalMemory> memory_;
+    std::unique_ptr<vfs::DentryCache> dentries_; ///< before the processes: their working directories end here
+    RefPtr<vfs::FileSystem> anonymous_files_;
+    std::unique_ptr<vfs::InternalMounts> internal_mounts_;
     std::unique_ptr<Scheduler> scheduler_;
     std::unique_ptr<ProcessTable> processes_;
     std::unique_ptr<SignalFrames> signal_frames_;
-    std::unique_ptr<vfs::DentryCache> dentries_;
-    RefPtr<vfs::FileSystem> anonymous_files_;
     std::unique_ptr<vfs::FileSystemTypes> file_system_types_;
     std::unique_ptr<device::DeviceTable> devices_;
     std::unique_ptr<tty::TtyRegistry> ttys_;

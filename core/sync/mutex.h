@@ -4,6 +4,8 @@
 // has one of these. Uncontended, which is nearly always, it is one flag.
 #pragma once
 
+#include <utility>
+
 #include "core/sync/wait-queue.h"
 
 namespace umbra {
@@ -53,6 +55,33 @@ public:
 
 private:
     Mutex& mutex_;
+};
+
+/// Holds a mutex for as long as it lives; may be moved, or hold nothing.
+class MutexHold {
+public:
+    MutexHold() = default;
+    explicit MutexHold(Mutex& mutex)
+        : mutex_(&mutex)
+    {
+        mutex.lock();
+    }
+    MutexHold(MutexHold&& o) noexcept
+        : mutex_(std::exchange(o.mutex_, nullptr))
+    {
+    }
+    MutexHold& operator=(MutexHold o) noexcept
+    {
+        std::swap(mutex_, o.mutex_);
+        return *this;
+    }
+    ~MutexHold()
+    {
+        if (mutex_) mutex_->unlock();
+    }
+
+private:
+    Mutex* mutex_ = nullptr;
 };
 
 } // namespace umbra

@@ -10,6 +10,8 @@
 
 namespace umbra::vfs {
 
+constexpr u64 kNameMax = 255; ///< NAME_MAX: bytes in one component of a path
+
 class FileSystem : public RefCounted {
 public:
     /// `type` is the name in /proc/mounts; the device number is a fresh anonymous one unless set.
@@ -28,6 +30,9 @@ public:
     /// Writes back everything (sync, umount). May wait.
     virtual Result<void> sync() { return {}; }
     u64 next_inode_number() { return ++last_inode_; }
+
+    /// Held over a rename between two directories, so that the tree above both stands still.
+    Mutex rename_mutex;
 
 protected:
     Kernel& kernel_;

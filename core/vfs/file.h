@@ -87,7 +87,11 @@ public:
     /// Text behind the common lines of /proc/pid/fdinfo/N.
     virtual std::string fdinfo() { return {}; }
 
+    /// Counts this file in inode().write_count until it is closed; ETXTBSY while the inode runs as a program.
+    Result<void> count_writer();
+
     u64 position = 0;
+    Mutex position_mutex; ///< held over read, write and getdents of a file with a position (f_pos_lock)
     i32 async_owner = 0; ///< fcntl F_SETOWN: pid, or negative process group
     i32 async_signal = 0;
     u32 async_owner_type = 0;
@@ -103,5 +107,13 @@ protected:
 /// system, so that fstat, /proc/pid/fd and path() work. `name` as Linux shows it: "anon_inode:[eventfd]", "pipe:[7]".
 /// `inode_number` 0 takes a fresh one; callers whose name contains it pass kernel.next_unique().
 Path make_anonymous_path(Kernel& kernel, std::string name, u32 mode, u64 inode_number = 0);
+/// The same around an inode of the caller's.
+Path make_anonymous_path(Kernel& kernel, std::string name, Ref<Inode> inode);
+
+/// Forbids opening for writing while the inode runs as a program; ETXTBSY while somebody writes. Undone by allow_write.
+Result<void> deny_write(Inode& inode);
+void allow_write(Inode& inode);
+/// Emits "." and ".." where `position` asks for them; false when the receiver is full. For read_directory.
+bool emit_dots(File& directory, i64 position, DirectoryEmitter const& emit);
 
 } // namespace umbra::vfs

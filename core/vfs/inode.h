@@ -15,6 +15,7 @@
 #include "core/base/error.h"
 #include "core/base/ref.h"
 #include "core/base/types.h"
+#include "core/sync/mutex.h"
 
 namespace umbra {
 class Kernel;
@@ -125,12 +126,17 @@ public:
     FileLocks& locks(); ///< made on first use
     bool has_locks() const { return locks_ != nullptr; }
 
+    /// i_rwsem: a directory's is held over lookups that miss the cache and over changes of its entries; a regular
+    /// file's over writes, truncation and fallocate. Taken by the VFS, never by file systems.
+    Mutex mutex;
     /// Open-for-write and executing counts: ETXTBSY. Negative: mapped as a program text, positive: writers.
     i32 write_count = 0;
     /// Per-inode object of the pipe, socket or inotify layer (a FIFO's pipe), owned here.
     RefPtr<RefCounted> attachment;
 
 protected:
+    /// Applies all of a change but kSize to attributes_; for set_attributes overrides.
+    void apply_change(AttributeChange const& change);
     /// Updates the named times to now; for file systems' own use.
     void touch(bool access, bool modify, bool change);
 

@@ -9,16 +9,20 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/base/list.h"
 #include "core/vfs/file-system.h"
 #include "core/vfs/inode.h"
 
 namespace umbra::vfs {
 
+class DentryCache;
 class Mount;
 
-class Dentry : public RefCounted {
+class Dentry : public RefCounted, public TaggedNode<DentryCache> {
 public:
     static Ref<Dentry> make_root(Ref<Inode> inode);
+    /// Outside every tree; `name` is the whole of its path_to_string ("pipe:[7]").
+    static Ref<Dentry> make_anonymous(Ref<Inode> inode, std::string name);
     ~Dentry() override;
 
     std::string const& name() const { return name_; }
@@ -28,18 +32,23 @@ public:
     RefPtr<Inode> const& inode_ptr() const { return inode_; }
     bool is_unlinked() const { return unlinked_; }
     bool is_mountpoint() const { return mount_count_ > 0; }
+    FileSystem& file_system() const { return inode_ ? inode_->file_system() : parent_->file_system(); }
+    /// True for this dentry itself too.
+    bool is_ancestor_of(Dentry const& other) const;
 
 private:
     friend class DentryCache;
     friend class Mount;
     friend class MountNamespace;
-    Dentry(RefPtr<Dentry> parent, std::string name, RefPtr<Inode> inode);
+    Dentry(RefPtr<FileSystem> fs, RefPtr<Dentry> parent, std::string name, RefPtr<Inode> inode);
     void last_unref() override;
 
+    RefPtr<FileSystem> fs_; ///< of a root: keeps the file system while any of its dentries lives; outlives inode_
     RefPtr<Dentry> parent_;
     std::string name_;
     RefPtr<Inode> inode_;
     std::unordered_map<std::string_view, Dentry*> children_; ///< keys view the child's name_
+    bool hashed_ = false; ///< among parent_->children_
     bool unlinked_ = false;
     u32 mount_count_ = 0;
 };
@@ -53,7 +62,8 @@ struct Path {
 };
 
 enum MountFlag : u32 {
-    kMountReadOnly = 1, kMountNoSuid = 2, kMountNoDev = 4, kMountNoExec = 8, kMountNoAtime = 1024, kMountRelAtime = 1 << 21,
+    kMountReadOnly = 1, kMountNoSuid = 2, kMountNoDev = 4, kMountNoExec = 8, kMountNoSymFollow = 256,
+    kMountNoAtime = 1024, kMountNoDirAtime = 2048, kMountRelAtime = 1 << 21, kMountStrictAtime = 1 << 24,
 };
 
 class Mount : public RefCounted {
@@ -86,6 +96,7 @@ private:
 class MountNamespace : public RefCounted {
 public:
     explicit MountNamespace(Ref<Mount> root);
+    ~MountNamespace() override;
     Ref<Mount> const& root() const { return root_; }
     /// Puts `mount` on `at`. EBUSY, ENOTDIR as mount(2).
     Result<void> attach(Ref<Mount> mount, Path const& at);
@@ -94,11 +105,22 @@ public:
     /// The topmost mount on this very place, or null.
     Mount* mounted_on(Mount const& mount, Dentry const& dentry) const;
     std::vector<Ref<Mount>> const& mounts() const { return mounts_; } ///< in the order of mounting
+    bool contains(Mount const& mount) const;
+    /// Moves a mount and all below it to another place (MS_MOVE). EINVAL, ELOOP, EBUSY.
+    Result<void> move(Mount& mount, Path const& to);
+    /// pivot_root(2): `new_root` becomes the root, the old root appears at `put_old` (a place under new_root).
+    Result<void> pivot(Mount& new_root, Path const& put_old);
+    /// A new mount of what `from` shows (MS_BIND), with the mounts below it if `recursive`; not attached.
+    Result<std::vector<Ref<Mount>>> clone_tree(Path const& from, bool recursive);
+    Result<void> attach_tree(std::vector<Ref<Mount>> const& tree, Path const& at);
+    /// A copy of the whole namespace (CLONE_NEWNS). `paths` are changed to the same places in the copy.
+    Ref<MountNamespace> clone(std::vector<Path*> const& paths) const;
 
 private:
+    void remove(Mount& mount);
+
     Ref<Mount> root_;
     std::vector<Ref<Mount>> mounts_;
-    u32 next_id_ = 1;
 };
 
 /// A task's view of the tree: root, working directory, umask (fs_struct). Shared by CLONE_FS.
@@ -137,6 +159,10 @@ Result<Path> walk(Task& task, Path const& base, std::string_view path, WalkOptio
 Result<ParentWalk> walk_parent(Task& task, Path const& base, std::string_view path, WalkOptions options = {});
 /// The dentry of one name in a directory (which may be negative), through the cache. May wait.
 Result<Ref<Dentry>> lookup_child(Path const& directory, std::string_view name);
+/// The same where the caller holds the directory's mutex.
+Result<Ref<Dentry>> lookup_child_locked(Dentry& directory, std::string_view name);
+/// Replaces a place by the root of what is mounted there, as often as something is.
+void cross_mounts(MountNamespace const& mounts, Path& path);
 /// The absolute path as seen from `root`; "(unreachable)" prefix and " (deleted)" suffix as Linux's d_path.
 std::string path_to_string(Path const& path, Path const& root);
 

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tmpfs: a file system whose only store is guest-physical memory (Linux: mm/shmem.c, tmpfs(5)). The root of
+// an instance is written by the overlay, /dev is one with nodes in it, and memfds and shared anonymous memory
+// are files of one that no namespace shows.
+#pragma once
+
+#include <string>
+
+#include "core/vfs/file-system-types.h"
+#include "core/vfs/file.h"
+
+namespace umbra::fs {
+
+struct TmpfsOptions {
+    static constexpr u64 kUnlimited = ~u64 { 0 };
+    u64 max_pages = kUnlimited; ///< size=
+    u64 max_inodes = kUnlimited; ///< nr_inodes=
+    u32 mode = 01777, uid = 0, gid = 0; ///< of the root directory
+    std::string type = "tmpfs"; ///< name in /proc/mounts: devtmpfs is one too
+};
+
+/// A fresh, empty instance.
+Ref<vfs::FileSystem> make_tmpfs(Kernel& kernel, TmpfsOptions const& options);
+/// The options of tmpfs(5): size= (bytes, k, m, g or %), nr_blocks=, nr_inodes=, mode=, uid=, gid=. EINVAL.
+/// Defaults: half of the memory limit.
+Result<Ref<vfs::FileSystem>> mount_tmpfs(vfs::MountRequest const& request);
+
+/// An unnamed file of InternalMounts::shared_memory, open for reading and writing, `size` bytes long:
+/// memfd_create(2)
+/// ("/memfd:x"), shared anonymous mmap ("/dev/zero"), SysV shared memory ("/SYSV00000000"). Its
+/// path_to_string is `name` + " (deleted)". `mode`: permission bits. ENOMEM, EINVAL for a size beyond what a
+/// file can have.
+Result<Ref<vfs::File>> make_shared_memory_file(Kernel& kernel, std::string name, u64 size, u32 mode = 0777);
+
+/// F_ADD_SEALS and F_GET_SEALS of fcntl(2); EINVAL for files that are no memfds.
+Result<void> add_seals(vfs::File& file, u32 seals);
+Result<u32> get_seals(vfs::File& file);
+/// For mmap(2): EPERM where a shared writable mapping is sealed.
+Result<void> check_mapping_seals(vfs::File& file, bool shared, bool writable);
+
+} // namespace umbra::fs

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The names that mount(2) knows and how an instance of each is made (/proc/filesystems). Filled from one
+// visible table, core/fs/table.cpp; the composition adds those that need the host.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/vfs/file-system.h"
+
+namespace umbra::vfs {
+
+/// What mount(2) says about a new instance.
+struct MountRequest {
+    Kernel& kernel;
+    std::string source; ///< as given; a device or just a label
+    std::string options; ///< the data string: "size=1m,mode=755"
+    u32 flags = 0; ///< MountFlag
+};
+
+struct FileSystemType {
+    std::string name;
+    bool needs_device = false; ///< shown without "nodev" in /proc/filesystems
+    /// EINVAL for options it does not know. Singletons (proc, devtmpfs) return their one instance. May wait.
+    std::function<Result<Ref<FileSystem>>(MountRequest const&)> make;
+};
+
+class FileSystemTypes {
+public:
+    void add(FileSystemType type) { types_.push_back(std::move(type)); }
+    FileSystemType const* find(std::string_view name) const;
+    std::vector<FileSystemType> const& all() const { return types_; }
+
+private:
+    std::vector<FileSystemType> types_;
+};
+
+/// One "name" or "name=value" of an options string.
+struct MountOption {
+    std::string_view name, value;
+};
+std::vector<MountOption> split_options(std::string_view options);
+/// "10", "4k", "2M", "1G"; EINVAL.
+Result<u64> parse_size(std::string_view text);
+/// EINVAL.
+Result<u32> parse_number(std::string_view text, unsigned base);
+
+} // namespace umbra::vfs

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What every file-system instance has: its anonymous device number and the default statfs.
+#include "core/vfs/file-system.h"
+
+#include "core/kernel.h"
+
+namespace umbra::vfs {
+
+FileSystem::FileSystem(Kernel& kernel, std::string type)
+    : kernel_(kernel)
+    , type_(std::move(type))
+    , device_(abi::make_dev(0, u32(kernel.next_unique())))
+{
+}
+
+FileSystem::~FileSystem() = default;
+
+Result<abi::Statfs> FileSystem::statfs()
+{
+    abi::Statfs s {};
+    s.type = magic_;
+    s.bsize = s.frsize = i64(kPageSize);
+    s.namelen = kNameMax;
+    return s;
+}
+
+} // namespace umbra::vfs
