@@ -136,22 +136,27 @@ private:
     bool ok_ = true;
 };
 
-/// Evaluates to the value of `expr`, or returns its error from the enclosing function.
-#define TRY(expr)                                                                                            \
+#define UMBRA_CONCAT_AGAIN(a, b) a##b
+#define UMBRA_CONCAT(a, b) UMBRA_CONCAT_AGAIN(a, b)
+
+/// Evaluates to the value of `expr`, or returns its error from the enclosing function. Nests: each use has its own name.
+#define TRY(expr) UMBRA_TRY(UMBRA_CONCAT(try_result_, __COUNTER__), expr)
+#define UMBRA_TRY(name, expr)                                                                                \
     ({                                                                                                       \
-        auto&& try_result_ = (expr);                                                                         \
-        if (try_result_.is_error()) [[unlikely]]                                                             \
-            return ::umbra::Failure { try_result_.error() };                                                 \
-        std::move(try_result_).release_value();                                                              \
+        auto&& name = (expr);                                                                                \
+        if (name.is_error()) [[unlikely]]                                                                    \
+            return ::umbra::Failure { name.error() };                                                        \
+        std::move(name).release_value();                                                                     \
     })
 
 /// Evaluates to the value of `expr`; an error is a broken invariant and panics. The use carries its proof.
-#define MUST(expr)                                                                                           \
+#define MUST(expr) UMBRA_MUST(UMBRA_CONCAT(must_result_, __COUNTER__), expr)
+#define UMBRA_MUST(name, expr)                                                                               \
     ({                                                                                                       \
-        auto&& must_result_ = (expr);                                                                        \
-        if (must_result_.is_error()) [[unlikely]]                                                            \
-            ::umbra::panic("MUST failed: %s: error %d", #expr, static_cast<int>(must_result_.error()));      \
-        std::move(must_result_).release_value();                                                             \
+        auto&& name = (expr);                                                                                \
+        if (name.is_error()) [[unlikely]]                                                                    \
+            ::umbra::panic("MUST failed: %s: error %d", #expr, static_cast<int>(name.error()));              \
+        std::move(name).release_value();                                                                     \
     })
 
 } // namespace umbra

@@ -2,7 +2,9 @@
 // What every system-call file needs: the handler's shape, the declarations that table.def generates, the retry loop.
 #pragma once
 
+#include "core/abi/epoll.h"
 #include "core/abi/file.h"
+#include "core/abi/poll.h"
 #include "core/base/error.h"
 #include "core/kernel.h"
 #include "core/mm/user.h"
