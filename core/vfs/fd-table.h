@@ -32,6 +32,7 @@ public:
     /// EBADF. Runs the close hooks (POSIX locks, flush).
     Result<void> close(Task& task, GuestFd fd);
     void close_range(Task& task, u32 first, u32 last);
+    void set_close_on_exec_range(u32 first, u32 last);
     void close_on_exec(Task& task);
     void close_all(Task& task);
     Result<bool> get_close_on_exec(GuestFd fd) const;
@@ -43,6 +44,8 @@ public:
     List<vfs::LockWait> lock_waits; ///< POSIX lock requests that tasks of this table are blocked in
 
 private:
+    void run_close_hooks(Task& task, vfs::File& file);
+
     struct Slot {
         RefPtr<vfs::File> file;
         bool close_on_exec = false;

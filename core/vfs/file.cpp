@@ -12,7 +12,7 @@ namespace umbra::vfs {
 
 File::File(std::optional<Path> path, u32 flags)
     : path_(std::move(path))
-    , flags_(flags)
+    , flags_(flags & ~(abi::o_creat | abi::o_excl | abi::o_noctty | abi::o_trunc | abi::o_cloexec))
 {
 }
 
@@ -47,7 +47,10 @@ Result<void> File::fallocate(u32, u64, u64)
 
 Result<void> File::truncate(u64 size)
 {
-    return inode().set_attributes({ .mask = AttributeChange::kSize, .size = size });
+    using C = AttributeChange;
+    auto now = current_time(inode().file_system().kernel());
+    return inode().set_attributes(
+        { .mask = C::kSize | C::kMtime | C::kCtime, .size = size, .mtime = now, .ctime = now });
 }
 
 Result<void> File::count_writer()

@@ -85,6 +85,8 @@ public:
     virtual Result<void> refresh() { return {}; }
     /// Applies a change that the VFS has allowed. May wait. Default: changes attributes_ (kSize: EINVAL).
     virtual Result<void> set_attributes(AttributeChange const& change);
+    /// The VFS saw an access that moves the access time. Must not wait. Default: changes the cached attributes.
+    virtual void touch_atime(abi::Timespec const& now) { attributes_.atime = now; }
 
     // Directories. Names are single components, never "." or "..". May wait.
     virtual Result<Ref<Inode>> lookup(std::string_view name);

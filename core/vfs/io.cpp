@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Reading and writing an open file at an offset: what every file has in common before its own read or write
+// is called (Linux: vfs_read, vfs_write, generic_write_checks).
+#include <algorithm>
+
+#include "core/task/task.h"
+#include "core/vfs/operations.h"
+
+namespace umbra::vfs {
+
+Result<u64> read_file(File& file, IoBuffer& buffer, u64 offset)
+{
+    if (!file.is_readable()) return err::badf;
+    return file.read(buffer, offset);
+}
+
+namespace {
+
+/// RLIMIT_FSIZE and the largest file: a write that begins below the limit is cut there, one beyond fails.
+Result<void> limit_write(Task& task, IoBuffer& buffer, u64 offset)
+{
+    u64 limit = std::min(task.limit(Resource::fsize), kMaxFileSize);
+    if (offset >= limit) {
+        TRY(check_size_limit(task, offset + 1));
+        return err::fbig;
+    }
+    buffer.truncate(std::min(buffer.remaining(), limit - offset));
+    return {};
+}
+
+Result<u64> write_regular(Task& task, File& file, IoBuffer& buffer, u64& offset)
+{
+    MutexLock lock(file.inode().mutex);
+    if (file.flags() & abi::o_append) offset = file.end_offset();
+    if (buffer.remaining() == 0) return u64 { 0 };
+    TRY(limit_write(task, buffer, offset));
+    TRY(remove_privileges(task, file.inode()));
+    return file.write(buffer, offset);
+}
+
+} // namespace
+
+Result<u64> write_file(Task& task, File& file, IoBuffer& buffer, u64& offset)
+{
+    if (!file.is_writable()) return err::badf;
+    if (!file.inode().is_regular()) return file.write(buffer, offset);
+    u64 written = TRY(write_regular(task, file, buffer, offset));
+    if (written > 0 && (file.flags() & abi::o_dsync))
+        TRY(file.fsync((file.flags() & abi::o_sync) != abi::o_sync));
+    return written;
+}
+
+} // namespace umbra::vfs
