@@ -35,6 +35,9 @@ public:
     }
 };
 
+/// The offset that read(2) and write(2) pass to a file with has_own_position().
+constexpr u64 kOwnPosition = ~u64 { 0 };
+
 class File : public RefCounted {
 public:
     /// `flags`: O_* of open(2), access mode and status flags.
@@ -61,6 +64,10 @@ public:
     virtual Result<u64> write(IoBuffer& buffer, u64 offset);
     /// Whether it has a position (lseek, pread work); streams return false and get ESPIPE.
     virtual bool is_seekable() const { return false; }
+    /// A seekable file whose position lives elsewhere: a descriptor inherited from the host, whose position other host
+    /// processes share. read, write and sendfile without an offset pass kOwnPosition and leave `position` alone
+    /// (O_APPEND too); lseek goes to seek_special() for every whence. pread and pwrite pass their offset as ever.
+    virtual bool has_own_position() const { return false; }
     /// A write with O_APPEND starts here.
     virtual u64 end_offset() { return inode().attributes().size; }
     /// lseek(2) for SEEK_DATA, SEEK_HOLE and files with their own idea of positions. Default: EINVAL.

@@ -43,7 +43,8 @@ Result<u64> write_regular(Task& task, File& file, IoBuffer& buffer, u64& offset)
 Result<u64> write_file(Task& task, File& file, IoBuffer& buffer, u64& offset)
 {
     if (!file.is_writable()) return err::badf;
-    if (!file.inode().is_regular()) return file.write(buffer, offset);
+    // A file with its own position is the host's: the host applies O_APPEND and its limits.
+    if (!file.inode().is_regular() || file.has_own_position()) return file.write(buffer, offset);
     u64 written = TRY(write_regular(task, file, buffer, offset));
     if (written > 0 && (file.flags() & abi::o_dsync))
         TRY(file.fsync((file.flags() & abi::o_sync) != abi::o_sync));
