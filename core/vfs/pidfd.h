@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Descriptors of processes, pidfd_open(2). Implemented in core/ipc/pidfd.cpp.
+#pragma once
+
+#include "core/base/error.h"
+#include "core/task/task.h"
+
+namespace umbra::vfs {
+
+/// A new close-on-exec descriptor for `process` in the table of `task`. EMFILE, ENFILE.
+Result<GuestFd> open_pidfd(Task& task, Process& process);
+
+} // namespace umbra::vfs
