@@ -404,19 +404,15 @@ bool has_every_operation(io_uring& ring)
     return all && (ring.features & IORING_FEAT_EXT_ARG) && (ring.features & IORING_FEAT_NODROP);
 }
 
-} // namespace
-
-HostResult<std::unique_ptr<Ring>> create_uring_ring()
+/// Sets `ring` up in the best way that the host offers. Returns 0 or a positive errno.
+i32 set_up(io_uring& ring)
 {
     unsigned const common = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL;
-    // Best first. Deferred task work (Linux 6.1) runs only inside our own enter, so nothing interrupts the
-    // owner.
+    // Deferred task work (Linux 6.1) runs only inside our own enter, so nothing interrupts the owner.
     unsigned const choices[] = {
         IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
         IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
     };
-    OwnedFd wake_event = TRY(OwnedFd::eventfd());
-    io_uring ring;
     int error = -EINVAL;
     for (unsigned const choice : choices) {
         if (error != -EINVAL) break;
@@ -425,11 +421,28 @@ HostResult<std::unique_ptr<Ring>> create_uring_ring()
         parameters.cq_entries = kCompletions;
         error = io_uring_queue_init_params(kSubmissions, &ring, &parameters);
     }
-    if (error < 0) return HostErrno { -error };
-    if (!has_every_operation(ring)) {
-        io_uring_queue_exit(&ring);
-        return HostErrno { ENOSYS };
-    }
+    if (error < 0) return -error;
+    if (has_every_operation(ring)) return 0;
+    io_uring_queue_exit(&ring);
+    return ENOSYS;
+}
+
+} // namespace
+
+UringSupport probe_uring()
+{
+    io_uring ring;
+    if (i32 const error = set_up(ring)) return { .error = error };
+    bool const deferred = ring.flags & IORING_SETUP_DEFER_TASKRUN;
+    io_uring_queue_exit(&ring);
+    return { .error = 0, .deferred = deferred };
+}
+
+HostResult<std::unique_ptr<Ring>> create_uring_ring()
+{
+    OwnedFd wake_event = TRY(OwnedFd::eventfd());
+    io_uring ring;
+    if (i32 const error = set_up(ring)) return HostErrno { error };
     return std::unique_ptr<Ring>(new UringRing(std::move(wake_event), ring));
 }
 
