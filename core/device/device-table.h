@@ -57,6 +57,6 @@ private:
 };
 
 /// Registers null, zero, full, random and urandom (major 1).
-void add_memory_devices(DeviceTable& table, Kernel& kernel);
+void add_memory_devices(DeviceTable& table);
 
 } // namespace umbra::device

@@ -157,6 +157,7 @@ void DentryCache::release(Dentry& dentry)
 void DentryCache::destroy(Dentry& dentry)
 {
     unhash(dentry);
+    if (dentry.fs_ && dentry.fs_->root_dentry_ == &dentry) dentry.fs_->root_dentry_ = nullptr;
     doomed_.push_back(&dentry);
     if (destroying_) return;
     destroying_ = true;

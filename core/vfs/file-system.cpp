@@ -3,6 +3,7 @@
 #include "core/vfs/file-system.h"
 
 #include "core/kernel.h"
+#include "core/vfs/path.h"
 
 namespace umbra::vfs {
 
@@ -14,6 +15,14 @@ FileSystem::FileSystem(Kernel& kernel, std::string type)
 }
 
 FileSystem::~FileSystem() = default;
+
+Ref<Dentry> FileSystem::root_dentry()
+{
+    if (root_dentry_) return Ref<Dentry>(*root_dentry_);
+    auto dentry = Dentry::make_root(root());
+    root_dentry_ = dentry.get();
+    return dentry;
+}
 
 Result<abi::Statfs> FileSystem::statfs()
 {

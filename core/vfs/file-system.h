@@ -12,6 +12,8 @@ namespace umbra::vfs {
 
 constexpr u64 kNameMax = 255; ///< NAME_MAX: bytes in one component of a path
 
+class Dentry;
+
 class FileSystem : public RefCounted {
 public:
     /// `type` is the name in /proc/mounts; the device number is a fresh anonymous one unless set.
@@ -22,11 +24,15 @@ public:
     std::string const& type() const { return type_; }
     u64 device() const { return device_; }
     virtual Ref<Inode> root() = 0;
+    /// The one dentry of the root, which every mount of the instance shares.
+    Ref<Dentry> root_dentry();
     /// statfs(2). May wait. Default: zeroes with `magic`.
     virtual Result<abi::Statfs> statfs();
     virtual bool is_read_only() const { return false; }
     /// The options column of /proc/mounts without "rw"/"ro", e.g. ",size=1024k"; empty for none.
     virtual std::string show_options() const { return {}; }
+    /// mount(2) with MS_REMOUNT: takes over the options it can change. EINVAL for others; default: none are changed.
+    virtual Result<void> reconfigure(std::string_view options) { return options.empty() ? Result<void>() : err::inval; }
     /// Writes back everything (sync, umount). May wait.
     virtual Result<void> sync() { return {}; }
     u64 next_inode_number() { return ++last_inode_; }
@@ -40,6 +46,10 @@ protected:
     u64 device_;
     i64 magic_ = 0;
     u64 last_inode_ = 0;
+
+private:
+    friend class DentryCache;
+    Dentry* root_dentry_ = nullptr; ///< not counted: it holds the file system
 };
 
 } // namespace umbra::vfs

@@ -59,6 +59,7 @@ struct NewInode {
     u32 mode; ///< with the type: regular, fifo, socket, device, directory
     u32 uid, gid;
     u64 rdev = 0;
+    bool linkable = true; ///< of create_unnamed(): link(2) may give it a name later (O_TMPFILE without O_EXCL)
 };
 
 /// Receives directory entries; returns false when it is full (the entry was not taken).

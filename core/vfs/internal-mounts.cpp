@@ -9,7 +9,7 @@ namespace umbra::vfs {
 InternalMounts make_internal_mounts(Kernel& kernel, Ref<FileSystem> anonymous)
 {
     auto mount = [](Ref<FileSystem> fs, std::string source) {
-        return make_ref<Mount>(fs, Dentry::make_root(fs->root()), 0, std::move(source));
+        return make_ref<Mount>(std::move(fs), 0, std::move(source));
     };
     return { mount(std::move(anonymous), "anon_inodefs"), mount(fs::make_tmpfs(kernel, {}), "tmpfs") };
 }

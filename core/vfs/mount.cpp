@@ -18,6 +18,11 @@ Mount::Mount(Ref<FileSystem> fs, Ref<Dentry> root, u32 flags, std::string source
 {
 }
 
+Mount::Mount(Ref<FileSystem> fs, u32 flags, std::string source)
+    : Mount(fs, fs->root_dentry(), flags, std::move(source))
+{
+}
+
 Mount::~Mount() { fs_->kernel().dentries().prune(*fs_); }
 
 MountNamespace::MountNamespace(Ref<Mount> root)

@@ -120,6 +120,7 @@ Result<Ref<File>> open_unnamed(Task& task, At const& at, OpenHow const& how)
     TRY(check_writable_mount(*directory.mount));
     TRY(check_permission(task.credentials(), directory.inode(), abi::w_ok | abi::x_ok));
     auto what = new_inode_in(task.credentials(), directory.inode(), abi::s_ifreg | (how.mode & 07777));
+    what.linkable = !(how.flags & abi::o_excl);
     auto inode = TRY(directory.inode().create_unnamed(what));
     auto name = "/#" + std::to_string(inode->number()) + " (deleted)";
     Path path { directory.mount, Dentry::make_anonymous(inode, std::move(name)) };

@@ -20,6 +20,7 @@ class Mount;
 
 class Dentry : public RefCounted, public TaggedNode<DentryCache> {
 public:
+    /// For FileSystem::root_dentry().
     static Ref<Dentry> make_root(Ref<Inode> inode);
     /// Outside every tree; `name` is the whole of its path_to_string ("pipe:[7]").
     static Ref<Dentry> make_anonymous(Ref<Inode> inode, std::string name);
@@ -69,6 +70,8 @@ enum MountFlag : u32 {
 class Mount : public RefCounted {
 public:
     Mount(Ref<FileSystem> fs, Ref<Dentry> root, u32 flags, std::string source);
+    /// Of the whole file system.
+    Mount(Ref<FileSystem> fs, u32 flags, std::string source);
     ~Mount() override;
 
     FileSystem& file_system() const { return *fs_; }

@@ -32,6 +32,8 @@ Result<Ref<vfs::FileSystem>> mount_tmpfs(vfs::MountRequest const& request);
 /// file can have.
 Result<Ref<vfs::File>> make_shared_memory_file(Kernel& kernel, std::string name, u64 size, u32 mode = 0777);
 
+/// MFD_ALLOW_SEALING: a new memory file has F_SEAL_SEAL otherwise.
+void allow_sealing(vfs::File& file);
 /// F_ADD_SEALS and F_GET_SEALS of fcntl(2); EINVAL for files that are no memfds.
 Result<void> add_seals(vfs::File& file, u32 seals);
 Result<u32> get_seals(vfs::File& file);

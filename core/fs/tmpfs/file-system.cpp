@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A tmpfs instance: its options, limits and statfs, and the making of inodes.
+#include "core/kernel.h"
+
+#include <algorithm>
+
+#include "core/fs/tmpfs/tmpfs-inode.h"
+#include "core/vfs/operations.h"
+
+namespace umbra::fs {
+
+namespace {
+
+constexpr i64 kTmpfsMagic = 0x01021994;
+
+Result<u64> parse_pages(std::string_view text, Kernel& kernel)
+{
+    if (text.ends_with('%')) {
+        text.remove_suffix(1);
+        return u64(TRY(vfs::parse_number(text, 10))) * (kernel.options().memory_limit >> kPageShift) / 100;
+    }
+    return page_up(TRY(vfs::parse_size(text))) >> kPageShift;
+}
+
+u64 or_unlimited(u64 value) { return value == 0 ? TmpfsOptions::kUnlimited : value; }
+
+Result<void> parse_options(std::string_view text, Kernel& kernel, TmpfsOptions& options)
+{
+    for (auto const& [name, value] : vfs::split_options(text)) {
+        if (name == "size")
+            options.max_pages = or_unlimited(TRY(parse_pages(value, kernel)));
+        else if (name == "nr_blocks")
+            options.max_pages = or_unlimited(TRY(vfs::parse_size(value)));
+        else if (name == "nr_inodes")
+            options.max_inodes = or_unlimited(TRY(vfs::parse_size(value)));
+        else if (name == "mode")
+            options.mode = TRY(vfs::parse_number(value, 8)) & 07777;
+        else if (name == "uid")
+            options.uid = TRY(vfs::parse_number(value, 10));
+        else if (name == "gid")
+            options.gid = TRY(vfs::parse_number(value, 10));
+        else if (name != "inode32" && name != "inode64" && name != "huge" && name != "mpol"
+            && name != "noswap")
+            return err::inval;
+    }
+    return {};
+}
+
+} // namespace
+
+Ref<vfs::FileSystem> make_tmpfs(Kernel& kernel, TmpfsOptions const& options)
+{
+    return make_ref<TmpfsFileSystem>(kernel, options);
+}
+
+Result<Ref<vfs::FileSystem>> mount_tmpfs(vfs::MountRequest const& request)
+{
+    u64 half = (request.kernel.options().memory_limit >> kPageShift) / 2;
+    TmpfsOptions options { .max_pages = half, .max_inodes = half };
+    TRY(parse_options(request.options, request.kernel, options));
+    return make_tmpfs(request.kernel, options);
+}
+
+TmpfsFileSystem::TmpfsFileSystem(Kernel& kernel, TmpfsOptions const& options)
+    : FileSystem(kernel, options.type)
+    , options_(options)
+    , account_(make_ref<TmpfsAccount>())
+{
+    magic_ = kTmpfsMagic;
+    account_->max_pages = options.max_pages;
+    account_->max_inodes = options.max_inodes;
+    vfs::NewInode root { .mode = abi::s_ifdir | options.mode, .uid = options.uid, .gid = options.gid };
+    root_ = make_ref<TmpfsDirectory>(*this, initial(root));
+}
+
+TmpfsFileSystem::~TmpfsFileSystem()
+{
+    // Level by level: a tree may be deeper than a kernel stack can recurse.
+    std::vector<Ref<TmpfsInode>> doomed { Ref<TmpfsInode>(RefPtr<TmpfsInode>(root_)) };
+    root_ = nullptr;
+    while (!doomed.empty()) {
+        Ref<TmpfsInode> next = doomed.back();
+        doomed.pop_back();
+        if (!next->is_directory()) continue;
+        for (auto& child : static_cast<TmpfsDirectory&>(*next).take_children())
+            doomed.push_back(child);
+    }
+}
+
+Ref<vfs::Inode> TmpfsFileSystem::root() { return Ref<vfs::Inode>(*root_); }
+
+Result<abi::Statfs> TmpfsFileSystem::statfs()
+{
+    auto s = TRY(FileSystem::statfs());
+    auto const& a = *account_;
+    if (a.max_pages != TmpfsOptions::kUnlimited) {
+        s.blocks = a.max_pages;
+        s.bfree = s.bavail = a.max_pages - std::min(a.max_pages, a.used_pages);
+    }
+    if (a.max_inodes != TmpfsOptions::kUnlimited) {
+        s.files = a.max_inodes;
+        s.ffree = a.max_inodes - std::min(a.max_inodes, a.used_inodes);
+    }
+    return s;
+}
+
+std::string TmpfsFileSystem::show_options() const
+{
+    std::string text;
+    auto add = [&](char const* name, std::string const& value) { text.append(name).append(value); };
+    if (options_.max_pages != TmpfsOptions::kUnlimited)
+        add(",size=", std::to_string(options_.max_pages << (kPageShift - 10)) + "k");
+    if (options_.max_inodes != TmpfsOptions::kUnlimited)
+        add(",nr_inodes=", std::to_string(options_.max_inodes));
+    if (options_.mode != 01777) {
+        text += ",mode=";
+        for (int shift = options_.mode > 0777 ? 9 : 6; shift >= 0; shift -= 3)
+            text += char('0' + (options_.mode >> shift & 7));
+    }
+    if (options_.uid) add(",uid=", std::to_string(options_.uid));
+    if (options_.gid) add(",gid=", std::to_string(options_.gid));
+    return text;
+}
+
+Result<void> TmpfsFileSystem::reconfigure(std::string_view text)
+{
+    TmpfsOptions wanted = options_;
+    TRY(parse_options(text, kernel_, wanted));
+    // Linux refuses limits below what is in use, see tmpfs(5).
+    if (wanted.max_pages < account_->used_pages || wanted.max_inodes < account_->used_inodes)
+        return err::inval;
+    account_->max_pages = options_.max_pages = wanted.max_pages;
+    account_->max_inodes = options_.max_inodes = wanted.max_inodes;
+    return {};
+}
+
+vfs::Attributes TmpfsFileSystem::initial(vfs::NewInode const& what) const
+{
+    auto now = vfs::current_time(kernel_);
+    return { .mode = what.mode,
+        .uid = what.uid,
+        .gid = what.gid,
+        .nlink = abi::is_directory(what.mode) ? 2u : 1u,
+        .rdev = what.rdev,
+        .atime = now,
+        .mtime = now,
+        .ctime = now,
+        .btime = now };
+}
+
+Result<Ref<vfs::Inode>> TmpfsFileSystem::make(vfs::NewInode const& what)
+{
+    if (!account_->take_inodes(1)) return err::nospc;
+    auto attributes = initial(what);
+    if (abi::is_directory(what.mode)) return Ref<vfs::Inode>(make_ref<TmpfsDirectory>(*this, attributes));
+    if (abi::is_regular(what.mode)) return Ref<vfs::Inode>(make_ref<TmpfsRegular>(*this, attributes));
+    return Ref<vfs::Inode>(make_ref<TmpfsInode>(*this, attributes));
+}
+
+Result<Ref<vfs::Inode>> TmpfsFileSystem::make_symlink(std::string_view target, vfs::NewInode const& what)
+{
+    if (!account_->take_inodes(1)) return err::nospc;
+    auto attributes = initial(what);
+    attributes.size = target.size();
+    return Ref<vfs::Inode>(make_ref<TmpfsSymlink>(*this, attributes, target));
+}
+
+} // namespace umbra::fs
