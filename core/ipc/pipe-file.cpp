@@ -39,11 +39,14 @@ Result<u64> PipeFile::read(IoBuffer& buffer, u64) { return pipe_->read(buffer); 
 Result<u64> PipeFile::write(IoBuffer& buffer, u64)
 {
     auto result = pipe_->write(buffer, flags() & abi::o_direct);
-    if (result.is_error() && result.error() == err::pipe) {
-        // A signal that cannot be queued is no error of the write's.
-        (void)send_signal(current(), user_signal(abi::sigpipe, current()));
-    }
+    if (result.is_error() && result.error() == err::pipe) signal_broken_pipe();
     return result;
+}
+
+void PipeFile::signal_broken_pipe()
+{
+    // A signal that cannot be queued is no error of the write's.
+    (void)send_signal(current(), user_signal(abi::sigpipe, current()));
 }
 
 u32 PipeFile::readiness()

@@ -63,13 +63,24 @@ void Pipe::push(PipeSlot const& added)
     used_++;
 }
 
-void Pipe::pop()
+void Pipe::pop() { give_frame(detach_front().frame); }
+
+PipeSlot Pipe::detach_front()
 {
-    mm::Frame frame = front().frame;
+    PipeSlot slot = front();
     front().frame = {};
     head_ = (head_ + 1) & (capacity() - 1);
     used_--;
-    give_frame(frame);
+    return slot;
+}
+
+PipeSlot Pipe::share(u32 index, u32 count)
+{
+    PipeSlot shared = slot(index);
+    memory_.ref(shared.frame);
+    shared.length = count;
+    shared.mergeable = false;
+    return shared;
 }
 
 void Pipe::consume(u32 count)
@@ -101,9 +112,7 @@ Result<u64> Pipe::read(IoBuffer& buffer)
         if (ends_here) break;
     }
     if (moved == 0) return writers == 0 ? Result<u64>(0) : err::again;
-    if (was_full && !is_full()) wake_writers();
-    // One wake-up was given for the whole of what was written: what is left is the next reader's.
-    if (used_ > 0) readable.pass_on(kReadEvents);
+    bytes_taken(was_full);
     return moved;
 }
 
@@ -159,8 +168,7 @@ Result<u64> Pipe::write(IoBuffer& buffer, bool packets)
             result = appended.error();
         moved += before - buffer.remaining();
     }
-    if (moved > 0 && (was_empty || polled)) wake_readers();
-    if (!is_full()) writable.pass_on(kWriteEvents);
+    if (moved > 0) bytes_arrived(was_empty);
     if (moved > 0 && (result.ok() || result.error() == err::fault || result.error() == err::nomem))
         return moved;
     return result;
@@ -183,6 +191,21 @@ Result<void> Pipe::resize(u32 slots)
     }
     if (was_full && !is_full()) wake_everyone();
     return {};
+}
+
+// A wake-up goes to one sleeper when the state that all of them wait for ends; that one hands on what it
+// leaves.
+
+void Pipe::bytes_arrived(bool was_empty)
+{
+    if (was_empty || polled) wake_readers();
+    if (!is_full()) writable.pass_on(kWriteEvents);
+}
+
+void Pipe::bytes_taken(bool was_full)
+{
+    if (was_full && !is_full()) wake_writers();
+    if (!is_empty()) readable.pass_on(kReadEvents);
 }
 
 void Pipe::wake_readers()

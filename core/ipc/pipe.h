@@ -53,11 +53,15 @@ public:
     // For splice and tee, with mutex() held.
     PipeSlot& front() { return slot(0); }
     PipeSlot& slot(u32 index) { return ring_[(head_ + index) & (capacity() - 1)]; }
-    /// Appends a slot, taking over its reference on the frame; there must be room. wake_readers() is the
+    /// Appends a slot, taking over its reference on the frame; there must be room. bytes_arrived() is the
     /// caller's duty.
     void push(PipeSlot const& slot);
-    /// Drops the first slot; wake_writers() is the caller's duty.
+    /// Drops the first slot; bytes_taken() is the caller's duty, here and below.
     void pop();
+    /// Gives away the first slot with its reference on the frame.
+    PipeSlot detach_front();
+    /// A slot for another pipe that shows the first `count` bytes of slot `index`.
+    PipeSlot share(u32 index, u32 count);
     /// Takes `count` bytes off the first slot, popping it when it is used up.
     void consume(u32 count);
     /// A frame to fill, from the spare ones if possible; not zeroed. ENOMEM.
@@ -66,9 +70,10 @@ public:
     u8* data(mm::Frame frame) const { return memory_.data(frame); }
     Mutex& mutex() { return mutex_; }
 
-    /// Bytes or an end arrived or went: wakes one reader (writer), or all at a hang-up.
-    void wake_readers();
-    void wake_writers();
+    /// To be called after bytes were added or removed, with what held before: wakes whom that concerns.
+    void bytes_arrived(bool was_empty);
+    void bytes_taken(bool was_full);
+    /// An end went, or the size changed.
     void wake_everyone();
 
     u32 readers = 0, writers = 0; ///< open ends
@@ -84,6 +89,8 @@ public:
 private:
     Result<u64> merge_into_last(IoBuffer& buffer);
     Result<void> append_page(IoBuffer& buffer, bool packet);
+    void wake_readers();
+    void wake_writers();
 
     mm::PhysicalMemory& memory_;
     Mutex mutex_; ///< guards the ring and the spare frames across copies
@@ -101,6 +108,8 @@ public:
     ~PipeFile() override;
 
     Pipe& pipe() const { return *pipe_; }
+    /// SIGPIPE to the current task.
+    void signal_broken_pipe();
     Result<u64> read(IoBuffer& buffer, u64 offset) override;
     Result<u64> write(IoBuffer& buffer, u64 offset) override;
     u32 readiness() override;

@@ -4,6 +4,7 @@
 
 #include "core/abi/epoll.h"
 #include "core/abi/file.h"
+#include "core/abi/iovec.h"
 #include "core/abi/poll.h"
 #include "core/base/error.h"
 #include "core/kernel.h"
