@@ -6,8 +6,10 @@
 #include <cstdio>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -37,6 +39,22 @@ HostResult<std::optional<WaitStatus>> poll_child(i32 tid)
     i64 const id = TRY(host_value(host_call(SYS_wait4, tid, &status, WNOHANG | __WALL, nullptr)));
     if (id == 0) return std::optional<WaitStatus> {};
     return std::optional<WaitStatus> { WaitStatus { static_cast<i32>(id), status } };
+}
+
+HostResult<OwnedFd> take_child_signals()
+{
+    if (signal(SIGCHLD, SIG_DFL) == SIG_ERR) return HostErrno { EINVAL };
+    u64 const mask = u64 { 1 } << (SIGCHLD - 1);
+    TRY(host_status(host_call(SYS_rt_sigprocmask, SIG_BLOCK, &mask, nullptr, sizeof mask)));
+    return OwnedFd::signalfd(mask, SFD_NONBLOCK);
+}
+
+bool has_ended(i32 pid)
+{
+    siginfo_t info {};
+    i64 const result
+        = host_call(SYS_waitid, P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL, nullptr);
+    return result == 0 && info.si_pid == pid;
 }
 
 HostResult<WaitStatus> wait_for_child(i32 tid)

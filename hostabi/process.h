@@ -28,7 +28,13 @@ struct WaitStatus {
 };
 /// wait4(2) with WNOHANG and __WALL. Nothing: no change to report. ECHILD: no such child or tracee.
 HostResult<std::optional<WaitStatus>> poll_child(i32 tid);
-/// The same, but sleeps. Only for tests, throw-away children and a process that is known to have ended.
+/// A signalfd, non-blocking, that is readable when a child has changed. Blocks SIGCHLD in the calling thread
+/// and in those it starts, and undoes an inherited SIG_IGN, under which the host would reap children by
+/// itself.
+HostResult<OwnedFd> take_child_signals();
+/// Whether the child has ended; it stays in the host's process table until poll_child() or wait_for_child().
+bool has_ended(i32 pid);
+/// poll_child(), but sleeps. Only for tests, throw-away children and a process that is known to have ended.
 HostResult<WaitStatus> wait_for_child(i32 tid);
 
 /// The CPUs that thread `tid` (0: the caller) may use.

@@ -9,6 +9,9 @@ namespace umbra::platform {
 /// A suspended flow of control. A default one stands for the thread that first switches away from it.
 struct Fiber {
     void* context = nullptr;
+    void* stack_base = nullptr; ///< as given to fiber_prepare(); null for a thread's own stack
+    u64 stack_size = 0;
+    void* sanitizer_state = nullptr; ///< AddressSanitizer's shadow of a suspended stack
 };
 
 /// Prepares `fiber` to run entry(argument) on the stack [base, base+size). entry must never return.

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// See um-platform.h.
+#include "arch-um/common/um-platform.h"
+
+#include <thread>
+
+#include <time.h>
+
+#include "arch-um/common/bank.h"
+#include "arch-um/common/machine-info.h"
+#include "hostabi/clock.h"
+#include "hostabi/process.h"
+#include "hostabi/random.h"
+
+namespace umbra::um {
+
+namespace {
+/// The n-th CPU, modulo their number, on which the process may run.
+unsigned nth_usable_cpu(unsigned n)
+{
+    auto const cpus = hostabi::process::affinity(0);
+    if (cpus.is_error()) return 0;
+    unsigned left = n % static_cast<unsigned>(CPU_COUNT(&cpus.value()));
+    unsigned cpu = 0;
+    while (!CPU_ISSET(cpu, &cpus.value()) || left--)
+        ++cpu;
+    return cpu;
+}
+} // namespace
+
+UmPlatform::UmPlatform(std::string backend, std::vector<std::unique_ptr<UmPort>> ports, Pinning pinning)
+    : machine_(machine_info(std::move(backend)))
+    , ports_(std::move(ports))
+    , pinning_(pinning)
+{
+}
+
+void UmPlatform::run_vcpus(std::function<void(unsigned)> entry)
+{
+    auto run = [&](unsigned index) {
+        // Best effort: an unpinned vCPU is only slower.
+        if (pinning_ == Pinning::on) {
+            unsigned const cpu = nth_usable_cpu(index);
+            if (hostabi::process::pin_to_cpu(0, cpu).ok()) ports_[index]->cpu = static_cast<int>(cpu);
+        }
+        entry(index);
+    };
+    std::vector<std::thread> others;
+    for (unsigned i = 1; i < vcpu_count(); ++i)
+        others.emplace_back(run, i);
+    run(0);
+    for (auto& thread : others)
+        thread.join();
+}
+
+Result<std::unique_ptr<platform::Bank>> UmPlatform::create_bank(u64 size)
+{
+    auto memory = hostabi::MemoryBank::create("umbra-bank", size);
+    if (memory.is_error()) return err::nomem;
+    return std::unique_ptr<platform::Bank>(std::make_unique<UmBank>(std::move(memory).release_value()));
+}
+
+hostabi::StackPool& UmPlatform::stacks_of(u64 size)
+{
+    std::lock_guard guard(stacks_mutex_);
+    for (auto& pool : stacks_)
+        if (pool->stack_size() == size) return *pool;
+    return *stacks_.emplace_back(std::make_unique<hostabi::StackPool>(size));
+}
+
+void* UmPlatform::allocate_stack(u64 size) { return stacks_of(size).allocate(); }
+
+void UmPlatform::free_stack(void* base, u64 size) { stacks_of(size).free(base); }
+
+Nanoseconds UmPlatform::now(platform::HostClock clock)
+{
+    switch (clock) {
+    case platform::HostClock::realtime:
+        return hostabi::clock_now(CLOCK_REALTIME);
+    case platform::HostClock::monotonic:
+        return hostabi::clock_now(CLOCK_MONOTONIC);
+    case platform::HostClock::monotonic_raw:
+        return hostabi::clock_now(CLOCK_MONOTONIC_RAW);
+    case platform::HostClock::boottime:
+        return hostabi::clock_now(CLOCK_BOOTTIME);
+    }
+    return 0;
+}
+
+void UmPlatform::random_bytes(std::span<u8> out) { hostabi::random_bytes(out); }
+
+} // namespace umbra::um

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// See seccomp-platform.h.
+#include "arch-um/seccomp/seccomp-platform.h"
+
+#include <cstring>
+
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+
+#include "arch-um/seccomp/address-space.h"
+#include "arch-um/seccomp/stub-pool.h"
+#include "arch-um/stub/host-vdso.h"
+#include "arch-um/stub/zygote-handle.h"
+#include "arch-um/x86-64/cpu.h"
+#include "hostabi/process.h"
+
+namespace umbra::um {
+
+namespace {
+u32 filter_flags(PlatformOptions const& options)
+{
+    u32 flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+    if (options.killable_notifications) flags |= SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+    return flags;
+}
+
+std::string describe(char const* what, hostabi::HostErrno error)
+{
+    return std::string(what) + ": " + std::strerror(error.value);
+}
+} // namespace
+
+SeccompPlatform::SeccompPlatform(PlatformOptions const& options, std::vector<std::unique_ptr<UmPort>> ports,
+    std::unique_ptr<AreaFile> areas)
+    : UmPlatform("seccomp", std::move(ports), options.synchronous_wake_up ? Pinning::off : Pinning::on)
+    , areas_(std::move(areas))
+    , environment_ {
+        .areas = *areas_,
+        .vcpu_count = vcpu_count(),
+        .fsgsbase = options.fsgsbase,
+        .pin_threads = !options.synchronous_wake_up,
+        .xsave_features = x86_64::xsave_features(),
+        .fp_image_size = static_cast<u32>(x86_64::fp_image_size(machine().xsave_size)),
+    }
+{
+}
+
+std::unique_ptr<SeccompPlatform> SeccompPlatform::create(
+    PlatformOptions const& options, std::vector<std::unique_ptr<UmPort>> ports, std::string& problem)
+{
+    if (x86_64::largest_signal_frame() + sizeof(stub::AreaTail) > stub::kAreaSize) {
+        problem = "the host's signal frames are larger than a thread's area";
+        return nullptr;
+    }
+    auto areas = AreaFile::create();
+    if (areas.is_error()) {
+        problem = describe("cannot make the stubs' shared memory", areas.error());
+        return nullptr;
+    }
+    auto child_signal = hostabi::process::take_child_signals();
+    if (child_signal.is_error()) {
+        problem = describe("cannot watch for the end of stubs", child_signal.error());
+        return nullptr;
+    }
+    std::unique_ptr<SeccompPlatform> platform(
+        new SeccompPlatform(options, std::move(ports), std::move(areas).release_value()));
+    auto const vdso = stub::HostVdso::find();
+    int step = 0;
+    auto zygote = stub::ZygoteHandle::start(
+        {
+            .kind = stub::StubKind::filtered,
+            .filter_flags = filter_flags(options),
+            .fsgsbase = platform->environment_.fsgsbase,
+            .area_fd = platform->areas_->fd(),
+        },
+        vdso, step);
+    if (zygote.is_error()) {
+        problem = describe("cannot start the first stub", zygote.error()) + " (step " + std::to_string(step)
+            + ")";
+        return nullptr;
+    }
+    platform->pool_ = std::make_unique<StubPool>(platform->environment_, std::move(zygote).release_value(),
+        std::move(child_signal).release_value(), options.synchronous_wake_up);
+    return platform;
+}
+
+SeccompPlatform::~SeccompPlatform()
+{
+    drop_ports();
+    pool_.reset();
+}
+
+Result<std::unique_ptr<platform::AddressSpace>> SeccompPlatform::create_address_space(
+    platform::VcpuContext& ctx)
+{
+    StubProcess* process = TRY(pool_->acquire(ctx));
+    return std::unique_ptr<platform::AddressSpace>(std::make_unique<SeccompAddressSpace>(*pool_, *process));
+}
+
+} // namespace umbra::um

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The default backend: guest calls are trapped by seccomp user notification, everything that needs the
+// register file by signals that the stub reports. SMP.
+#pragma once
+
+#include <memory>
+
+#include "arch-um/common/area-file.h"
+#include "arch-um/common/make-platform.h"
+#include "arch-um/common/um-platform.h"
+#include "arch-um/seccomp/stub-process.h"
+#include "hostabi/host-result.h"
+
+namespace umbra::um {
+
+class StubPool;
+
+class SeccompPlatform final : public UmPlatform {
+public:
+    /// `problem` says in words why the backend cannot work here.
+    static std::unique_ptr<SeccompPlatform> create(
+        PlatformOptions const& options, std::vector<std::unique_ptr<UmPort>> ports, std::string& problem);
+    ~SeccompPlatform() override;
+
+    Result<std::unique_ptr<platform::AddressSpace>> create_address_space(platform::VcpuContext& ctx) override;
+
+private:
+    SeccompPlatform(PlatformOptions const& options, std::vector<std::unique_ptr<UmPort>> ports,
+        std::unique_ptr<AreaFile> areas);
+
+    std::unique_ptr<AreaFile> areas_;
+    StubEnvironment environment_;
+    std::unique_ptr<StubPool> pool_;
+};
+
+} // namespace umbra::um

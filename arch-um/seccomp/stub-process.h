@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// One stub: the host process that holds a guest address space. Its leader executes the kernel's operations on
+// the address space; its other threads run guest code. All of them are behind one seccomp filter with one
+// listener.
+//
+// What the kernel believes, and why:
+// - A notification's thread id, number, instruction pointer and arguments: they are the thread's registers,
+// which
+//   nobody can change while it waits.
+// - A call from the operation address is let through only if the kernel ordered exactly this call of exactly
+// this
+//   thread. Everything else there, and a report with an impossible frame, kills the stub.
+// - Nothing in the service page or in an area: see stub-thread.h.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <linux/seccomp.h>
+
+#include "arch-um/common/area-file.h"
+#include "arch-um/common/patience.h"
+#include "arch-um/common/vcpu-port.h"
+#include "arch-um/seccomp/stub-thread.h"
+#include "arch-um/stub/layout.h"
+#include "core/base/error.h"
+#include "hostabi/fd.h"
+
+namespace umbra::um {
+
+/// What all stubs of a platform share.
+struct StubEnvironment {
+    AreaFile& areas;
+    unsigned vcpu_count;
+    bool fsgsbase;
+    bool pin_threads; ///< wake-ups across CPUs are dear: a guest thread follows its vCPU's CPU
+    u64 xsave_features;
+    u32 fp_image_size;
+};
+
+class StubProcess {
+public:
+    StubProcess(StubEnvironment const& environment, i32 pid, hostabi::OwnedFd listener, u32 service_slot);
+    ~StubProcess();
+    StubProcess(StubProcess const&) = delete;
+
+    i32 pid() const { return pid_; }
+    bool alive() const { return alive_; }
+    StubEnvironment const& environment() const { return environment_; }
+    int listener() const { return listener_.get(); }
+
+    /// Has the leader execute the operations, in order, until one fails. The kernel lock stays held. Returns
+    /// the last one's result, or err: the host's errno; err::io if the stub died.
+    Result<u64> execute(UmPort& port, std::span<stub::Op const> batch);
+
+    /// A parked thread, a new one if there is none. The kernel lock stays held.
+    Result<StubThread*> take_thread(UmPort& port);
+    void give_back_thread(StubThread& thread);
+
+    /// Makes the port wake up when a notification is there.
+    void arm(UmPort& port);
+    /// After a wait: takes the notifications that are there to their threads.
+    void receive(UmPort& port);
+
+    /// Ends the stub. `reason` is a literal, for the log.
+    void kill(char const* reason);
+    char const* death_reason() const { return death_reason_; }
+    /// The host says that the process has ended.
+    void note_end();
+
+    // For the pool.
+    /// The guest's part of the address space is to be emptied before it is used.
+    void require_clearing() { clearing_required_ = true; }
+    bool is_reusable() const;
+    /// No completion refers to it any more.
+    bool is_quiet() const { return armed_ == 0; }
+
+private:
+    struct ListenerPoll final : hostabi::Completion {
+        StubProcess* process = nullptr;
+        bool armed = false;
+        bool fired = false;
+        u64 received_before = 0;
+        void complete(i32 result) override;
+    };
+
+    void deliver(seccomp_notif const& n);
+    void receive_from_leader(seccomp_notif const& n);
+    bool begin_batch(std::span<stub::Op const> batch);
+    bool wait_locked(UmPort& port, Patience& patience);
+    Result<u64> execute_chunk(UmPort& port, std::span<stub::Op const> chunk);
+    Result<StubThread*> create_thread(UmPort& port);
+    StubThread* find(i32 tid);
+    stub::ServicePage& service() const;
+
+    StubEnvironment const& environment_;
+    i32 pid_;
+    hostabi::OwnedFd listener_;
+    u32 service_slot_;
+    bool alive_ = true;
+    bool clearing_required_ = false;
+    char const* death_reason_ = "";
+
+    // The leader.
+    bool leader_parked_ = false;
+    u64 leader_id_ = 0;
+    std::span<stub::Op const> batch_;
+    u64 approved_ = 0; ///< operations of the batch that were let through
+    u64 finished_ = 0;
+    u64 last_result_ = 0;
+
+    std::vector<std::unique_ptr<StubThread>> threads_;
+    std::vector<StubThread*> idle_;
+    StubThread* last_found_ = nullptr;
+    StubThread* newborn_ = nullptr; ///< a thread whose id the leader has not told yet
+
+    std::vector<ListenerPoll> polls_; ///< one for each vCPU
+    unsigned armed_ = 0;
+    u64 received_ = 0;
+    UmPort* receiving_port_ = nullptr;
+
+    friend class StubThread;
+};
+
+} // namespace umbra::um
