@@ -11,9 +11,13 @@ namespace umbra::drivers {
 class HostIo {
 public:
     virtual ~HostIo() = default;
-    /// The ring of the vCPU thread that calls: from a task, or from inside Completion::complete(). A task may be on
-    /// another vCPU after each wait, so nobody keeps the reference across one.
+    /// The ring of the vCPU thread that calls: from a task, or from inside Completion::complete(). A task may
+    /// be on another vCPU after each wait, so nobody keeps the reference across one.
     virtual hostabi::Ring& ring() = 0;
+    /// Ring::cancel() of a request that was submitted to `ring`, from any vCPU, under the kernel lock. On
+    /// another vCPU's ring it happens when that vCPU dispatches next, and the request may have completed by
+    /// then: that is no error.
+    virtual void cancel(hostabi::Ring& ring, hostabi::Completion& request) = 0;
 };
 
 /// One ring request that a task sleeps for. Lives on the task's kernel stack.
@@ -25,8 +29,8 @@ public:
         done_ = true;
         wake_task(task_);
     }
-    /// Sleeps until the request has completed, whatever signals come: only for requests that the host ends soon, such
-    /// as I/O on regular files. Returns the count or a negative host errno.
+    /// Sleeps until the request has completed, whatever signals come: only for requests that the host ends
+    /// soon, such as I/O on regular files. Returns the count or a negative host errno.
     i32 wait()
     {
         while (!done_)
@@ -41,10 +45,9 @@ private:
     bool done_ = false;
 };
 
-/// Submits one request by submit(ring, completion) and sleeps until it has completed. Buffers and path strings of the
-/// request must stay valid meanwhile; the caller's stack frame does.
-template <typename Submit>
-i32 await_request(HostIo& io, Submit submit)
+/// Submits one request by submit(ring, completion) and sleeps until it has completed. Buffers and path
+/// strings of the request must stay valid meanwhile; the caller's stack frame does.
+template <typename Submit> i32 await_request(HostIo& io, Submit submit)
 {
     AwaitedRequest request;
     submit(io.ring(), request);

@@ -163,4 +163,6 @@ HostResult<i32> HostStream::bytes_available() const
     return count;
 }
 
+i32 HostStream::truncate(int fd, u64 size) { return static_cast<i32>(host_call(SYS_ftruncate, fd, size)); }
+
 } // namespace umbra::hostabi

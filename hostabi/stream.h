@@ -47,6 +47,8 @@ public:
     HostResult<StreamStatus> status() const;
     /// FIONREAD.
     HostResult<i32> bytes_available() const;
+    /// ftruncate(2): 0 or a negative errno. May wait, so call it by Ring::offload.
+    static i32 truncate(int fd, u64 size);
 
 private:
     explicit HostStream(OwnedFd fd);
