@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "arch-um/boot/options.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "arch-um/boot/option-values.h"
+
+namespace umbra::boot {
+namespace {
+
+Caller const kCaller { .uid = 1000,
+    .gid = 100,
+    .working_directory = "/tmp",
+    .environment = { "TERM=xterm", "SHELL=/bin/bash", "HOME=/home/me" } };
+
+Command parse(std::vector<char const*> arguments) { return parse_command_line(arguments, kCaller); }
+
+RunOptions run(std::vector<char const*> arguments)
+{
+    Command command = parse(std::move(arguments));
+    EXPECT_EQ(command.kind, Command::Kind::run) << command.error;
+    return command.run;
+}
+
+void expect_error(std::vector<char const*> arguments, std::string const& part)
+{
+    Command command = parse(std::move(arguments));
+    EXPECT_EQ(command.kind, Command::Kind::nothing);
+    EXPECT_EQ(command.exit_status, kExitUmbraError);
+    EXPECT_NE(command.error.find(part), std::string::npos) << command.error;
+    EXPECT_EQ(std::count(command.error.begin(), command.error.end(), '\n'), 1) << command.error;
+}
+
+using Words = std::vector<std::string>;
+
+TEST(Options, TheCommandBeginsAtTheFirstWord)
+{
+    EXPECT_EQ(run({ "run", "ls", "-l", "-q" }).command, (Words { "ls", "-l", "-q" }));
+    EXPECT_EQ(run({ "run", "-q", "--cpus", "2", "ls" }).command, (Words { "ls" }));
+    EXPECT_FALSE(run({ "run", "ls", "-q" }).quiet);
+}
+
+TEST(Options, TheMarkEndsOptions)
+{
+    EXPECT_EQ(run({ "run", "--", "-x", "-q" }).command, (Words { "-x", "-q" }));
+    EXPECT_EQ(run({ "run", "-q", "--", "ls", "--", "x" }).command, (Words { "ls", "--", "x" }));
+    EXPECT_EQ(run({ "run", "ls", "--", "x" }).command, (Words { "ls", "--", "x" }));
+    EXPECT_TRUE(run({ "run" }).command.empty());
+    EXPECT_TRUE(run({ "run", "--" }).command.empty());
+}
+
+TEST(Options, RunHasDefaults)
+{
+    RunOptions o = run({ "run" });
+    EXPECT_EQ(o.root, RootKind::embedded);
+    EXPECT_EQ(o.backend, BackendChoice::automatic);
+    EXPECT_EQ(o.memory, u64 { 4 } << 30);
+    EXPECT_EQ(o.user.uid, 0u);
+    EXPECT_EQ(o.working_directory, "/");
+    EXPECT_EQ(o.hostname, "umbra");
+    EXPECT_EQ(environment_value(o.environment, "TERM"), "xterm");
+    EXPECT_EQ(environment_value(o.environment, "HOME"), "/root");
+    EXPECT_FALSE(o.strace);
+}
+
+TEST(Options, DoIsTheCallerOnTheHostsRoot)
+{
+    RunOptions o = run({ "do", "make" });
+    EXPECT_EQ(o.root, RootKind::host);
+    EXPECT_EQ(o.user.uid, 1000u);
+    EXPECT_EQ(o.user.gid, 100u);
+    EXPECT_EQ(o.working_directory, "/tmp");
+    EXPECT_EQ(environment_value(o.environment, "HOME"), "/home/me");
+    EXPECT_EQ(environment_value(run({ "do", "-u", "0", "id" }).environment, "HOME"), "/root");
+    EXPECT_EQ(run({ "do" }).command, (Words { "/bin/bash" }));
+}
+
+TEST(Options, Sizes)
+{
+    EXPECT_EQ(run({ "run", "--memory", "512M" }).memory, u64 { 512 } << 20);
+    EXPECT_EQ(run({ "run", "--memory=2g" }).memory, u64 { 2 } << 30);
+    EXPECT_EQ(run({ "run", "--memory", "33554432" }).memory, u64 { 32 } << 20);
+    EXPECT_EQ(run({ "run", "--fault-around", "4k" }).fault_around, 4096u);
+    expect_error({ "run", "--memory", "12x" }, "'12x' is not a size");
+    expect_error({ "run", "--memory", "" }, "--memory");
+    expect_error({ "run", "--memory", "1K" }, "from 16M to 1T");
+    expect_error({ "run", "--memory", "99999999999999999999" }, "not a size");
+    expect_error({ "run", "--memory", "99999999999999G" }, "out of range");
+    expect_error({ "run", "--fault-around", "12K" }, "power of two");
+}
+
+TEST(Options, UsersAndVolumes)
+{
+    EXPECT_EQ(run({ "run", "-u", "7" }).user.gid, 7u);
+    EXPECT_EQ(run({ "run", "-u", "7:8" }).user.gid, 8u);
+    expect_error({ "run", "-u", "root" }, "UID[:GID]");
+    expect_error({ "run", "-u", "4294967295" }, "UID[:GID]");
+    RunOptions o = run({ "run", "-v", "/:/host:ro", "-v", "/tmp:/t", "ls" });
+    ASSERT_EQ(o.volumes.size(), 2u);
+    EXPECT_TRUE(o.volumes[0].read_only);
+    EXPECT_EQ(o.volumes[0].guest, "/host");
+    EXPECT_FALSE(o.volumes[1].read_only);
+    expect_error({ "run", "-v", "/tmp" }, "HOST:GUEST");
+    expect_error({ "run", "-v", "/tmp:x" }, "not absolute");
+    expect_error({ "run", "-v", "/tmp:/x:rx" }, "neither ro nor rw");
+    expect_error({ "run", "-v", "/no/such:/x" }, "/no/such: No such file");
+}
+
+TEST(Options, EnvironmentIsSetAndPassedOn)
+{
+    RunOptions o = run({ "run", "-e", "A=1", "-eB=x=y", "-e", "A=2", "-e", "SHELL", "-e", "NONE" });
+    EXPECT_EQ(environment_value(o.environment, "A"), "2");
+    EXPECT_EQ(environment_value(o.environment, "B"), "x=y");
+    EXPECT_EQ(environment_value(o.environment, "SHELL"), "/bin/bash");
+    EXPECT_EQ(std::count(o.environment.begin(), o.environment.end(), "A=1"), 0);
+    expect_error({ "run", "-e", "=x" }, "NAME=VALUE");
+}
+
+TEST(Options, Roots)
+{
+    EXPECT_EQ(run({ "run", "--rootfs", "/usr" }).root, RootKind::directory);
+    EXPECT_EQ(run({ "run", "--rootfs", "/proc/self/exe" }).root, RootKind::archive);
+    EXPECT_TRUE(run({ "run", "--rootfs", "/usr", "--rw" }).write_through);
+    expect_error({ "run", "--rootfs", "/no/such" }, "/no/such: No such file");
+    expect_error({ "run", "--rootfs", "/dev/null" }, "neither a directory nor a tar archive");
+    expect_error({ "run", "--rw" }, "give --rootfs DIR");
+    expect_error({ "do", "--rootfs", "/usr", "ls" }, "unknown option --rootfs");
+}
+
+TEST(Options, Strace)
+{
+    EXPECT_TRUE(run({ "run", "--strace", "ls" }).strace->calls.empty());
+    EXPECT_EQ(run({ "run", "--strace=openat,execve", "ls" }).strace->calls, (Words { "openat", "execve" }));
+    EXPECT_TRUE(run({ "run", "--strace=!read", "ls" }).strace->excluded);
+    EXPECT_EQ(run({ "run", "--strace-output", "x", "ls" }).strace->output, "/tmp/x");
+    expect_error({ "run", "--strace=bogus" }, "'bogus' is not a system call");
+}
+
+TEST(Options, MistakesGetOneLine)
+{
+    expect_error({}, "there is no command");
+    expect_error({ "foo" }, "'foo' is not a command");
+    expect_error({ "run", "--bogus", "ls" }, "unknown option --bogus");
+    expect_error({ "run", "-q", "-Z" }, "unknown option -Z");
+    expect_error({ "run", "--memory" }, "--memory");
+    expect_error({ "run", "--cpus", "0" }, "from 1 to 64");
+    expect_error({ "run", "--backend", "kvm" }, "auto, seccomp or ptrace");
+    expect_error({ "run", "-w", "x" }, "not absolute");
+    expect_error({ "run", "--hostname", "a b" }, "--hostname");
+    expect_error({ "version", "x" }, "takes no arguments");
+    expect_error({ "doctor", "--", "x" }, "takes no arguments");
+}
+
+TEST(Options, HelpAndTheOtherCommands)
+{
+    for (auto arguments : { std::vector<char const*> { "--help" }, { "run", "--help" }, { "do", "-h" },
+             { "doctor", "--help" } }) {
+        Command command = parse(arguments);
+        EXPECT_EQ(command.kind, Command::Kind::nothing);
+        EXPECT_EQ(command.exit_status, 0);
+        EXPECT_NE(command.output.find("--help"), std::string::npos);
+    }
+    EXPECT_EQ(run({ "run", "ls", "--help" }).command, (Words { "ls", "--help" }));
+    EXPECT_TRUE(parse({ "doctor", "--json" }).json);
+    EXPECT_EQ(parse({ "version" }).kind, Command::Kind::version);
+    EXPECT_EQ(parse({ "syscalls" }).kind, Command::Kind::syscalls);
+}
+
+} // namespace
+} // namespace umbra::boot

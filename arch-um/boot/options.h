@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The command line: what the user asked for, checked, as plain data. The composition (compose.cpp) acts on
+// it; tests call parse_command_line() without any process. Law 7's ban on exceptions is about kernel code:
+// here a usage error travels as an exception, because CLI11 works so, and ends in Command::error.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/types.h"
+
+namespace umbra::boot {
+
+/// Umbra's own failures, as docker has them: the guest's command keeps all other values.
+constexpr int kExitUmbraError = 125, kExitCannotExecute = 126, kExitNotFound = 127;
+
+enum class RootKind : u8 {
+    embedded, ///< the busybox image in the binary
+    directory, ///< a host directory: read-only lower layer, or written through
+    archive, ///< a tar file
+    host, ///< `umbra do`: the host's own root, read-only below
+};
+enum class BackendChoice : u8 { automatic, seccomp, ptrace };
+char const* backend_name(BackendChoice choice); ///< "auto", "seccomp", "ptrace"
+
+struct UserChoice {
+    u32 uid, gid;
+};
+/// -v HOST:GUEST[:ro]
+struct VolumeChoice {
+    std::string host; ///< absolute, exists
+    std::string guest; ///< absolute
+    bool read_only;
+};
+/// --strace[=LIST], --strace-output FILE
+struct StraceChoice {
+    std::vector<std::string> calls; ///< names of known system calls; empty: every call
+    bool excluded = false; ///< `calls` are those not to show
+    std::string output; ///< absolute host path; empty: standard error
+};
+
+struct RunOptions {
+    RootKind root = RootKind::embedded;
+    std::string root_path; ///< absolute host path of the directory or archive; "/" for the host's root
+    bool write_through = false; ///< --rw
+    BackendChoice backend = BackendChoice::automatic;
+    u32 cpus = 0; ///< 0: as many as the host lets this process use and the backend can
+    u64 memory = u64 { 4 } << 30; ///< bytes
+    u64 fault_around = 64 << 10; ///< bytes
+    std::vector<std::string> environment; ///< the command's whole environment, K=V, no key twice
+    std::string working_directory; ///< guest path, absolute
+    UserChoice user { 0, 0 };
+    std::vector<VolumeChoice> volumes;
+    std::string hostname;
+    bool own_init = false; ///< --init: run the tree's /sbin/init
+    bool quiet = false;
+    std::string log_file; ///< absolute host path; empty: none
+    std::optional<StraceChoice> strace;
+    std::vector<std::string> command; ///< empty: the tree's shell
+};
+
+/// What the calling process is; a test makes one up.
+struct Caller {
+    u32 uid = 0, gid = 0;
+    std::string working_directory = "/";
+    std::vector<std::string> environment;
+};
+Caller this_caller();
+
+struct Command {
+    enum class Kind : u8 { run, doctor, version, syscalls, nothing };
+    Kind kind = Kind::nothing;
+    RunOptions run; ///< for Kind::run
+    bool json = false; ///< for doctor
+    int exit_status = 0; ///< for `nothing`: help was asked for, or there is an error
+    std::string output; ///< for standard output
+    std::string error; ///< one line for standard error, with its newline
+};
+/// `arguments` without the program's name. Looks at the host's files (do they exist), changes nothing.
+Command parse_command_line(std::span<char const* const> arguments, Caller const& caller);
+
+} // namespace umbra::boot
