@@ -97,6 +97,17 @@ struct Statfs {
 };
 static_assert(sizeof(Statfs) == 120);
 
+/// openat2(2)
+struct OpenHow {
+    u64 flags, mode, resolve;
+};
+static_assert(sizeof(OpenHow) == 24);
+
+/// utime(2)
+struct Utimbuf {
+    i64 access, modification;
+};
+
 /// A device number in the kernel's own form; encode_dev gives the user ABI's (makedev(3)).
 constexpr u64 make_dev(u32 major, u32 minor)
 {

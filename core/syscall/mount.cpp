@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// mount, umount2, pivot_root. Mounts are private: changes of propagation that would share them are refused.
+#include "core/syscall/path-argument.h"
+#include "core/vfs/file-system-types.h"
+
+namespace umbra {
+
+namespace {
+
+// mount(2)
+constexpr u32 ms_remount = 32, ms_bind = 4096, ms_move = 8192, ms_rec = 16384, ms_silent = 32768;
+constexpr u32 ms_unbindable = 1 << 17, ms_private = 1 << 18, ms_slave = 1 << 19, ms_shared = 1 << 20;
+constexpr u32 kMagic = 0xc0ed0000, kMagicMask = 0xffff0000;
+constexpr u32 kMountFlags = vfs::kMountReadOnly | vfs::kMountNoSuid | vfs::kMountNoDev | vfs::kMountNoExec
+    | vfs::kMountNoSymFollow | vfs::kMountNoAtime | vfs::kMountNoDirAtime | vfs::kMountRelAtime
+    | vfs::kMountStrictAtime;
+
+struct MountArguments {
+    std::string source, type, options;
+    vfs::Path target;
+    u32 flags;
+};
+
+Result<std::string> copy_in_optional(Task& task, UserCString text)
+{
+    return text.is_null() ? std::string() : text.copy_in(task, kPageSize, err::inval);
+}
+
+/// The data of mount(2) is a page that a text begins: what follows its NUL does not matter.
+Result<vfs::Path> walk_source(Task& task, std::string const& source)
+{
+    if (source.empty()) return err::inval;
+    auto base = TRY(task.path_base(kWorkingDirectory, source));
+    return vfs::walk(task, base, source);
+}
+
+Result<void> bind_mount(Task& task, MountArguments const& a)
+{
+    auto from = TRY(walk_source(task, a.source));
+    auto& mounts = *task.fs().mounts;
+    auto tree = TRY(mounts.clone_tree(from, a.flags & ms_rec));
+    return mounts.attach_tree(tree, a.target);
+}
+
+Result<void> move_mount(Task& task, MountArguments const& a)
+{
+    auto from = TRY(walk_source(task, a.source));
+    if (!(from.dentry == from.mount->root())) return err::inval;
+    return task.fs().mounts->move(*from.mount, a.target);
+}
+
+Result<void> remount(MountArguments const& a)
+{
+    vfs::Mount& mount = *a.target.mount;
+    if (!(a.target.dentry == mount.root())) return err::inval;
+    // With MS_BIND only this mount's own flags change, see mount(2).
+    if (!(a.flags & ms_bind)) TRY(mount.file_system().reconfigure(a.options));
+    mount.set_flags(a.flags & kMountFlags);
+    return {};
+}
+
+Result<void> change_propagation(MountArguments const& a)
+{
+    if (!(a.target.dentry == a.target.mount->root())) return err::inval;
+    // Every mount is private already, and the slave of nobody is private.
+    return a.flags & (ms_shared | ms_unbindable) ? Result<void>(err::inval) : Result<void>();
+}
+
+Result<void> new_mount(Task& task, MountArguments const& a)
+{
+    auto const* type = task.kernel().file_system_types().find(a.type);
+    if (a.type.empty()) return err::inval;
+    if (!type) return err::nodev;
+    u32 flags = a.flags & kMountFlags;
+    auto fs = TRY(type->make({ task.kernel(), a.source, a.options, flags }));
+    auto mount = make_ref<vfs::Mount>(fs, flags, a.source.empty() ? "none" : a.source);
+    return task.fs().mounts->attach(mount, a.target);
+}
+
+} // namespace
+
+SyscallResult sys_mount(
+    Task& task, UserCString source, UserCString target, UserCString type, u64 flags_in, UserCString data)
+{
+    auto flags = u32(flags_in);
+    if ((flags & kMagicMask) == kMagic) flags &= ~kMagicMask;
+    MountArguments a { TRY(copy_in_optional(task, source)), TRY(copy_in_optional(task, type)),
+        TRY(copy_in_optional(task, data)), TRY(resolve(task, kWorkingDirectory, target)),
+        flags & ~ms_silent };
+    if (!task.credentials().has(Capability::sys_admin)) return err::perm;
+    if (a.flags & ms_remount)
+        TRY(remount(a));
+    else if (a.flags & ms_bind)
+        TRY(bind_mount(task, a));
+    else if (a.flags & (ms_shared | ms_private | ms_slave | ms_unbindable))
+        TRY(change_propagation(a));
+    else if (a.flags & ms_move)
+        TRY(move_mount(task, a));
+    else
+        TRY(new_mount(task, a));
+    return 0;
+}
+
+SyscallResult sys_umount2(Task& task, UserCString target, u32 flags)
+{
+    constexpr u32 force = 1, detach = 2, expire = 4, nofollow = 8;
+    if (flags & ~(force | detach | expire | nofollow)) return err::inval;
+    auto place
+        = TRY(resolve(task, kWorkingDirectory, target, flags & nofollow ? abi::at_symlink_nofollow : 0));
+    if (!task.credentials().has(Capability::sys_admin)) return err::perm;
+    Ref<vfs::Mount> mount = place.mount;
+    if (!(place.dentry == mount->root())) return err::inval;
+    if ((flags & expire) && (flags & (force | detach))) return err::inval;
+    // The walk's reference goes: detach() counts ours as the caller's only one.
+    place = task.fs().root;
+    if (!(flags & detach)) TRY(mount->file_system().sync());
+    TRY(task.fs().mounts->detach(*mount, flags & detach));
+    return 0;
+}
+
+} // namespace umbra
