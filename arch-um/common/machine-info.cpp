@@ -10,6 +10,7 @@
 
 #include "arch-um/stub/layout.h"
 #include "arch-um/x86-64/cpu.h"
+#include "arch-um/x86-64/host-frame.h"
 #include "hostabi/fd.h"
 
 namespace umbra::um {
@@ -53,7 +54,7 @@ platform::MachineInfo machine_info(std::string backend)
     info.task_size = stub::kZone;
     info.hwcap = getauxval(AT_HWCAP);
     info.hwcap2 = getauxval(AT_HWCAP2);
-    info.xsave_size = x86_64::xsave_image_size();
+    info.xsave_size = static_cast<u32>(x86_64::fp_image_size(x86_64::xsave_image_size()));
     info.min_address = min_address();
     info.backend = std::move(backend);
     info.host_cpuinfo = read_file("/proc/cpuinfo", 16 << 10);

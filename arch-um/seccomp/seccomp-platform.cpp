@@ -41,7 +41,7 @@ SeccompPlatform::SeccompPlatform(PlatformOptions const& options, std::vector<std
         .fsgsbase = options.fsgsbase,
         .pin_threads = !options.synchronous_wake_up,
         .xsave_features = x86_64::xsave_features(),
-        .fp_image_size = static_cast<u32>(x86_64::fp_image_size(machine().xsave_size)),
+        .fp_image_size = machine().xsave_size,
     }
 {
 }

@@ -98,7 +98,9 @@ struct Trap {
     Protection access = Protection::none; ///< fault: read, write or execute
     u8 vector = 0; ///< x86 exception vector (14 for fault)
     u32 error_code = 0; ///< x86 error code as the CPU pushed it
-    i32 host_code = 0; ///< exception: the si_code that Linux gives this exception (FPE_INTDIV, TRAP_BRKPT, ...)
+    /// exception: the si_code that Linux gives this exception (FPE_INTDIV, TRAP_BRKPT, ...). fault: 0, or BUS_ADRERR
+    /// where something is mapped but the host has nothing behind it (a file that became shorter).
+    i32 host_code = 0;
 };
 
 /// A guest thread: something that runs guest instructions in an address space. Owned by a task.
@@ -167,7 +169,7 @@ public:
 struct MachineInfo {
     u64 task_size; ///< first address that guests cannot use
     u64 hwcap, hwcap2; ///< AT_HWCAP, AT_HWCAP2
-    u32 xsave_size; ///< bytes of the XSAVE image in fp_state()
+    u32 xsave_size; ///< bytes of fp_state(): the XSAVE image and the four of FP_XSTATE_MAGIC2 behind it
     u64 min_address; ///< lowest mappable guest address (vm.mmap_min_addr of the host)
     std::string backend; ///< "seccomp", "ptrace", "fake"
     std::string cpuinfo_model;
