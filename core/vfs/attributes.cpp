@@ -3,6 +3,7 @@
 // truncate(2), utimensat(2) and setattr_prepare() of Linux's fs/attr.c.
 #include "core/kernel.h"
 #include "core/task/task.h"
+#include "core/vfs/notify.h"
 #include "core/vfs/operations.h"
 
 namespace umbra::vfs {
@@ -19,6 +20,17 @@ abi::Timespec current_time(Kernel& kernel)
     return { now / kNanosecondsPerSecond, now % kNanosecondsPerSecond };
 }
 
+namespace {
+
+Result<void> change_attributes(Path const& path, AttributeChange const& change)
+{
+    TRY(path.inode().set_attributes(change));
+    notify_path(path, abi::in_attrib);
+    return {};
+}
+
+} // namespace
+
 Result<void> change_mode(Task& task, Path const& path, u32 mode)
 {
     Inode& inode = path.inode();
@@ -27,8 +39,8 @@ Result<void> change_mode(Task& task, Path const& path, u32 mode)
     if (!is_owner_or_capable(task.credentials(), inode)) return err::perm;
     mode &= 07777;
     if (!in_group_or_capable(task.credentials(), inode)) mode &= ~abi::s_isgid;
-    return inode.set_attributes(
-        { .mask = C::kMode | C::kCtime, .mode = mode, .ctime = current_time(task.kernel()) });
+    return change_attributes(
+        path, { .mask = C::kMode | C::kCtime, .mode = mode, .ctime = current_time(task.kernel()) });
 }
 
 namespace {
@@ -70,7 +82,7 @@ Result<void> change_owner(Task& task, Path const& path, u32 uid, u32 gid)
         // Not every object can have one: what matters is that it is gone.
         (void)inode.remove_xattr("security.capability");
     }
-    return inode.set_attributes(change);
+    return change_attributes(path, change);
 }
 
 Result<void> remove_privileges(Task& task, Inode& inode)
@@ -115,13 +127,17 @@ Result<void> truncate(Task& task, Path const& path, u64 size)
     TRY(check_writable_mount(*path.mount));
     TRY(check_permission(task.credentials(), inode, abi::w_ok));
     if (inode.write_count < 0) return err::txtbsy;
-    return truncate_checked(task, inode, size, nullptr);
+    TRY(truncate_checked(task, inode, size, nullptr));
+    notify_path(path, abi::in_modify);
+    return {};
 }
 
 Result<void> truncate_file(Task& task, File& file, u64 size)
 {
     if (!file.inode().is_regular() || !file.is_writable()) return err::inval;
-    return truncate_checked(task, file.inode(), size, &file);
+    TRY(truncate_checked(task, file.inode(), size, &file));
+    notify_path(*file.path(), abi::in_modify);
+    return {};
 }
 
 Result<void> change_times(Task& task, Path const& path, abi::Timespec const* times)
@@ -144,7 +160,7 @@ Result<void> change_times(Task& task, Path const& path, abi::Timespec const* tim
     if (!times || times[1].nsec != kUtimeOmit) change.mask |= C::kMtime;
     if (times && times[0].nsec != kUtimeNow) change.atime = times[0];
     if (times && times[1].nsec != kUtimeNow) change.mtime = times[1];
-    return inode.set_attributes(change);
+    return change_attributes(path, change);
 }
 
 Result<void> check_access(Task& task, Path const& path, u32 mask)

@@ -4,6 +4,7 @@
 #include "core/task/task.h"
 #include "core/vfs/dentry-cache.h"
 #include "core/vfs/names.h"
+#include "core/vfs/notify.h"
 
 namespace umbra::vfs {
 
@@ -48,6 +49,7 @@ Result<void> mkdir(Task& task, At const& at, u32 mode)
     mode = abi::s_ifdir | (mode & (0777 | abi::s_isvtx));
     auto made = TRY(directory.create(locked.name, new_inode_in(task.credentials(), directory, mode)));
     task.kernel().dentries().instantiate(*locked.dentry, made);
+    notify_entry(directory, locked.name, *made, abi::in_create);
     return {};
 }
 
@@ -62,6 +64,7 @@ Result<Path> make_node(Task& task, At const& at, u32 mode, u64 device)
     auto made = TRY(directory.create(
         locked.name, new_inode_in(task.credentials(), directory, mode, is_device ? device : 0)));
     task.kernel().dentries().instantiate(*locked.dentry, made);
+    notify_entry(directory, locked.name, *made, abi::in_create);
     return Path { locked.directory.mount, locked.dentry };
 }
 
@@ -94,6 +97,7 @@ Result<void> symlink(Task& task, std::string_view target, At const& at)
     auto what = new_inode_in(task.credentials(), directory, abi::s_iflnk | 0777);
     auto made = TRY(directory.symlink(locked.name, target, what));
     task.kernel().dentries().instantiate(*locked.dentry, made);
+    notify_entry(directory, locked.name, *made, abi::in_create);
     return {};
 }
 
@@ -116,6 +120,8 @@ Result<void> link(Task& task, At const& from, At const& to, bool follow, bool em
     // so.
     TRY(locked.directory.inode().link(locked.name, inode));
     task.kernel().dentries().instantiate(*locked.dentry, Ref<Inode>(inode));
+    notify_inode(inode, abi::in_attrib);
+    notify_entry(locked.directory.inode(), locked.name, inode, abi::in_create);
     return {};
 }
 

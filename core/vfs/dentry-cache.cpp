@@ -3,6 +3,7 @@
 #include "core/vfs/dentry-cache.h"
 
 #include "core/kernel.h"
+#include "core/vfs/notify.h"
 
 namespace umbra::vfs {
 
@@ -14,7 +15,12 @@ Dentry::Dentry(RefPtr<FileSystem> fs, RefPtr<Dentry> parent, std::string name, R
 {
 }
 
-Dentry::~Dentry() = default;
+Dentry::~Dentry()
+{
+    // A file ends with its last name and the last user of that name; rmdir tells of a directory's end.
+    if (unlinked_ && inode_ && !inode_->is_directory() && inode_->attributes().nlink == 0)
+        notify_inode(*inode_, abi::in_delete_self);
+}
 
 Ref<Dentry> Dentry::make_root(Ref<Inode> inode) { return make_anonymous(std::move(inode), {}); }
 

@@ -6,6 +6,7 @@
 #include "core/mm/memory-object.h"
 #include "core/vfs/internal-mounts.h"
 #include "core/vfs/locks.h"
+#include "core/vfs/notify.h"
 #include "core/vfs/operations.h"
 
 namespace umbra::vfs {
@@ -19,6 +20,7 @@ File::File(std::optional<Path> path, u32 flags)
 File::~File()
 {
     if (!path_) return;
+    if (!is_path_only()) notify_path(*path_, is_writable() ? abi::in_close_write : abi::in_close_nowrite);
     if (inode().has_locks()) locks_on_release(*this);
     if (counted_writer_) --inode().write_count;
 }

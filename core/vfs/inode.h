@@ -13,6 +13,7 @@
 
 #include "core/abi/file.h"
 #include "core/base/error.h"
+#include "core/base/list.h"
 #include "core/base/ref.h"
 #include "core/base/types.h"
 #include "core/sync/mutex.h"
@@ -67,6 +68,8 @@ using DirectoryEmitter = std::function<bool(std::string_view name, u64 ino, u8 t
 
 /// File locks (flock, POSIX, OFD) hang from the inode; defined in core/vfs/locks.h.
 class FileLocks;
+/// inotify's watches; defined in core/vfs/notify.h.
+class InodeWatch;
 
 class Inode : public RefCounted {
 public:
@@ -136,6 +139,7 @@ public:
     i32 write_count = 0;
     /// Per-inode object of the pipe, socket or inotify layer (a FIFO's pipe), owned here.
     RefPtr<RefCounted> attachment;
+    List<InodeWatch, TaggedNode<InodeWatch>> watches;
 
 protected:
     /// Applies all of a change but kSize to attributes_; for set_attributes overrides.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/task/task.h"
+#include "core/vfs/notify.h"
 #include "core/vfs/operations.h"
 
 namespace umbra::vfs {
@@ -11,7 +12,9 @@ namespace umbra::vfs {
 Result<u64> read_file(File& file, IoBuffer& buffer, u64 offset)
 {
     if (!file.is_readable()) return err::badf;
-    return file.read(buffer, offset);
+    u64 count = TRY(file.read(buffer, offset));
+    if (count > 0) notify_path(*file.path(), abi::in_access);
+    return count;
 }
 
 namespace {
@@ -44,8 +47,10 @@ Result<u64> write_file(Task& task, File& file, IoBuffer& buffer, u64& offset)
 {
     if (!file.is_writable()) return err::badf;
     // A file with its own position is the host's: the host applies O_APPEND and its limits.
-    if (!file.inode().is_regular() || file.has_own_position()) return file.write(buffer, offset);
-    u64 written = TRY(write_regular(task, file, buffer, offset));
+    bool is_plain = file.inode().is_regular() && !file.has_own_position();
+    u64 written = TRY(is_plain ? write_regular(task, file, buffer, offset) : file.write(buffer, offset));
+    if (written > 0) notify_path(*file.path(), abi::in_modify);
+    if (!is_plain) return written;
     if (written > 0 && (file.flags() & abi::o_dsync))
         TRY(file.fsync((file.flags() & abi::o_sync) != abi::o_sync));
     return written;

@@ -7,6 +7,7 @@
 #include "core/task/task.h"
 #include "core/vfs/dentry-cache.h"
 #include "core/vfs/names.h"
+#include "core/vfs/notify.h"
 #include "core/vfs/walker.h"
 
 namespace umbra::vfs {
@@ -69,9 +70,13 @@ Result<Ref<File>> finish_open(Task& task, Path const& path, u32 flags, Opening o
         if (inode.write_count < 0) return err::txtbsy;
         TRY(check_writable_mount(*path.mount));
     }
-    if (truncates) TRY(truncate_on_open(task, inode));
+    if (truncates) {
+        TRY(truncate_on_open(task, inode));
+        notify_path(path, abi::in_modify);
+    }
     auto file = TRY(inode.open(path, flags));
     if (wants_to_write(flags) && stored) TRY(file->count_writer());
+    notify_path(path, abi::in_open);
     return file;
 }
 
@@ -85,6 +90,7 @@ Result<Ref<File>> create_and_open(
     auto what = new_inode_in(task.credentials(), parent, abi::s_ifreg | (how.mode & 07777));
     auto made = TRY(parent.create(walker.name(), what));
     task.kernel().dentries().instantiate(*dentry, made);
+    notify_entry(parent, walker.name(), *made, abi::in_create);
     return finish_open(task, Path { directory.mount, dentry }, how.flags, Opening::just_created);
 }
 

@@ -5,6 +5,7 @@
 #include "core/task/task.h"
 #include "core/vfs/dentry-cache.h"
 #include "core/vfs/names.h"
+#include "core/vfs/notify.h"
 
 namespace umbra::vfs {
 
@@ -21,6 +22,8 @@ Result<void> unlink(Task& task, At const& at)
     if (victim.is_mountpoint()) return err::busy;
     TRY(locked.directory.inode().unlink(locked.name, victim.inode()));
     task.kernel().dentries().unlinked(victim);
+    notify_inode(victim.inode(), abi::in_attrib);
+    notify_entry(locked.directory.inode(), locked.name, victim.inode(), abi::in_delete);
     return {};
 }
 
@@ -39,6 +42,8 @@ Result<void> rmdir(Task& task, At const& at)
     MutexLock victim_lock(victim.inode().mutex);
     TRY(locked.directory.inode().rmdir(locked.name, victim.inode()));
     task.kernel().dentries().unlinked(victim);
+    notify_inode(victim.inode(), abi::in_delete_self);
+    notify_entry(locked.directory.inode(), locked.name, victim.inode(), abi::in_delete);
     return {};
 }
 
@@ -116,6 +121,15 @@ Result<void> check_rename_permission(RenameNames const& r)
     return {};
 }
 
+/// The halves of a move carry the same cookie, by which a reader joins them (inotify(7)).
+void notify_move(Kernel& kernel, Inode& moved, ParentWalk const& from, ParentWalk const& to)
+{
+    u32 cookie = u32(kernel.next_unique());
+    notify_entry(from.directory.inode(), from.name, moved, abi::in_moved_from, cookie);
+    notify_entry(to.directory.inode(), to.name, moved, abi::in_moved_to, cookie);
+    notify_inode(moved, abi::in_move_self);
+}
+
 Result<void> rename_locked(RenameNames const& r)
 {
     TRY(check_rename_names(r));
@@ -134,6 +148,11 @@ Result<void> rename_locked(RenameNames const& r)
         if (victim) cache.unlinked(*r.target);
         cache.moved(*r.source, *r.target);
     }
+    notify_move(r.task.kernel(), r.source->inode(), r.from, r.to);
+    if (r.exchange())
+        notify_move(r.task.kernel(), *victim, r.to, r.from);
+    else if (victim)
+        notify_inode(*victim, victim->is_directory() ? abi::in_delete_self : abi::in_attrib);
     return {};
 }
 

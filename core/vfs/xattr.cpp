@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Extended attributes: who may see and change which name space (xattr(7)); the values are the file system's.
 #include "core/task/task.h"
+#include "core/vfs/notify.h"
 #include "core/vfs/operations.h"
 
 namespace umbra::vfs {
@@ -50,7 +51,9 @@ Result<void> set_xattr(Task& task, Path const& path, std::string_view name, std:
     TRY(check_writable_mount(*path.mount));
     TRY(check_xattr(task.credentials(), inode, name, abi::w_ok));
     MutexLock lock(inode.mutex);
-    return inode.set_xattr(name, value, flags);
+    TRY(inode.set_xattr(name, value, flags));
+    notify_path(path, abi::in_attrib);
+    return {};
 }
 
 Result<void> remove_xattr(Task& task, Path const& path, std::string_view name)
@@ -59,7 +62,9 @@ Result<void> remove_xattr(Task& task, Path const& path, std::string_view name)
     TRY(check_writable_mount(*path.mount));
     TRY(check_xattr(task.credentials(), inode, name, abi::w_ok));
     MutexLock lock(inode.mutex);
-    return inode.remove_xattr(name);
+    TRY(inode.remove_xattr(name));
+    notify_path(path, abi::in_attrib);
+    return {};
 }
 
 Result<std::string> list_xattrs(Task& task, Inode& inode)
