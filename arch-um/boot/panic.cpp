@@ -130,7 +130,8 @@ void on_panic(char const* message)
     begin_panic();
     say("umbra: panic: %s\n", message);
     say_task();
-    say_backtrace(u64(__builtin_return_address(0)), u64(__builtin_frame_address(0)));
+    // One frame up: panic()'s own, whose return address is where things went wrong.
+    say_backtrace(u64(__builtin_return_address(0)), *static_cast<u64*>(__builtin_frame_address(0)));
     end_panic();
 }
 
