@@ -3,9 +3,7 @@
 // Every frame has a reference count; the last unref frees it. Guarded by the kernel lock.
 #pragma once
 
-#include <array>
 #include <memory>
-#include <set>
 #include <vector>
 
 #include "core/base/error.h"
@@ -18,7 +16,7 @@ namespace umbra::mm {
 struct Frame : Strong<struct FrameTag, u64> {
     using Strong::Strong;
     static constexpr u64 kNull = ~u64 { 0 };
-    static constexpr unsigned kBankShift = 40;
+    static constexpr unsigned kBankShift = 32;
     constexpr Frame()
         : Strong(kNull)
     {
@@ -51,23 +49,22 @@ public:
     /// The frame's offset in its bank's handle.
     static u64 offset(Frame frame) { return frame.index() << kPageShift; }
 
-    u64 limit() const { return limit_pages_; }
+    u64 limit() const { return limit_pages_; } ///< pages
     u64 used() const { return used_pages_; } ///< pages referenced
     u64 free() const { return limit_pages_ - used_pages_; }
-    /// Gives free, still populated pages back to the host; returns how many.
-    u64 trim();
+    /// Gives free, still populated pages back to the host until at most `keep` are left; returns how many it gave.
+    u64 trim(u64 keep);
 
 private:
     struct Bank;
-    Bank& bank_of(Frame frame) const;
-    Result<void> add_bank();
-    void free_block(Bank& bank, u64 index, unsigned order);
-    bool take_block(Bank& bank, unsigned order, u64& index);
+    void add_bank();
+    void put_block(Bank& bank, u32 index, unsigned order, u8 state);
+    bool carve_block(Bank& bank, unsigned order, u32& index, u8& state);
 
     platform::Platform& platform_;
     u64 limit_pages_;
     u64 used_pages_ = 0;
-    u64 dirty_free_pages_ = 0; ///< free pages that the host still holds memory for
+    u64 present_free_pages_ = 0; ///< free pages that the host still holds memory for
     std::vector<std::unique_ptr<Bank>> banks_;
 };
 

@@ -37,6 +37,8 @@ public:
     virtual platform::HostHandle host_handle() const { return platform::kNoHandle; }
     /// Size in bytes, for the SIGBUS rule.
     virtual u64 size() const = 0;
+    /// Writes changes to the backing store (msync). May wait.
+    virtual Result<void> write_back() { return {}; }
 
     /// Kept by the address spaces: the VMAs that map this object, so that truncate can unmap.
     List<Vma, TaggedNode<MemoryObject>> mappings;

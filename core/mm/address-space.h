@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A guest process's address space (Linux: mm_struct): its areas, its page table, and the stub that shows it.
+// Who changes it holds `lock` (a sleeping lock: filling a page may wait). Lock order: AddressSpace::lock, then nothing
+// that sleeps on another address space's lock except MemoryObject::unmap_everywhere, which holds none itself.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "core/base/error.h"
+#include "core/base/ref.h"
+#include "core/mm/page-table.h"
+#include "core/mm/vma.h"
+#include "core/platform/platform.h"
+#include "core/sync/mutex.h"
+
+namespace umbra {
+class Kernel;
+}
+
+namespace umbra::mm {
+
+struct MapRequest {
+    u64 address = 0; ///< hint, or the place with `fixed`
+    u64 length = 0;
+    u32 prot = 0;
+    bool shared = false;
+    bool fixed = false, no_replace = false, grows_down = false, populate = false, locked = false, low_32bit = false;
+    bool may_write = true;
+    RefPtr<MemoryObject> object;
+    u64 object_offset = 0; ///< bytes, page-aligned
+    std::optional<vfs::Path> path;
+    std::string label;
+};
+
+/// The sleeping lock of an address space, which knows its owner: truncating a file reaches back into the space that the
+/// truncating task may hold already (madvise MADV_REMOVE).
+class SpaceLock {
+public:
+    void lock()
+    {
+        mutex_.lock();
+        owner_ = &current();
+    }
+    void unlock()
+    {
+        owner_ = nullptr;
+        mutex_.unlock();
+    }
+    bool is_held_by_current() const { return owner_ && owner_ == &current(); }
+
+private:
+    Mutex mutex_;
+    Task* owner_ = nullptr;
+};
+
+class SpaceGuard {
+public:
+    explicit SpaceGuard(SpaceLock& lock)
+        : lock_(lock)
+    {
+        lock_.lock();
+    }
+    ~SpaceGuard() { lock_.unlock(); }
+    SpaceGuard(SpaceGuard const&) = delete;
+
+private:
+    SpaceLock& lock_;
+};
+
+/// Sizes that /proc and rlimits look at, in pages.
+struct MemoryUsage {
+    u64 total = 0, locked = 0, data = 0, stack = 0, text = 0, resident_anonymous = 0, resident_file = 0;
+};
+
+class AddressSpace : public RefCounted {
+public:
+    /// A fresh one with a stub. May wait. ENOMEM, EAGAIN.
+    static Result<Ref<AddressSpace>> create(Kernel& kernel);
+    ~AddressSpace() override;
+
+    // --- system calls (mapping.cpp). All take the lock themselves. May wait. ---
+    Result<GuestAddr> map(MapRequest request);
+    Result<void> unmap(u64 address, u64 length);
+    Result<void> protect(u64 address, u64 length, u32 prot);
+    Result<GuestAddr> remap(u64 address, u64 old_length, u64 new_length, u32 flags, u64 new_address);
+    Result<u64> set_break(u64 address);
+    Result<void> advise(u64 address, u64 length, i32 advice);
+    Result<void> sync_range(u64 address, u64 length, u32 flags);
+    Result<void> resident(u64 address, u64 length, std::span<u8> out);
+    Result<void> lock_range(u64 address, u64 length, bool lock);
+    Result<void> populate(u64 address, u64 length, bool write);
+    /// fork(2): everything the child sees. May wait. ENOMEM, EAGAIN.
+    Result<Ref<AddressSpace>> fork();
+
+    // --- faults and kernel access (fault.cpp) ---
+    /// What a fault came to: solved, or the signal that Linux sends.
+    struct FaultResult {
+        int signal = 0; ///< 0: solved
+        i32 code = 0;
+        bool out_of_memory = false;
+    };
+    /// Solves a guest fault and shows the pages to the guest. May wait.
+    FaultResult fault(GuestAddr address, platform::Protection access);
+    /// The kernel's pointer to a guest byte, valid until the next wait, with the bytes up to the page's end behind it.
+    /// Faults the page in. EFAULT. May wait. `force`: as ptrace's POKE, ignores missing write permission of private maps.
+    Result<std::span<u8>> kernel_view(GuestAddr address, platform::Protection access, bool force = false);
+    /// As kernel_view, but never waits: nothing if that would be needed (futex words, under no lock).
+    std::span<u8> try_kernel_view(GuestAddr address, platform::Protection access);
+
+    // --- exec ---
+    platform::AddressSpace& stub() const { return *stub_; }
+    void set_break_start(u64 address) { break_start_ = break_end_ = address; }
+    u64 break_start() const { return break_start_; }
+    u64 break_end() const { return break_end_; }
+    GuestAddr vdso {};
+    GuestAddr arguments_start {}, arguments_end {}, environment_start {}, environment_end {}, stack_start {};
+    GuestAddr code_start {}, code_end {}, data_start {}, data_end {};
+    std::vector<u64> auxv;
+    std::optional<vfs::Path> executable;
+    u64 limit_address_space = ~u64 { 0 }, limit_data = ~u64 { 0 }, limit_stack = 8 << 20, limit_memlock = 8 << 20;
+
+    // --- inspection ---
+    Vma* find(u64 address) const; ///< the area that holds the address, or null
+    Vma* find_from(u64 address) const; ///< the first area that ends above the address, or null
+    std::map<u64, std::unique_ptr<Vma>> const& areas() const { return areas_; }
+    MemoryUsage usage() const;
+    u64 resident_pages() const { return resident_; }
+    u64 peak_resident_pages() const { return peak_resident_; }
+    u64 total_pages() const { return total_pages_; }
+    PageTable& pages() { return pages_; }
+    Kernel& kernel() const { return kernel_; }
+    mutable SpaceLock lock;
+    u32 users = 0; ///< tasks that run in it
+    u64 lock_future = 0;
+
+    /// For MemoryObject::unmap_everywhere: takes pages of one area away. May wait.
+    void forget_object_pages(Vma& vma, u64 first, u64 count, bool even_private);
+    /// Takes every page and area away (exit). May wait.
+    void clear();
+
+private:
+    AddressSpace(Kernel& kernel, std::unique_ptr<platform::AddressSpace> stub);
+
+    // mapping.cpp
+    Result<u64> choose_address(MapRequest const& request) const;
+    bool is_free(u64 start, u64 end) const;
+    Vma& insert(std::unique_ptr<Vma> vma);
+    std::unique_ptr<Vma> remove(std::map<u64, std::unique_ptr<Vma>>::iterator it);
+    void split(u64 address);
+    void try_merge(u64 address);
+    Result<void> unmap_locked(u64 start, u64 end);
+    Result<GuestAddr> map_locked(MapRequest& request);
+    void drop_pages(u64 first, u64 last); ///< page numbers: unmaps from the stub, frees frames
+    void hide(u64 first, u64 last); ///< takes shown pages away from the stub, keeps the entries
+    Result<void> expand_stack(Vma& vma, u64 address);
+    Result<void> check_limits(u64 new_pages, u32 prot, bool shared, bool stack) const;
+    Result<GuestAddr> move_pages(Vma& vma, u64 old_start, u64 old_length, u64 new_length, u64 new_start, u32 flags);
+
+    // fault.cpp
+    struct Window {
+        u64 first, last;
+    };
+    FaultResult fault_locked(GuestAddr address, platform::Protection access, bool show, bool force);
+    Result<void> make_present(Vma& vma, u64 page, platform::Protection access, Window& window);
+    Result<void> fill_anonymous(Vma& vma, u64 page, Window& window);
+    Result<void> fill_from_object(Vma& vma, u64 page, bool write, Window& window);
+    Result<void> copy_on_write(Vma& vma, u64 page, Window& window);
+    Result<void> show(Vma& vma, Window window, u64 page);
+    bool show_host_file(Vma& vma, u64 page);
+    Window plan_window(Vma& vma, u64 page, bool sequential) const;
+    void set_entry(u64 page, Pte entry);
+    void drop_entry(Pte& entry);
+    void account(i64 pages);
+
+    Kernel& kernel_;
+    std::unique_ptr<platform::AddressSpace> stub_;
+    std::map<u64, std::unique_ptr<Vma>> areas_; ///< by start
+    PageTable pages_;
+    u64 break_start_ = 0, break_end_ = 0;
+    u64 resident_ = 0, peak_resident_ = 0, total_pages_ = 0;
+    u64 mmap_base_ = 0;
+};
+
+} // namespace umbra::mm

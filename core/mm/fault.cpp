@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Page faults: map much, trap rarely. A fault makes a block of pages present (16 to begin with, up to 512 under
+// sequential use), in contiguous frames where it can, and shows it to the guest with as few host mappings as the
+// frames allow. Called for guest faults and, with show only where pages were shown before, for the kernel's own access.
+#include <algorithm>
+#include <cstring>
+
+#include "core/abi/signal.h"
+#include "core/kernel.h"
+#include "core/mm/address-space.h"
+#include "core/task/scheduler.h"
+
+namespace umbra::mm {
+
+using platform::Protection;
+
+namespace {
+constexpr u64 kMaxWindow = u64 { 1 } << kMaxOrder;
+
+Protection protection_of(u32 prot, bool writable)
+{
+    auto p = Protection::none;
+    // x86 pages are readable when writable or executable.
+    if (prot & 7) p = p | Protection::read;
+    if ((prot & 2) && writable) p = p | Protection::write;
+    if (prot & 4) p = p | Protection::execute;
+    return p;
+}
+}
+
+void AddressSpace::account(i64 pages)
+{
+    resident_ += pages;
+    peak_resident_ = std::max(peak_resident_, resident_);
+}
+
+void AddressSpace::drop_entry(Pte& entry)
+{
+    if (entry.present()) {
+        kernel_.memory().unref(entry.frame());
+        account(-1);
+    }
+    entry.bits = 0;
+}
+
+void AddressSpace::set_entry(u64 page, Pte entry)
+{
+    Pte& slot = pages_.get(page);
+    bool shown = slot.shown();
+    if (slot.present())
+        kernel_.memory().unref(slot.frame());
+    else
+        account(1);
+    slot = entry;
+    // What the stub shows is stale until show() replaces it; remember that it shows something.
+    if (shown) slot.bits |= Pte::kShown;
+}
+
+AddressSpace::Window AddressSpace::plan_window(Vma& vma, u64 page, bool sequential) const
+{
+    u64 base = std::max<u64>(1, kernel_.options().fault_around >> kPageShift);
+    u64 size = base;
+    if (sequential && vma.fault_pages) {
+        size = vma.fault_pages;
+        if (page == vma.last_fault_end && base > 1) size = std::min(kMaxWindow, size * 2);
+        else if (page != vma.last_fault_end) size = base;
+    }
+    u64 low = vma.start >> kPageShift, high = vma.end >> kPageShift;
+    // The largest aligned block of that size or less that the area covers around the page.
+    for (; size > 1; size /= 2) {
+        u64 first = page & ~(size - 1);
+        if (first >= low && first + size <= high) return { first, first + size };
+    }
+    return { page, page + 1 };
+}
+
+Result<void> AddressSpace::fill_anonymous(Vma& vma, u64 page, Window& window)
+{
+    window = plan_window(vma, page, true);
+    // Shrink to an aligned block around the page without entries.
+    u64 size = window.last - window.first;
+    for (; size > 1; size /= 2) {
+        u64 first = page & ~(size - 1);
+        bool empty = true;
+        pages_.for_each(first, first + size, [&](u64, Pte&) { empty = false; });
+        if (empty) {
+            window = { first, first + size };
+            break;
+        }
+    }
+    if (size == 1) window = { page, page + 1 };
+    Frame block;
+    for (;;) {
+        auto got = kernel_.memory().allocate(unsigned(__builtin_ctzll(size)));
+        if (got.ok()) {
+            block = got.value();
+            break;
+        }
+        if (size == 1) return got.error();
+        size = 1; // memory is short: exactly what is needed
+        window = { page, page + 1 };
+    }
+    for (u64 i = 0; i < size; ++i)
+        set_entry(window.first + i, Pte::make(block + i, Pte::kWritable));
+    vma.last_fault_end = window.last;
+    vma.fault_pages = u32(size);
+    return {};
+}
+
+Result<void> AddressSpace::fill_from_object(Vma& vma, u64 page, bool write, Window& window)
+{
+    auto& memory = kernel_.memory();
+    Frame frame = TRY(vma.object->page(vma.object_index(page), vma.shared && write ? PageUse::write : PageUse::read));
+    window = { page, page + 1 };
+    if (!vma.shared && write) {
+        Frame copy = TRY(memory.allocate());
+        std::memcpy(memory.data(copy), memory.data(frame), kPageSize);
+        set_entry(page, Pte::make(copy, Pte::kWritable));
+        return {};
+    }
+    memory.ref(frame);
+    set_entry(page, Pte::make(frame, vma.shared && write ? Pte::kWritable : 0));
+    // Neighbours that the object holds already cost nothing but an entry.
+    Window around = plan_window(vma, page, false);
+    for (u64 p = around.first; p < around.last; ++p) {
+        if (p == page) continue;
+        Pte* have = pages_.find(p);
+        if (have && have->bits) continue;
+        Frame neighbour = vma.object->resident_page(vma.object_index(p));
+        if (neighbour.is_null()) continue;
+        memory.ref(neighbour);
+        set_entry(p, Pte::make(neighbour, 0));
+    }
+    window = around;
+    return {};
+}
+
+Result<void> AddressSpace::copy_on_write(Vma& vma, u64 page, Window& window)
+{
+    auto& memory = kernel_.memory();
+    auto is_lone = [&](Pte const& e) { return memory.ref_count(e.frame()) == 1 && !vma.object; };
+    Pte& entry = pages_.get(page);
+    bool lone = is_lone(entry);
+    auto same_kind = [&](u64 p) {
+        Pte* e = pages_.find(p);
+        return e && e->present() && !e->writable() && is_lone(*e) == lone;
+    };
+    // Private file pages are copied one by one: their neighbours are rarely written.
+    Window plan = vma.object ? Window { page, page + 1 } : plan_window(vma, page, true);
+    u64 size = plan.last - plan.first;
+    for (; size > 1; size /= 2) {
+        u64 first = page & ~(size - 1);
+        bool whole = true;
+        for (u64 p = first; whole && p < first + size; ++p)
+            whole = same_kind(p);
+        if (whole) {
+            plan = { first, first + size };
+            break;
+        }
+    }
+    if (size == 1) plan = { page, page + 1 };
+    if (lone) {
+        for (u64 p = plan.first; p < plan.last; ++p)
+            pages_.get(p).bits |= Pte::kWritable;
+    } else {
+        auto got = memory.allocate(unsigned(__builtin_ctzll(size)));
+        if (got.is_error() && size > 1) {
+            plan = { page, page + 1 };
+            size = 1;
+            got = memory.allocate();
+        }
+        Frame block = TRY(std::move(got));
+        for (u64 i = 0; i < size; ++i) {
+            Pte& old = pages_.get(plan.first + i);
+            std::memcpy(memory.data(block + i), memory.data(old.frame()), kPageSize);
+            set_entry(plan.first + i, Pte::make(block + i, Pte::kWritable));
+        }
+    }
+    vma.last_fault_end = plan.last;
+    vma.fault_pages = u32(plan.last - plan.first);
+    window = plan;
+    return {};
+}
+
+Result<void> AddressSpace::make_present(Vma& vma, u64 page, Protection access, Window& window)
+{
+    bool write = access == Protection::write;
+    Pte* entry = pages_.find(page);
+    if (!entry || !entry->present()) {
+        if (!vma.object) return fill_anonymous(vma, page, window);
+        return fill_from_object(vma, page, write, window);
+    }
+    if (write && !entry->writable()) {
+        if (!vma.shared) return copy_on_write(vma, page, window);
+        TRY(vma.object->page(vma.object_index(page), PageUse::write));
+        entry->bits |= Pte::kWritable;
+        window = { page, page + 1 };
+        return {};
+    }
+    window = plan_window(vma, page, false);
+    return {};
+}
+
+Result<void> AddressSpace::show(Vma& vma, Window window, u64 page)
+{
+    auto& memory = kernel_.memory();
+    std::vector<platform::Mapping> batch;
+    u64 run_first = 0, run_count = 0;
+    Frame run_frame;
+    bool run_writable = false;
+    auto flush = [&] {
+        if (!run_count) return;
+        batch.push_back({ GuestAddr(run_first << kPageShift), run_count << kPageShift,
+            protection_of(vma.prot, run_writable), memory.handle(run_frame), memory.offset(run_frame), true });
+        run_count = 0;
+    };
+    for (u64 p = window.first; p < window.last; ++p) {
+        Pte* e = pages_.find(p);
+        // Pages that the stub shows as they should be are left alone, except the one that faulted.
+        bool skip = !e || !e->present()
+            || (p != page && e->shown() && !e->host_file() && e->shown_writable() == (e->writable() && (vma.prot & 2)));
+        if (skip) {
+            flush();
+            continue;
+        }
+        bool writable = e->writable() && (vma.prot & 2);
+        if (run_count && (e->frame() != run_frame + run_count || writable != run_writable)) flush();
+        if (!run_count) run_first = p, run_frame = e->frame(), run_writable = writable;
+        ++run_count;
+        e->clear_shown();
+        e->bits |= Pte::kShown | (writable ? Pte::kShownWritable : 0);
+    }
+    flush();
+    if (batch.empty()) return {};
+    auto& vcpu = *current().vcpu;
+    if (stub_->map(vcpu, batch).ok()) return {};
+    // The host's limit of mappings: the stub is only a cache, so empty it and show the one page that is needed.
+    hide(0, kernel_.platform().machine().task_size >> kPageShift);
+    Pte& e = pages_.get(page);
+    bool writable = e.writable() && (vma.prot & 2);
+    e.bits |= Pte::kShown | (writable ? Pte::kShownWritable : 0);
+    platform::Mapping one { GuestAddr(page << kPageShift), kPageSize, protection_of(vma.prot, writable),
+        memory.handle(e.frame()), memory.offset(e.frame()), true };
+    return stub_->map(vcpu, std::span(&one, 1));
+}
+
+/// Shows the file behind a private or read-only area straight from the host: one mapping for all of the area's pages
+/// that have no entry of their own.
+bool AddressSpace::show_host_file(Vma& vma, u64 page)
+{
+    auto handle = vma.object->host_handle();
+    if (handle == platform::kNoHandle) return false;
+    u64 first = vma.start >> kPageShift, last = vma.end >> kPageShift;
+    u64 object_pages = page_up(vma.object->size()) >> kPageShift;
+    if (vma.object_index(page) >= object_pages) return false;
+    last = std::min(last, first + (object_pages - std::min(object_pages, vma.object_page)));
+    std::vector<platform::Mapping> batch;
+    u64 at = first;
+    auto add = [&](u64 from, u64 to) {
+        if (from >= to) return;
+        batch.push_back({ GuestAddr(from << kPageShift), (to - from) << kPageShift, protection_of(vma.prot, false),
+            handle, vma.object_index(from) << kPageShift, false });
+        for (u64 p = from; p < to; ++p)
+            pages_.get(p).bits |= Pte::kShown | Pte::kHostFile;
+    };
+    pages_.for_each(first, last, [&](u64 p, Pte& e) {
+        if (!e.present()) return;
+        add(at, p);
+        at = p + 1;
+    });
+    add(at, last);
+    return stub_->map(*current().vcpu, batch).ok();
+}
+
+AddressSpace::FaultResult AddressSpace::fault_locked(GuestAddr address, Protection access, bool show_it, bool force)
+{
+    using namespace abi;
+    Vma* vma = find(address.value);
+    if (!vma) {
+        vma = find_from(address.value);
+        if (!vma || !vma->grows_down || expand_stack(*vma, address.value).is_error())
+            return { sigsegv, segv_maperr };
+    }
+    bool allowed = vma->allows(access) || (force && (!vma->shared || access == Protection::read));
+    if (!allowed) return { sigsegv, segv_accerr };
+    u64 page = address.value >> kPageShift;
+    Pte* entry = pages_.find(page);
+    bool was_shown = entry && entry->shown();
+    bool resident = entry && entry->present();
+    if (!resident && vma->object && !(access == Protection::write) && show_it && show_host_file(*vma, page)) return {};
+    Window window { page, page + 1 };
+    if (auto r = make_present(*vma, page, access, window); r.is_error()) {
+        if (r.error() == err::nomem) return { sigkill, 0, true };
+        return { sigbus, bus_adrerr };
+    }
+    if (show_it || was_shown) {
+        // A kernel access replaces just what the guest could see there; a guest fault shows the whole block.
+        Window what = show_it ? window : Window { window.first, window.last };
+        if (!show_it) {
+            // Only pages that were shown need to be replaced.
+            for (u64 p = what.first; p < what.last; ++p) {
+                Pte* e = pages_.find(p);
+                if (!e || !e->shown()) continue;
+                if (show(*vma, { p, p + 1 }, p).is_error()) return { sigkill, 0, true };
+            }
+        } else if (show(*vma, what, page).is_error()) {
+            return { sigkill, 0, true };
+        }
+    }
+    return {};
+}
+
+AddressSpace::FaultResult AddressSpace::fault(GuestAddr address, Protection access)
+{
+    SpaceGuard guard(lock);
+    return fault_locked(address, access, true, false);
+}
+
+std::span<u8> AddressSpace::try_kernel_view(GuestAddr address, Protection access)
+{
+    Pte* entry = pages_.find(address.value >> kPageShift);
+    if (!entry || !entry->present()) return {};
+    if (access == Protection::write && !entry->writable()) return {};
+    u64 within = address.value & kPageMask;
+    // The area's protection rules, not the entry's: a writable page may lie in a read-only area.
+    Vma* vma = find(address.value);
+    if (!vma || !vma->allows(access)) return {};
+    return { kernel_.memory().data(entry->frame()) + within, kPageSize - within };
+}
+
+Result<std::span<u8>> AddressSpace::kernel_view(GuestAddr address, Protection access, bool force)
+{
+    if (address.value >= kernel_.platform().machine().task_size) return err::fault;
+    for (;;) {
+        if (auto view = try_kernel_view(address, access); !view.empty()) return view;
+        SpaceGuard guard(lock);
+        Vma* vma = find(address.value);
+        u64 page = address.value >> kPageShift;
+        if (vma && vma->object && access != Protection::write && (vma->allows(access) || force)) {
+            // Read what the object holds without making the page ours.
+            Pte* entry = pages_.find(page);
+            if (!entry || !entry->present()) {
+                auto frame = vma->object->page(vma->object_index(page), PageUse::read);
+                if (frame.is_error()) return err::fault;
+                u64 within = address.value & kPageMask;
+                return std::span<u8>(kernel_.memory().data(frame.value()) + within, kPageSize - within);
+            }
+        }
+        auto result = fault_locked(address, access, false, force);
+        if (result.out_of_memory) return err::nomem;
+        if (result.signal) return err::fault;
+        if (force) {
+            Pte* entry = pages_.find(page);
+            if (!entry || !entry->present()) return err::fault;
+            u64 within = address.value & kPageMask;
+            return std::span<u8>(kernel_.memory().data(entry->frame()) + within, kPageSize - within);
+        }
+    }
+}
+
+} // namespace umbra::mm

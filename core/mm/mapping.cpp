@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The areas of an address space: mmap, munmap, mprotect, mremap, brk, madvise and friends, as their man pages say.
+#include "core/mm/address-space.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/abi/mman.h"
+#include "core/kernel.h"
+#include "core/task/scheduler.h"
+
+namespace umbra::mm {
+
+using namespace abi;
+
+namespace {
+constexpr u64 kStackGuardGap = 256 * kPageSize;
+constexpr u64 kMaxAreas = 65530; // vm.max_map_count
+constexpr u64 kStackReserve = u64 { 1 } << 30; ///< room kept below the stack for its growth
+}
+
+AddressSpace::AddressSpace(Kernel& kernel, std::unique_ptr<platform::AddressSpace> stub)
+    : kernel_(kernel)
+    , stub_(std::move(stub))
+    , mmap_base_(kernel.platform().machine().task_size - kStackReserve - (u64 { 1 } << 32))
+{
+}
+
+Result<Ref<AddressSpace>> AddressSpace::create(Kernel& kernel)
+{
+    auto stub = TRY(kernel.platform().create_address_space(*current().vcpu));
+    return Ref<AddressSpace>(*new AddressSpace(kernel, std::move(stub)), AdoptTag::adopt);
+}
+
+AddressSpace::~AddressSpace()
+{
+    // The stub is thrown away whole: nothing needs to be unmapped from it.
+    stub_.reset();
+    pages_.for_each(0, kernel_.platform().machine().task_size >> kPageShift, [&](u64, Pte& e) { drop_entry(e); });
+    for (auto& [start, vma] : areas_)
+        static_cast<TaggedNode<MemoryObject>&>(*vma).unlink();
+}
+
+Vma* AddressSpace::find(u64 address) const
+{
+    auto it = areas_.upper_bound(address);
+    if (it == areas_.begin()) return nullptr;
+    --it;
+    return address < it->second->end ? it->second.get() : nullptr;
+}
+
+Vma* AddressSpace::find_from(u64 address) const
+{
+    if (Vma* vma = find(address)) return vma;
+    auto it = areas_.upper_bound(address);
+    return it == areas_.end() ? nullptr : it->second.get();
+}
+
+bool AddressSpace::is_free(u64 start, u64 end) const
+{
+    Vma* next = find_from(start);
+    return !next || next->start >= end;
+}
+
+Vma& AddressSpace::insert(std::unique_ptr<Vma> vma)
+{
+    Vma& v = *vma;
+    v.space = this;
+    if (v.object) v.object->mappings.push_back(v);
+    total_pages_ += v.pages();
+    areas_[v.start] = std::move(vma);
+    return v;
+}
+
+std::unique_ptr<Vma> AddressSpace::remove(std::map<u64, std::unique_ptr<Vma>>::iterator it)
+{
+    auto vma = std::move(it->second);
+    areas_.erase(it);
+    static_cast<TaggedNode<MemoryObject>&>(*vma).unlink();
+    total_pages_ -= vma->pages();
+    return vma;
+}
+
+namespace {
+std::unique_ptr<Vma> copy_area(Vma const& from)
+{
+    auto v = std::make_unique<Vma>();
+    v->start = from.start, v->end = from.end, v->prot = from.prot, v->shared = from.shared;
+    v->grows_down = from.grows_down, v->locked = from.locked, v->dont_fork = from.dont_fork;
+    v->wipe_on_fork = from.wipe_on_fork, v->dont_dump = from.dont_dump, v->may_write = from.may_write;
+    v->object = from.object, v->object_page = from.object_page, v->path = from.path, v->label = from.label;
+    return v;
+}
+}
+
+void AddressSpace::split(u64 address)
+{
+    Vma* vma = find(address);
+    if (!vma || vma->start == address) return;
+    auto upper = copy_area(*vma);
+    upper->start = address;
+    upper->object_page = vma->object_page + ((address - vma->start) >> kPageShift);
+    upper->grows_down = false;
+    total_pages_ -= upper->pages();
+    vma->end = address;
+    insert(std::move(upper));
+}
+
+void AddressSpace::try_merge(u64 address)
+{
+    auto it = areas_.find(address);
+    if (it == areas_.end() || it == areas_.begin()) return;
+    Vma& b = *it->second;
+    Vma& a = *std::prev(it)->second;
+    bool same = a.end == b.start && a.prot == b.prot && a.shared == b.shared && a.object == b.object
+        && a.locked == b.locked && a.dont_fork == b.dont_fork && a.wipe_on_fork == b.wipe_on_fork
+        && a.dont_dump == b.dont_dump && a.label == b.label && a.may_write == b.may_write && !b.grows_down
+        && a.path.has_value() == b.path.has_value();
+    if (!same || (a.object && a.object_page + a.pages() != b.object_page)) return;
+    u64 end = b.end;
+    u64 grown = b.pages();
+    remove(it);
+    a.end = end;
+    total_pages_ += grown;
+}
+
+Result<u64> AddressSpace::choose_address(MapRequest const& request) const
+{
+    u64 length = page_up(request.length);
+    u64 low = std::max(kernel_.platform().machine().min_address, u64 { 0x10000 });
+    u64 task_size = kernel_.platform().machine().task_size;
+    if (length > task_size) return err::nomem;
+    u64 hint = page_up(request.address);
+    if (hint >= low && hint <= task_size - length && is_free(hint, hint + length)) return hint;
+    // Top down from below the stack, as x86-64 Linux does; MAP_32BIT from 1 to 2 GiB.
+    u64 top = request.low_32bit ? u64 { 1 } << 31 : mmap_base_;
+    u64 bottom = request.low_32bit ? u64 { 1 } << 30 : low;
+    u64 end = top;
+    auto it = areas_.lower_bound(top);
+    while (it != areas_.begin()) {
+        auto before = std::prev(it);
+        u64 gap_start = std::max(before->second->end, bottom);
+        if (end >= gap_start + length) return end - length;
+        u64 guard = before->second->grows_down ? kStackGuardGap : 0;
+        end = std::min(end, before->second->start - std::min(before->second->start, guard));
+        it = before;
+        if (end <= bottom) break;
+    }
+    if (end >= bottom + length) return end - length;
+    return err::nomem;
+}
+
+Result<void> AddressSpace::check_limits(u64 new_pages, u32 prot, bool shared, bool stack) const
+{
+    if (limit_address_space != ~u64 { 0 } && (total_pages_ + new_pages) << kPageShift > limit_address_space)
+        return err::nomem;
+    if (limit_data != ~u64 { 0 } && !shared && !stack && (prot & prot_write)
+        && (usage().data + new_pages) << kPageShift > limit_data)
+        return err::nomem;
+    if (areas_.size() >= kMaxAreas) return err::nomem;
+    return {};
+}
+
+Result<GuestAddr> AddressSpace::map(MapRequest request)
+{
+    SpaceGuard guard(lock);
+    auto at = TRY(map_locked(request));
+    if (request.populate) {
+        for (u64 a = at.value; a < at.value + request.length; a += kPageSize) {
+            auto access = request.prot & prot_write ? platform::Protection::write : platform::Protection::read;
+            Pte* e = pages_.find(a >> kPageShift);
+            if (e && e->shown()) continue;
+            if (fault_locked(GuestAddr(a), access, true, false).signal) break;
+        }
+    }
+    return at;
+}
+
+Result<GuestAddr> AddressSpace::map_locked(MapRequest& request)
+{
+    if (request.length == 0) return err::inval;
+    u64 length = page_up(request.length);
+    if (length == 0) return err::nomem;
+    auto const& machine = kernel_.platform().machine();
+    u64 start = request.address;
+    if (request.fixed) {
+        if (start & kPageMask) return err::inval;
+        if (length > machine.task_size || start > machine.task_size - length) return err::nomem;
+        if (start < machine.min_address) return err::perm;
+        if (request.no_replace && !is_free(start, start + length)) return err::exist;
+        TRY(check_limits(length >> kPageShift, request.prot, request.shared, false));
+        TRY(unmap_locked(start, start + length));
+    } else {
+        start = TRY(choose_address(request));
+        TRY(check_limits(length >> kPageShift, request.prot, request.shared, false));
+    }
+    auto vma = std::make_unique<Vma>();
+    vma->start = start, vma->end = start + length, vma->prot = request.prot, vma->shared = request.shared;
+    vma->grows_down = request.grows_down, vma->may_write = request.may_write;
+    vma->locked = request.locked || lock_future;
+    vma->object = request.object, vma->object_page = request.object_offset >> kPageShift;
+    vma->path = std::move(request.path), vma->label = std::move(request.label);
+    request.length = length;
+    insert(std::move(vma));
+    try_merge(start + length);
+    try_merge(start);
+    return GuestAddr(start);
+}
+
+void AddressSpace::hide(u64 first, u64 last)
+{
+    std::vector<platform::Range> batch;
+    pages_.for_each(first, last, [&](u64 page, Pte& e) {
+        if (!e.shown()) return;
+        e.clear_shown();
+        if (!batch.empty() && batch.back().start.value + batch.back().length == page << kPageShift)
+            batch.back().length += kPageSize;
+        else
+            batch.push_back({ GuestAddr(page << kPageShift), kPageSize });
+    });
+    if (batch.empty()) return;
+    // One unmap over everything is cheaper than many small ones; holes do not matter.
+    platform::Range all { batch.front().start, batch.back().start + batch.back().length - batch.front().start };
+    bool exact = batch.size() <= 4 || last - first > 1 << 20;
+    auto const r = exact ? stub_->unmap(*current().vcpu, batch) : stub_->unmap(*current().vcpu, std::span(&all, 1));
+    (void)r.ok(); // a stub that cannot unmap has died: its tasks find out at their next entry
+}
+
+void AddressSpace::drop_pages(u64 first, u64 last)
+{
+    hide(first, last);
+    pages_.for_each(first, last, [&](u64, Pte& e) { drop_entry(e); });
+    pages_.prune(first, last);
+}
+
+Result<void> AddressSpace::unmap_locked(u64 start, u64 end)
+{
+    if (is_free(start, end)) return {};
+    Vma* first = find_from(start);
+    if (first->start < start && first->end > end && areas_.size() >= kMaxAreas) return err::nomem;
+    split(start);
+    split(end);
+    for (auto it = areas_.lower_bound(start); it != areas_.end() && it->second->start < end;) {
+        auto next = std::next(it);
+        remove(it);
+        it = next;
+    }
+    drop_pages(start >> kPageShift, end >> kPageShift);
+    return {};
+}
+
+Result<void> AddressSpace::unmap(u64 address, u64 length)
+{
+    if (address & kPageMask) return err::inval;
+    u64 task_size = kernel_.platform().machine().task_size;
+    if (length == 0 || length > task_size || address > task_size - length) return err::inval;
+    SpaceGuard guard(lock);
+    return unmap_locked(address, address + page_up(length));
+}
+
+Result<void> AddressSpace::protect(u64 address, u64 length, u32 prot)
+{
+    if (address & kPageMask) return err::inval;
+    bool grows_down = prot & prot_growsdown;
+    if (grows_down && (prot & prot_growsup)) return err::inval;
+    prot &= ~(prot_growsdown | prot_growsup);
+    if (prot & ~7u) return err::inval;
+    if (length == 0) return {};
+    u64 end = address + page_up(length);
+    if (end <= address || end > kernel_.platform().machine().task_size) return err::nomem;
+    SpaceGuard guard(lock);
+    Vma* at = find_from(address);
+    if (grows_down && at && at->grows_down && at->start < end) address = at->start;
+    for (u64 a = address; a < end;) {
+        Vma* vma = find(a);
+        if (!vma) {
+            if (a == address) return err::nomem;
+            end = a; // Linux changes what comes before the hole and then says ENOMEM
+            break;
+        }
+        if (vma->shared && (prot & prot_write) && !vma->may_write) return err::acces;
+        a = vma->end;
+    }
+    bool whole = end == address + page_up(length) || grows_down;
+    split(address);
+    split(end);
+    bool loses = false;
+    for (auto it = areas_.lower_bound(address); it != areas_.end() && it->second->start < end; ++it) {
+        if ((it->second->prot & ~prot) || (it->second->prot & prot_exec) != (prot & prot_exec)) loses = true;
+        it->second->prot = prot;
+    }
+    // Gained rights appear by faults; lost ones must go now.
+    if (loses) hide(address >> kPageShift, end >> kPageShift);
+    for (u64 a = end;;) {
+        auto it = areas_.upper_bound(a);
+        if (it == areas_.begin()) break;
+        if (a == end && areas_.count(end)) try_merge(end);
+        it = areas_.upper_bound(end - 1);
+        if (it == areas_.begin()) break;
+        --it;
+        u64 start = it->second->start;
+        if (start < address) break;
+        size_t before = areas_.size();
+        try_merge(start);
+        if (areas_.size() == before || start == address) break;
+    }
+    if (!whole) return err::nomem;
+    return {};
+}
+
+Result<void> AddressSpace::expand_stack(Vma& vma, u64 address)
+{
+    u64 start = page_down(address);
+    u64 grow = (vma.start - start) >> kPageShift;
+    if (vma.end - start > limit_stack) return err::nomem;
+    auto it = areas_.find(vma.start);
+    if (it != areas_.begin()) {
+        Vma& below = *std::prev(it)->second;
+        if (below.end + kStackGuardGap > start && below.prot != prot_none) return err::nomem;
+        if (below.end > start) return err::nomem;
+    }
+    TRY(check_limits(grow, vma.prot, false, true));
+    auto node = areas_.extract(it);
+    node.key() = start;
+    node.mapped()->start = start;
+    if (node.mapped()->object) node.mapped()->object_page -= grow;
+    areas_.insert(std::move(node));
+    total_pages_ += grow;
+    return {};
+}
+
+Result<u64> AddressSpace::set_break(u64 address)
+{
+    SpaceGuard guard(lock);
+    if (address < break_start_) return break_end_;
+    u64 old_end = page_up(break_end_), new_end = page_up(address);
+    if (limit_data != ~u64 { 0 } && address - break_start_ > limit_data) return break_end_;
+    if (new_end < old_end) {
+        TRY(unmap_locked(new_end, old_end));
+    } else if (new_end > old_end) {
+        if (new_end > mmap_base_ || !is_free(old_end, new_end + kPageSize)) return break_end_;
+        if (check_limits((new_end - old_end) >> kPageShift, prot_read | prot_write, false, false).is_error())
+            return break_end_;
+        auto vma = std::make_unique<Vma>();
+        vma->start = old_end, vma->end = new_end, vma->prot = prot_read | prot_write, vma->label = "[heap]";
+        vma->locked = lock_future;
+        insert(std::move(vma));
+        try_merge(old_end);
+    }
+    break_end_ = address;
+    return break_end_;
+}
+
+Result<GuestAddr> AddressSpace::move_pages(
+    Vma& vma, u64 old_start, u64 old_length, u64 new_length, u64 new_start, u32 flags)
+{
+    auto moved = copy_area(vma);
+    moved->start = new_start, moved->end = new_start + new_length;
+    moved->object_page = vma.object_page + ((old_start - vma.start) >> kPageShift);
+    insert(std::move(moved));
+    u64 first = old_start >> kPageShift, target = new_start >> kPageShift;
+    u64 count = std::min(old_length, new_length) >> kPageShift;
+    hide(first, first + (old_length >> kPageShift));
+    std::vector<std::pair<u64, Pte>> entries;
+    pages_.for_each(first, first + count, [&](u64 page, Pte& e) {
+        entries.push_back({ page, e });
+        e.bits = 0;
+    });
+    for (auto& [page, e] : entries)
+        pages_.get(target + (page - first)) = e;
+    if (flags & mremap_dontunmap) return GuestAddr(new_start);
+    TRY(unmap_locked(old_start, old_start + old_length));
+    return GuestAddr(new_start);
+}
+
+Result<GuestAddr> AddressSpace::remap(u64 address, u64 old_length, u64 new_length, u32 flags, u64 new_address)
+{
+    if (flags & ~(mremap_maymove | mremap_fixed | mremap_dontunmap)) return err::inval;
+    if ((flags & (mremap_fixed | mremap_dontunmap)) && !(flags & mremap_maymove)) return err::inval;
+    if ((flags & mremap_dontunmap) && page_up(old_length) != page_up(new_length)) return err::inval;
+    if (address & kPageMask) return err::inval;
+    old_length = page_up(old_length);
+    new_length = page_up(new_length);
+    if (new_length == 0) return err::inval;
+    u64 task_size = kernel_.platform().machine().task_size;
+    if (new_length > task_size) return err::nomem;
+    SpaceGuard guard(lock);
+    Vma* vma = find(address);
+    if (!vma) return err::fault;
+    if (flags & mremap_fixed) {
+        if (new_address & kPageMask || new_address > task_size - new_length) return err::inval;
+        if (address < new_address + new_length && new_address < address + old_length) return err::inval;
+    }
+    if (old_length == 0) {
+        // A second view of a shared mapping.
+        if (!vma->shared) return err::inval;
+        old_length = 0;
+    } else if (vma->end - address < old_length) {
+        return err::fault;
+    }
+    if (flags & mremap_fixed) {
+        TRY(unmap_locked(new_address, new_address + new_length));
+        vma = find(address);
+    } else if (!(flags & mremap_dontunmap)) {
+        if (new_length <= old_length && old_length) {
+            TRY(unmap_locked(address + new_length, address + old_length));
+            return GuestAddr(address);
+        }
+        u64 grow = new_length - old_length;
+        TRY(check_limits(grow >> kPageShift, vma->prot, vma->shared, false));
+        if (old_length && vma->end == address + old_length && is_free(vma->end, vma->end + grow)
+            && vma->end + grow <= task_size) {
+            vma->end += grow;
+            total_pages_ += grow >> kPageShift;
+            try_merge(vma->end);
+            return GuestAddr(address);
+        }
+        if (!(flags & mremap_maymove)) return err::nomem;
+    }
+    if (new_length < old_length) {
+        TRY(unmap_locked(address + new_length, address + old_length));
+        old_length = new_length;
+        vma = find(address);
+    }
+    if (!(flags & mremap_fixed)) {
+        MapRequest place { .address = new_address, .length = new_length };
+        new_address = TRY(choose_address(place));
+    }
+    if (old_length == 0) {
+        auto view = copy_area(*vma);
+        view->start = new_address, view->end = new_address + new_length;
+        view->object_page = vma->object_page + ((address - vma->start) >> kPageShift);
+        insert(std::move(view));
+        return GuestAddr(new_address);
+    }
+    return move_pages(*vma, address, old_length, new_length, new_address, flags);
+}
+
+Result<Ref<AddressSpace>> AddressSpace::fork()
+{
+    auto child = TRY(create(kernel_));
+    SpaceGuard guard(lock);
+    auto& memory = kernel_.memory();
+    std::vector<platform::ProtectRange> protects;
+    for (auto& [start, vma] : areas_) {
+        if (vma->dont_fork) continue;
+        auto copy = copy_area(*vma);
+        copy->locked = false;
+        child->insert(std::move(copy));
+        if (vma->wipe_on_fork) continue;
+        u8 shown_prot = u8((vma->prot & 7 ? 1 : 0) | (vma->prot & 4));
+        pages_.for_each(vma->start >> kPageShift, vma->end >> kPageShift, [&](u64 page, Pte& e) {
+            if (!e.present()) return;
+            // Shared file pages come back by a fault; anonymous and copied ones must not be lost.
+            if (vma->shared && vma->object) return;
+            if (!vma->shared) e.bits &= ~u64(Pte::kWritable);
+            memory.ref(e.frame());
+            child->pages_.get(page) = Pte::make(e.frame(), e.bits & Pte::kWritable);
+            child->account(1);
+            if (!e.shown_writable()) return;
+            e.bits &= ~u64(Pte::kShownWritable);
+            auto prot = platform::Protection(shown_prot);
+            if (!protects.empty() && protects.back().start.value + protects.back().length == page << kPageShift
+                && protects.back().protection == prot)
+                protects.back().length += kPageSize;
+            else
+                protects.push_back({ GuestAddr(page << kPageShift), kPageSize, prot });
+        });
+    }
+    if (!protects.empty()) {
+        if (stub_->protect(*current().vcpu, protects).is_error())
+            hide(0, kernel_.platform().machine().task_size >> kPageShift);
+    }
+    child->break_start_ = break_start_, child->break_end_ = break_end_, child->mmap_base_ = mmap_base_;
+    child->vdso = vdso, child->auxv = auxv, child->executable = executable;
+    child->arguments_start = arguments_start, child->arguments_end = arguments_end;
+    child->environment_start = environment_start, child->environment_end = environment_end;
+    child->stack_start = stack_start, child->code_start = code_start, child->code_end = code_end;
+    child->data_start = data_start, child->data_end = data_end;
+    child->limit_address_space = limit_address_space, child->limit_data = limit_data;
+    child->limit_stack = limit_stack, child->limit_memlock = limit_memlock;
+    return child;
+}
+
+void AddressSpace::clear()
+{
+    SpaceGuard guard(lock);
+    u64 end = kernel_.platform().machine().task_size;
+    pages_.for_each(0, end >> kPageShift, [&](u64, Pte& e) { drop_entry(e); });
+    pages_.prune(0, end >> kPageShift);
+    while (!areas_.empty())
+        remove(areas_.begin());
+}
+
+void AddressSpace::forget_object_pages(Vma& vma, u64 first, u64 count, bool even_private)
+{
+    u64 low = std::max(first, vma.object_page), high = std::min(first + count, vma.object_page + vma.pages());
+    if (low >= high) return;
+    u64 from = (vma.start >> kPageShift) + (low - vma.object_page), to = from + (high - low);
+    if (vma.shared || even_private) {
+        drop_pages(from, to);
+        return;
+    }
+    // Private copies stay; what still shows the object goes.
+    hide(from, to);
+    pages_.for_each(from, to, [&](u64 page, Pte& e) {
+        if (e.present() && vma.object->resident_page(vma.object_index(page)) == e.frame()) drop_entry(e);
+    });
+}
+
+} // namespace umbra::mm

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A virtual memory area: a range of a guest address space with one protection and one source of pages.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/base/list.h"
+#include "core/base/ref.h"
+#include "core/mm/memory-object.h"
+#include "core/vfs/path.h"
+
+namespace umbra::mm {
+
+class AddressSpace;
+
+class Vma : public TaggedNode<MemoryObject> {
+public:
+    u64 start = 0, end = 0; ///< bytes, page-aligned
+    u32 prot = 0; ///< abi::prot_read|write|exec
+    bool shared = false;
+    bool grows_down = false;
+    bool locked = false;
+    bool dont_fork = false, wipe_on_fork = false, dont_dump = false;
+    bool may_write = true; ///< shared mapping of a file opened for writing: mprotect may add PROT_WRITE
+    RefPtr<MemoryObject> object; ///< null: private anonymous memory
+    u64 object_page = 0; ///< page of the object shown at `start`
+    std::optional<vfs::Path> path; ///< for /proc/pid/maps
+    std::string label; ///< "[heap]", "[stack]", "[vdso]" or a prctl name
+    AddressSpace* space = nullptr;
+
+    // Adaptive fault-around: the end of the last block faulted in, and its size in pages.
+    u64 last_fault_end = 0;
+    u32 fault_pages = 0;
+
+    u64 pages() const { return (end - start) >> kPageShift; }
+    /// The object's page behind guest page number `page`.
+    u64 object_index(u64 page) const { return object_page + (page - (start >> kPageShift)); }
+    bool allows(platform::Protection access) const
+    {
+        return (access == platform::Protection::read && (prot & 5))
+            || (access == platform::Protection::write && (prot & 2))
+            || (access == platform::Protection::execute && (prot & 4));
+    }
+};
+
+} // namespace umbra::mm
