@@ -13,6 +13,7 @@
 
 namespace umbra {
 
+class FutexTable;
 class KernelLock;
 class Printk;
 class ProcessTable;
@@ -21,6 +22,7 @@ class SignalFrames;
 class Timekeeper;
 class Tracepoints;
 namespace mm {
+class MemoryObject;
 class PhysicalMemory;
 }
 namespace vfs {
@@ -60,6 +62,7 @@ public:
     mm::PhysicalMemory& memory() const { return *memory_; }
     Scheduler& scheduler() const { return *scheduler_; }
     ProcessTable& processes() const { return *processes_; }
+    FutexTable& futexes() const { return *futexes_; }
     SignalFrames& signal_frames() const { return *signal_frames_; }
     void set_signal_frames(std::unique_ptr<SignalFrames> frames);
 
@@ -70,6 +73,7 @@ public:
     device::DeviceTable& devices() const { return *devices_; }
     tty::TtyRegistry& ttys() const { return *ttys_; }
 
+    RefPtr<mm::MemoryObject> vdso_object; ///< made when the first program starts
     std::string hostname;
     std::string domainname = "(none)";
 
@@ -93,6 +97,7 @@ private:
     std::unique_ptr<vfs::InternalMounts> internal_mounts_;
     std::unique_ptr<Scheduler> scheduler_;
     std::unique_ptr<ProcessTable> processes_;
+    std::unique_ptr<FutexTable> futexes_;
     std::unique_ptr<SignalFrames> signal_frames_;
     std::unique_ptr<vfs::FileSystemTypes> file_system_types_;
     std::unique_ptr<device::DeviceTable> devices_;

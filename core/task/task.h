@@ -72,6 +72,7 @@ public:
     // --- scheduling (scheduler.cpp) ---
     TaskState state = TaskState::sleeping;
     bool wake_pending = false; ///< woken while not asleep
+    Interruption sleep_mode = Interruption::allowed; ///< of the sleep it is in
     Vcpu* vcpu = nullptr; ///< where it runs or ran last
     i32 nice = 0;
     u64 virtual_runtime = 0;
@@ -79,7 +80,8 @@ public:
     u32 policy = 0;
     i32 rt_priority = 0;
     ResourceUsage usage;
-    Nanoseconds entered_user = 0, entered_kernel = 0;
+    u64 user_cycles = 0, system_cycles = 0; ///< Timekeeper::cycles()
+    u64 last_switch_cycles = 0; ///< when it last crossed between user and kernel
 
     // --- life (clone.cpp, exit.cpp) ---
     bool exiting = false;
@@ -96,6 +98,7 @@ public:
     /// The system call in progress: number, arguments (for restart, /proc/pid/syscall, --strace).
     platform::Trap trap {};
     bool in_syscall = false;
+    bool result_in_registers = false; ///< the call set the registers itself (rt_sigreturn, execve): rax is not touched
     /// restart_syscall(2): how to go on after ERESTART_RESTARTBLOCK.
     std::function<SyscallResult(Task&)> restart_block;
 
@@ -103,6 +106,7 @@ public:
 
 private:
     friend class Scheduler;
+    friend class Vcpu;
     friend class TaskBuilder;
     friend struct TaskAccess; ///< clone, exec and exit change what a task refers to
 
@@ -115,6 +119,7 @@ private:
     Ref<Credentials> credentials_;
     std::string name_;
     std::unique_ptr<platform::GuestThread> guest_;
+    std::function<void(Task&)> start_; ///< what a task without a program runs first
     platform::Fiber fiber_;
     void* stack_ = nullptr;
 };

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// clone(2): new tasks. Everything that can fail happens before the child is visible.
+#include "core/kernel.h"
+#include "core/task/lifecycle.h"
+#include "core/task/process-table.h"
+#include "core/task/scheduler.h"
+#include "core/task/task-access.h"
+#include "core/trace/trace.h"
+#include "core/vfs/pidfd.h"
+
+namespace umbra {
+
+using namespace abi;
+
+namespace {
+
+Result<void> check_flags(Task& parent, CloneRequest const& r)
+{
+    u64 f = r.flags;
+    constexpr u64 kNamespaces = clone_newns | clone_newcgroup | clone_newuts | clone_newipc | clone_newuser
+        | clone_newpid | clone_newnet;
+    if ((f & clone_sighand) && !(f & clone_vm)) return err::inval;
+    if ((f & clone_thread) && !(f & clone_sighand)) return err::inval;
+    if ((f & clone_clear_sighand) && (f & clone_sighand)) return err::inval;
+    if ((f & clone_fs) && (f & clone_newns)) return err::inval;
+    if (r.exit_signal > u32(signal_count)) return err::inval;
+    if (f & clone_into_cgroup) return err::inval;
+    // Linux's answer of a kernel built without the namespaces.
+    if (f & kNamespaces) return parent.credentials().has(Capability::sys_admin) ? err::inval : err::perm;
+    if ((f & clone_pidfd) && (f & clone_detached)) return err::inval;
+    auto const& limit = parent.process().limits[size_t(Resource::nproc)];
+    auto const& cred = parent.credentials();
+    if (limit.current != kRlimInfinity && cred.uid != 0 && !cred.has(Capability::sys_resource)
+        && !cred.has(Capability::sys_admin)
+        && parent.kernel().processes().processes_of(cred.uid) >= limit.current)
+        return err::again;
+    return {};
+}
+
+Ref<Process> make_process(Task& parent, CloneRequest const& request, Pid id)
+{
+    Process& from = parent.process();
+    Ref<SignalHandlers> handlers = from.handlers;
+    if (!(request.flags & clone_sighand)) {
+        handlers = make_ref<SignalHandlers>();
+        handlers->actions = from.handlers->actions;
+        if (request.flags & clone_clear_sighand)
+            for (auto& a : handlers->actions)
+                if (a.handler != sig_ign) a = {};
+    }
+    auto child = make_ref<Process>(parent.kernel(), id, std::move(handlers));
+    child->limits = from.limits;
+    child->exit_signal = request.exit_signal;
+    child->dumpable = from.dumpable;
+    child->oom_score_adj = from.oom_score_adj;
+    return child;
+}
+
+void inherit(Task& parent, Task& child, CloneRequest const& request)
+{
+    child.blocked = parent.restore_mask ? parent.saved_mask : parent.blocked;
+    child.nice = parent.nice, child.policy = parent.policy, child.rt_priority = parent.rt_priority;
+    child.affinity = parent.affinity;
+    child.timer_slack = parent.timer_slack;
+    child.no_new_privileges = parent.no_new_privileges;
+    child.virtual_runtime = parent.virtual_runtime;
+    child.vcpu = parent.vcpu;
+    child.set_name(parent.name());
+    child.set_credentials(parent.credentials_ref());
+    if (!(request.flags & clone_vm) || (request.flags & clone_vfork)) child.alt_stack = parent.alt_stack;
+    if (request.flags & clone_child_cleartid) child.clear_child_tid = request.child_tid;
+}
+
+/// Registers of the child: the parent's, with 0 as the result, its own stack and TLS.
+Result<void> set_registers(Task& parent, Task& child, CloneRequest const& request)
+{
+    auto& vcpu = *parent.vcpu;
+    TRY(child.guest().copy_state(vcpu, parent.guest()));
+    auto* regs = child.guest().registers(*parent.vcpu);
+    if (!regs) return err::nomem;
+    regs->rax = 0;
+    regs->orig_rax = platform::kNoSyscall;
+    if (request.stack) regs->rsp = request.stack;
+    if (request.flags & clone_settls) regs->fs_base = request.tls;
+    return {};
+}
+
+void link_process(Task& parent, Process& child, CloneRequest const& request)
+{
+    auto& table = parent.kernel().processes();
+    Process* father = request.flags & clone_parent ? parent.process().parent : &parent.process();
+    if (!father) father = &parent.process();
+    if (request.flags & clone_parent) child.exit_signal = parent.process().exit_signal;
+    child.parent = father;
+    father->children.push_back(&child);
+    table.add(child);
+    table.move_to_group(child, Ref<ProcessGroup>(*parent.process().group));
+}
+
+Result<void> wait_for_vfork(Task& parent, Task& child, WaitQueue& done)
+{
+    (void)child;
+    // The child clears its vfork_done when it execs or exits; only death of the parent ends the wait before.
+    return done.wait_until([&] { return child.vfork_done != &done; }, kNever, Interruption::killable);
+}
+
+} // namespace
+
+Result<Pid> clone_task(Task& parent, CloneRequest const& request)
+{
+    Kernel& kernel = parent.kernel();
+    TRY(check_flags(parent, request));
+    Pid tid = TRY(kernel.processes().allocate());
+    bool thread = request.flags & clone_thread;
+    Ref<Process> process = thread ? Ref<Process>(parent.process()) : make_process(parent, request, tid);
+    auto child = make_ref<Task>(kernel, tid, process);
+    auto access = TaskAccess(*child);
+    inherit(parent, *child, request);
+    access.files() = request.flags & clone_files ? Ref<FdTable>(parent.files()) : parent.files().clone();
+    access.fs() = request.flags & clone_fs ? Ref<vfs::FsContext>(parent.fs()) : parent.fs().clone();
+    Ref<mm::AddressSpace> mm = request.flags & clone_vm ? Ref<mm::AddressSpace>(parent.mm()) : TRY(parent.mm().fork());
+    access.guest() = TRY(mm->stub().create_thread(*parent.vcpu));
+    ++mm->users;
+    access.mm() = mm;
+    if (auto r = set_registers(parent, *child, request); r.is_error()) {
+        --mm->users;
+        return r.error();
+    }
+    if (auto r = kernel.scheduler().prepare(*child, task_main); r.is_error()) {
+        --mm->users;
+        return r.error();
+    }
+    // From here on nothing fails but copies to guest memory, whose errors Linux ignores or reports after the fact.
+    kernel.processes().add(*child);
+    process->threads.push_back(child.get());
+    if (!thread) link_process(parent, *process, request);
+    if (parent.is_dying() && thread) child->exiting = true;
+    if (request.flags & clone_parent_settid)
+        (void)copy_to_user(parent, request.parent_tid, &tid.value, sizeof tid.value).ok(); // as Linux: not checked
+    if (request.flags & clone_child_settid)
+        (void)copy_to_user(*child, request.child_tid, &tid.value, sizeof tid.value).ok(); // as Linux: not checked
+    if (request.flags & clone_pidfd) {
+        auto fd = vfs::open_pidfd(parent, *process);
+        if (fd.ok()) (void)copy_to_user(parent, request.pidfd, &fd.value().value, sizeof(i32)).ok();
+    }
+    WaitQueue done;
+    if (request.flags & clone_vfork) child->vfork_done = &done;
+    kernel.trace().task_new(parent, *child);
+    Ref<Task> keep = child;
+    wake_task(*child.leak());
+    if (request.flags & clone_vfork) {
+        auto waited = wait_for_vfork(parent, *keep, done);
+        if (waited.is_error()) keep->vfork_done = nullptr;
+    }
+    return tid;
+}
+
+Result<Ref<Task>> create_init(Kernel& kernel, InitRequest request)
+{
+    Pid id = TRY(kernel.processes().allocate());
+    auto process = make_ref<Process>(kernel, id, make_ref<SignalHandlers>());
+    auto task = make_ref<Task>(kernel, id, process);
+    auto access = TaskAccess(*task);
+    access.files() = make_ref<FdTable>();
+    access.fs() = make_ref<vfs::FsContext>(request.root, request.cwd, request.mounts, 022);
+    task->set_credentials(request.credentials);
+    task->set_name("init");
+    access.start() = std::move(request.start);
+    TRY(kernel.scheduler().prepare(*task, [](Task& self) {
+        TaskAccess(self).start()(self);
+        task_main(self);
+    }));
+    kernel.processes().add(*task);
+    kernel.processes().add(*process);
+    kernel.processes().enter_new_group(*process, id, nullptr);
+    kernel.processes().set_init(process.get());
+    process->threads.push_back(task.get());
+    task->ref(); // the scheduler's
+    return task;
+}
+
+} // namespace umbra

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The end of tasks and processes, and waiting for it: exit(2), wait4(2), waitid(2).
+#include <algorithm>
+
+#include "core/kernel.h"
+#include "core/task/futex.h"
+#include "core/task/lifecycle.h"
+#include "core/task/posix-timers.h"
+#include "core/task/process-table.h"
+#include "core/task/scheduler.h"
+#include "core/task/task-access.h"
+#include "core/trace/trace.h"
+#include "core/tty/session.h"
+#include "core/vfs/locks.h"
+
+namespace umbra {
+
+using namespace abi;
+
+namespace {
+
+i32 code_of(u32 status)
+{
+    if ((status & 0x7f) == 0) return cld_exited;
+    return status & 0x80 ? cld_dumped : cld_killed;
+}
+
+/// si_status: the exit code or the signal.
+i32 status_of(u32 status) { return (status & 0x7f) == 0 ? i32(status >> 8 & 0xff) : i32(status & 0x7f); }
+
+void reap(Process& child)
+{
+    Kernel& kernel = child.kernel;
+    if (child.parent) {
+        auto& siblings = child.parent->children;
+        siblings.erase(std::remove(siblings.begin(), siblings.end(), &child), siblings.end());
+        child.parent->children_usage.add(child.own_usage);
+        child.parent->children_usage.add(child.children_usage);
+    }
+    child.parent = nullptr;
+    kernel.processes().remove(child);
+    child.unref(); // the zombie's own reference
+}
+
+bool parent_reaps_itself(Process const& parent)
+{
+    auto const& action = parent.handlers->actions[sigchld - 1];
+    return action.handler == sig_ign || (action.flags & sa_nocldwait);
+}
+
+Process* choose_reaper(Process& dying)
+{
+    for (Process* p = dying.parent; p; p = p->parent)
+        if (p->is_subreaper && p->state != ProcessState::zombie && !p->group_exiting) return p;
+    return dying.kernel.processes().init();
+}
+
+void give_children_away(Process& dying)
+{
+    Process* reaper = choose_reaper(dying);
+    auto children = std::move(dying.children);
+    dying.children.clear();
+    std::vector<Process*> zombies;
+    for (Process* child : children) {
+        child->parent = reaper == child ? nullptr : reaper;
+        if (!reaper || reaper == &dying) continue;
+        reaper->children.push_back(child);
+        child->exit_signal = sigchld;
+        for (Task* t : child->threads)
+            if (t->parent_death_signal) (void)send_signal(*child, user_signal(i32(t->parent_death_signal), current())).ok();
+        if (child->state == ProcessState::zombie) zombies.push_back(child);
+    }
+    for (Process* zombie : zombies)
+        notify_parent(*zombie, code_of(zombie->exit_code), status_of(zombie->exit_code));
+}
+
+/// POSIX: a group that becomes orphaned with a stopped member gets SIGHUP and SIGCONT.
+void check_orphaned(ProcessGroup& group)
+{
+    if (!is_orphaned(group)) return;
+    bool stopped = std::any_of(group.members.begin(), group.members.end(),
+        [](Process* p) { return p->state == ProcessState::stopped; });
+    if (!stopped) return;
+    send_signal(group, kernel_signal(sighup));
+    send_signal(group, kernel_signal(sigcont));
+}
+
+void end_process(Process& process)
+{
+    Kernel& kernel = process.kernel;
+    process.ref(); // the zombie holds itself until it is reaped
+    process.state = ProcessState::zombie;
+    process.timers.reset();
+    auto groups = std::vector<Ref<ProcessGroup>>();
+    for (Process* child : process.children)
+        if (child->group) groups.push_back(Ref<ProcessGroup>(*child->group));
+    if (process.session().id == process.id) tty::session_leader_exits(process);
+    give_children_away(process);
+    for (auto& group : groups)
+        check_orphaned(*group);
+    if (process.group) check_orphaned(*process.group);
+    process.exit_waiters.wake_all();
+    if (&process == kernel.processes().init()) {
+        kernel.shut_down(process.exit_code & 0x7f ? 128 + i32(process.exit_code & 0x7f) : i32(process.exit_code >> 8 & 0xff));
+        return;
+    }
+    Process* parent = process.parent;
+    bool vanish = !parent || (process.exit_signal == sigchld && parent_reaps_itself(*parent));
+    if (parent && (process.exit_signal || vanish))
+        notify_parent(process, code_of(process.exit_code), status_of(process.exit_code));
+    else if (parent)
+        parent->child_events.wake_all();
+    if (vanish) reap(process);
+}
+
+void leave_memory(Task& task)
+{
+    if (task.vfork_done) {
+        WaitQueue* done = task.vfork_done;
+        task.vfork_done = nullptr;
+        done->wake_all();
+    }
+    if (!task.has_mm()) return;
+    futex_exit(task);
+    if (!task.clear_child_tid.is_null() && task.mm().users > 1) {
+        i32 zero = 0;
+        (void)copy_to_user(task, task.clear_child_tid, &zero, sizeof zero).ok(); // as Linux: a bad pointer is ignored
+        futex_wake_address(task, task.clear_child_tid, 1);
+    }
+    auto access = TaskAccess(task);
+    RefPtr<mm::AddressSpace> mm = std::move(access.mm());
+    access.mm() = nullptr;
+    access.guest().reset();
+    task.process().own_usage.max_rss_pages = std::max(task.process().own_usage.max_rss_pages, mm->peak_resident_pages());
+    if (--mm->users == 0) mm->clear();
+}
+
+void settle_accounts(Task& task)
+{
+    auto& time = task.kernel().time();
+    task.usage.user = time.cycles_to_ns(task.user_cycles);
+    task.usage.system = time.cycles_to_ns(task.system_cycles);
+    task.process().own_usage.add(task.usage);
+}
+
+} // namespace
+
+void exit_current_task()
+{
+    Task& task = current();
+    Process& process = task.process();
+    task.exiting = true;
+    bool last = process.threads.size() == 1;
+    if (last && !process.group_exiting) process.group_exiting = true;
+    task.kernel().trace().task_exit(task, process.exit_code);
+    process.last_uid = task.credentials().uid;
+    leave_memory(task);
+    auto access = TaskAccess(task);
+    if (RefPtr<FdTable> files = std::move(access.files())) {
+        // close_all runs the hooks with the task's table in place.
+        if (files->ref_count() == 1) files->close_all(task);
+    }
+    access.fs() = nullptr;
+    settle_accounts(task);
+    Ref<Process> keep(process);
+    auto& threads = process.threads;
+    threads.erase(std::remove(threads.begin(), threads.end(), &task), threads.end());
+    task.kernel().processes().remove(task);
+    // exec waits for the other threads of its process.
+    process.exit_waiters.wake_all();
+    if (threads.empty()) end_process(process);
+    task.kernel().scheduler().exit_current();
+}
+
+void notify_parent(Process& process, i32 code, i32 status)
+{
+    Process* parent = process.parent;
+    if (!parent) return;
+    parent->child_events.wake_all();
+    int signal = code == cld_stopped || code == cld_continued ? sigchld : int(process.exit_signal);
+    if (!signal) return;
+    auto const& action = parent->handlers->actions[sigchld - 1];
+    if ((code == cld_stopped || code == cld_continued) && (action.flags & sa_nocldstop)) return;
+    SigInfo info;
+    info.signo = signal;
+    info.code = code;
+    info.child.pid = process.id.value;
+    Task* any = process.leader();
+    info.child.uid = any ? any->credentials().uid : process.last_uid;
+    info.child.status = status;
+    info.child.utime = process.own_usage.user / 10'000'000;
+    info.child.stime = process.own_usage.system / 10'000'000;
+    (void)send_signal(*parent, info).ok(); // SIGCHLD is a standard signal: it cannot be refused
+}
+
+namespace {
+
+bool matches(Process const& child, WaitRequest const& request, Process const& parent)
+{
+    constexpr u32 wclone = 0x80000000, wall = 0x40000000;
+    if (!(request.options & wall)) {
+        bool clone_child = child.exit_signal != sigchld;
+        if (clone_child != bool(request.options & wclone)) return false;
+    }
+    switch (request.which) {
+    case WaitRequest::Which::any: return true;
+    case WaitRequest::Which::pid: return child.id == request.id;
+    case WaitRequest::Which::group: {
+        Pid wanted = request.id.value ? request.id : parent.group->id;
+        return child.group && child.group->id == wanted;
+    }
+    }
+    return false;
+}
+
+/// What one child has to report, if anything.
+bool collect(Process& child, WaitRequest const& request, WaitOutcome& out)
+{
+    bool keep = request.options & wnowait;
+    if ((request.options & wexited) && child.state == ProcessState::zombie) {
+        out = { child.id, child.exit_code, code_of(child.exit_code), child.last_uid, child.own_usage };
+        out.usage.add(child.children_usage);
+        if (!keep) reap(child);
+        return true;
+    }
+    if ((request.options & wstopped) && child.state == ProcessState::stopped && !child.stop_reported) {
+        out = { child.id, child.stop_signal << 8 | 0x7f, cld_stopped, child.last_uid, child.own_usage };
+        if (!keep) child.stop_reported = true;
+        return true;
+    }
+    if ((request.options & wcontinued) && !child.continue_reported) {
+        out = { child.id, 0xffff, cld_continued, child.last_uid, child.own_usage };
+        if (!keep) child.continue_reported = true;
+        return true;
+    }
+    return false;
+}
+
+} // namespace
+
+Result<WaitOutcome> wait_for_child(Task& task, WaitRequest const& request)
+{
+    Process& process = task.process();
+    WaitOutcome out;
+    bool none = false;
+    auto look = [&] {
+        none = true;
+        for (Process* child : process.children) {
+            if (!matches(*child, request, process)) continue;
+            none = false;
+            if (collect(*child, request, out)) return true;
+        }
+        return none || (request.options & wnohang);
+    };
+    TRY(process.child_events.wait_until(look));
+    if (out.pid.value == 0 && none) return err::child;
+    return out;
+}
+
+} // namespace umbra

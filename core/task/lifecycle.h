@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Birth, change and death of tasks: clone, exec, exit, wait; and the loop that every task runs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/mm/address-space.h"
+#include "core/task/task.h"
+
+namespace umbra {
+
+namespace abi {
+constexpr u64 csignal = 0xff, clone_vm = 0x100, clone_fs = 0x200, clone_files = 0x400, clone_sighand = 0x800;
+constexpr u64 clone_pidfd = 0x1000, clone_ptrace = 0x2000, clone_vfork = 0x4000, clone_parent = 0x8000;
+constexpr u64 clone_thread = 0x10000, clone_newns = 0x20000, clone_sysvsem = 0x40000, clone_settls = 0x80000;
+constexpr u64 clone_parent_settid = 0x100000, clone_child_cleartid = 0x200000, clone_detached = 0x400000;
+constexpr u64 clone_untraced = 0x800000, clone_child_settid = 0x1000000, clone_newcgroup = 0x2000000;
+constexpr u64 clone_newuts = 0x4000000, clone_newipc = 0x8000000, clone_newuser = 0x10000000;
+constexpr u64 clone_newpid = 0x20000000, clone_newnet = 0x40000000, clone_io = 0x80000000;
+constexpr u64 clone_clear_sighand = 0x100000000, clone_into_cgroup = 0x200000000;
+}
+
+struct CloneRequest {
+    u64 flags = 0; ///< CLONE_* without the signal
+    u32 exit_signal = 0;
+    u64 stack = 0; ///< initial rsp; 0: the parent's
+    u64 tls = 0;
+    GuestAddr parent_tid {}, child_tid {}, pidfd {};
+};
+
+/// clone(2): returns the child's tid; waits for it with CLONE_VFORK. EAGAIN, EINVAL, ENOMEM, EPERM.
+Result<Pid> clone_task(Task& parent, CloneRequest const& request);
+
+struct ExecRequest {
+    vfs::Path base; ///< for relative names
+    std::string name;
+    bool follow_last = true, allow_empty = false;
+    RefPtr<vfs::File> file; ///< fexecve-like: already open
+    std::vector<std::string> arguments, environment;
+};
+/// execve(2). On success the task's registers are the new program's; errors after the point of no return kill it.
+Result<void> exec_task(Task& task, ExecRequest request);
+
+/// exit(2) of one thread, exit_group(2) of all; `code` is a wait status. Does not return to the caller: the task
+/// leaves at the next return to user mode.
+void exit_group(Process& process, u32 wait_status);
+[[noreturn]] void exit_current_task();
+
+/// What a task's fiber runs.
+void task_main(Task& task);
+
+/// Makes process 1 with a task that has no program yet. The composition execs into it, wakes it, runs the scheduler.
+struct InitRequest {
+    vfs::Path root, cwd;
+    Ref<vfs::MountNamespace> mounts;
+    Ref<Credentials> credentials;
+    std::function<void(Task&)> start; ///< runs on the task's fiber: opens stdio, execs
+};
+Result<Ref<Task>> create_init(Kernel& kernel, InitRequest request);
+
+/// Tells the parent of a stop, a continue or the end (SIGCHLD, wait queues).
+void notify_parent(Process& process, i32 code, i32 status);
+
+/// wait4(2) and waitid(2) in one.
+struct WaitRequest {
+    enum class Which : u8 { any, pid, group } which = Which::any;
+    Pid id {};
+    u32 options = 0;
+};
+struct WaitOutcome {
+    Pid pid { 0 }; ///< 0: nothing (WNOHANG)
+    u32 status = 0; ///< as wait4 gives it
+    i32 code = 0; ///< CLD_*
+    u32 uid = 0;
+    ResourceUsage usage {};
+};
+Result<WaitOutcome> wait_for_child(Task& task, WaitRequest const& request);
+constexpr u32 wnohang = 1, wuntraced = 2, wstopped = 2, wexited = 4, wcontinued = 8, wnowait = 0x1000000;
+
+/// Delivers pending signals before a return to user mode. `interrupted_call`: the error that a system call ended with if
+/// that is a restart code. Returns true if the call is to be run again right away (no handler ran).
+enum class AfterSignals : u8 { enter_user, rerun_call };
+AfterSignals deliver_signals(Task& task, Errno restart_code);
+
+/// The part that knows the layout of a signal frame; implemented in arch-um/x86-64.
+class SignalFrames {
+public:
+    virtual ~SignalFrames() = default;
+    /// Pushes a frame on the guest's stack and aims the registers at the handler. EFAULT kills the process.
+    virtual Result<void> push(Task& task, abi::SigInfo const& info, abi::KernelSigaction const& action, u64 mask) = 0;
+    /// rt_sigreturn(2): restores registers, floating point, mask, altstack. EFAULT: bad frame (SIGSEGV).
+    virtual Result<void> restore(Task& task) = 0;
+};
+
+} // namespace umbra

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The loop that every task runs: enter the guest, take the trap, act on it, deliver signals, go back.
+#include "core/abi/signal.h"
+#include "core/kernel.h"
+#include "core/mm/address-space.h"
+#include "core/printk/printk.h"
+#include "core/syscall/syscall.h"
+#include "core/task/lifecycle.h"
+#include "core/task/oom.h"
+#include "core/task/posix-timers.h"
+#include "core/task/scheduler.h"
+#include "core/trace/trace.h"
+
+namespace umbra {
+
+using namespace abi;
+using platform::Trap;
+using platform::TrapKind;
+
+namespace {
+
+bool is_restart(Errno e) { return e >= err::restart_sys && e <= err::restart_block; }
+
+void force_fault_signal(Task& task, int signal, i32 code, GuestAddr address)
+{
+    SigInfo info;
+    info.signo = signal;
+    info.code = code;
+    info.fault.address = address.value;
+    // A fault cannot be blocked or ignored: Linux resets the disposition and kills (force_sig_info).
+    auto& action = task.process().handlers->actions[size_t(signal - 1)];
+    if ((task.blocked & sigbit(signal)) || action.handler == sig_ign) {
+        action.handler = sig_dfl;
+        task.blocked &= ~sigbit(signal);
+    }
+    task.pending.add(info);
+}
+
+void handle_fault(Task& task, Trap const& trap)
+{
+    task.kernel().trace().fault(task, trap.address, trap.access);
+    ++task.usage.minor_faults;
+    auto result = task.mm().fault(trap.address, trap.access);
+    if (result.out_of_memory) {
+        if (!relieve_memory(task)) exit_group(task.process(), sigkill);
+        return; // the access is tried again
+    }
+    if (result.signal) force_fault_signal(task, result.signal, result.code, trap.address);
+}
+
+void handle_exception(Task& task, Trap const& trap)
+{
+    int signal = sigsegv;
+    switch (trap.vector) {
+    case 0: signal = sigfpe; break;
+    case 1:
+    case 3: signal = sigtrap; break;
+    case 6: signal = sigill; break;
+    case 16:
+    case 19: signal = sigfpe; break;
+    case 17: signal = sigbus; break;
+    default: break; // #GP, #SS, #NP: SIGSEGV with si_addr 0 as Linux
+    }
+    force_fault_signal(task, signal, trap.host_code, trap.address);
+}
+
+/// Runs the call, again where a restart is due and no handler ran, and leaves its result in the guest's rax.
+void handle_syscall(Task& task, Trap const& trap)
+{
+    task.trap = trap;
+    task.in_syscall = true;
+    i64 number = trap.compat ? -1 : trap.number;
+    for (;;) {
+        task.result_in_registers = false;
+        SyscallResult result = dispatch_syscall(task, number, trap.args);
+        if (task.result_in_registers) break;
+        if (result.is_error() && is_restart(result.error())) {
+            // The thread needs an answer before its registers can be had; a restart rewrites it.
+            task.guest().set_syscall_result(u64(-i64(Errno::intr)));
+            if (deliver_signals(task, result.error()) == AfterSignals::enter_user || task.is_dying()) break;
+            if (result.error() == err::restart_block && task.restart_block) number = 219; // restart_syscall
+            continue;
+        }
+        task.guest().set_syscall_result(result.ok() ? u64(result.value()) : u64(-i64(result.error())));
+        break;
+    }
+    task.in_syscall = false;
+}
+
+void count_user(Task& task)
+{
+    u64 now = Timekeeper::cycles();
+    task.user_cycles += now - task.last_switch_cycles;
+    task.last_switch_cycles = now;
+}
+
+void count_system(Task& task)
+{
+    u64 now = Timekeeper::cycles();
+    task.system_cycles += now - task.last_switch_cycles;
+    task.last_switch_cycles = now;
+}
+
+void prepare_to_return(Task& task)
+{
+    for (;;) {
+        if (task.is_dying()) exit_current_task();
+        if (task.has_pending_signal() || task.restore_mask) {
+            deliver_signals(task, Errno {});
+            if (task.is_dying()) continue;
+        }
+        if (!task.vcpu->attention()) return;
+        task.vcpu->reschedule_if_needed();
+        if (task.kernel().is_shutting_down()) task.kernel().scheduler().exit_current();
+    }
+}
+
+} // namespace
+
+void task_main(Task& task)
+{
+    task.last_switch_cycles = Timekeeper::cycles();
+    for (;;) {
+        prepare_to_return(task);
+        count_system(task);
+        Trap trap = task.guest().enter(*task.vcpu);
+        count_user(task);
+        switch (trap.kind) {
+        case TrapKind::syscall: handle_syscall(task, trap); break;
+        case TrapKind::fault: handle_fault(task, trap); break;
+        case TrapKind::exception: handle_exception(task, trap); break;
+        case TrapKind::interrupted: check_cpu_timers(task); break;
+        case TrapKind::died: exit_group(task.process(), sigkill); break;
+        }
+    }
+}
+
+} // namespace umbra

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The scheduler: a run queue per vCPU ordered by virtual runtime (fair time-sharing weighted by nice), preemption by
+// attention, stealing by idle vCPUs. A vCPU is one host thread; it runs task fibers, and sleeps in its port.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "core/platform/fiber.h"
+#include "core/platform/platform.h"
+#include "core/sync/kernel-lock.h"
+#include "core/sync/wait-queue.h"
+#include "core/time/timekeeper.h"
+
+namespace umbra {
+
+class Kernel;
+class Scheduler;
+class Task;
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr u64 kStackSize = 256 << 10;
+#else
+constexpr u64 kStackSize = 64 << 10;
+#endif
+
+class Vcpu final : public platform::VcpuContext {
+public:
+    Vcpu(Kernel& kernel, unsigned index, platform::VcpuPort& port);
+
+    unsigned index() const { return index_; }
+    Task* running() const { return running_; }
+    TimerQueue& timers() { return timers_; }
+    bool is_idle() const { return idle_; }
+    u64 queue_length() const { return queue_.size(); }
+
+    // VcpuContext
+    void wait(Nanoseconds deadline) override;
+    bool attention() const override { return need_resched_ || shutting_down(); }
+    Nanoseconds attention_deadline() const override { return queue_.empty() ? kNever : slice_end_; }
+    platform::VcpuPort& port() override { return port_; }
+
+    /// The running task lets others go first if they deserve it. Called before a task returns to the guest.
+    void reschedule_if_needed();
+    /// Puts the running task at the end of the line (sched_yield).
+    void yield();
+    /// Asks the vCPU to leave the guest soon. From any vCPU, under the kernel lock.
+    void request_attention();
+
+private:
+    friend class Scheduler;
+    friend Result<void> sleep_current(Nanoseconds, Interruption);
+
+    struct Order {
+        bool operator()(Task const* a, Task const* b) const;
+    };
+
+    bool shutting_down() const;
+    void run(); ///< the loop of the vCPU's thread
+    Task* pick();
+    void enqueue(Task& task);
+    void switch_to(Task& task);
+    void switch_away(); ///< from the running task's fiber to the loop
+    void charge(Task& task);
+
+    Kernel& kernel_;
+    unsigned index_;
+    platform::VcpuPort& port_;
+    platform::Fiber loop_;
+    Task* running_ = nullptr;
+    std::set<Task*, Order> queue_;
+    TimerQueue timers_;
+    u64 min_virtual_runtime_ = 0;
+    Nanoseconds slice_end_ = kNever;
+    Nanoseconds charged_until_ = 0;
+    bool need_resched_ = false;
+    bool idle_ = false;
+};
+
+class Scheduler {
+public:
+    explicit Scheduler(Kernel& kernel);
+    ~Scheduler();
+
+    unsigned vcpu_count() const { return unsigned(vcpus_.size()); }
+    Vcpu& vcpu(unsigned index) { return *vcpus_[index]; }
+    /// The vCPU that holds the kernel lock.
+    Vcpu& active() const { return *active_; }
+
+    /// Gives the task a kernel stack; it starts in `entry` once woken. ENOMEM.
+    Result<void> prepare(Task& task, void (*entry)(Task&));
+    /// The running task is done: never returns. Its stack is freed by the loop; the loop drops the scheduler's reference.
+    [[noreturn]] void exit_current();
+    void wake(Task& task);
+    /// Runs the vCPUs until shut_down(). Called by the composition on the main thread.
+    void run();
+    void stop();
+
+    /// Runnable tasks and the decaying averages for /proc/loadavg (1, 5, 15 minutes; brought up to date on reading).
+    u64 runnable_count() const;
+    void load_average(double out[3]);
+    u64 context_switches() const { return context_switches_; }
+    u64 busy_cycles() const { return busy_cycles_; }
+
+    /// Weight of a nice value (sched_prio_to_weight: 1.25x a step).
+    static u32 weight(i32 nice);
+
+private:
+    friend class Vcpu;
+    void update_load();
+
+    Kernel& kernel_;
+    std::vector<std::unique_ptr<Vcpu>> vcpus_;
+    Vcpu* active_ = nullptr;
+    u64 context_switches_ = 0, busy_cycles_ = 0;
+    double load_[3] = { 0, 0, 0 };
+    Nanoseconds load_updated_ = 0;
+};
+
+} // namespace umbra

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Pending signals.
+#include "core/task/signal-queue.h"
+
+namespace umbra {
+
+using namespace abi;
+
+namespace {
+/// Signals that the instruction itself caused go first (Linux's SYNCHRONOUS_MASK).
+constexpr u64 kSynchronous = sigbit(sigsegv) | sigbit(sigbus) | sigbit(sigill) | sigbit(sigtrap) | sigbit(sigfpe) | sigbit(sigsys);
+}
+
+bool SignalQueue::add(SigInfo const& info)
+{
+    if (info.signo < sigrtmin && (set_ & sigbit(info.signo))) return false;
+    set_ |= sigbit(info.signo);
+    infos_.push_back(info);
+    return true;
+}
+
+bool SignalQueue::take(u64 wanted, SigInfo& out)
+{
+    u64 candidates = set_ & wanted;
+    if (!candidates) return false;
+    if (candidates & kSynchronous) candidates &= kSynchronous;
+    int signal = __builtin_ctzll(candidates) + 1;
+    bool found = false, more = false;
+    for (auto it = infos_.begin(); it != infos_.end();) {
+        if (it->signo != signal) {
+            ++it;
+        } else if (!found) {
+            out = *it;
+            found = true;
+            it = infos_.erase(it);
+        } else {
+            more = true;
+            break;
+        }
+    }
+    if (!more) set_ &= ~sigbit(signal);
+    return found;
+}
+
+void SignalQueue::remove(u64 signals)
+{
+    set_ &= ~signals;
+    infos_.remove_if([&](SigInfo const& i) { return signals & sigbit(i.signo); });
+}
+
+} // namespace umbra

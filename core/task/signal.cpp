@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Sending and delivering signals, as signal(7) has it.
+#include <algorithm>
+
+#include "core/abi/file.h"
+#include "core/kernel.h"
+#include "core/task/lifecycle.h"
+#include "core/task/process-table.h"
+#include "core/task/scheduler.h"
+#include "core/trace/trace.h"
+
+namespace umbra {
+
+using namespace abi;
+
+namespace {
+
+constexpr u64 kStopSignals = sigbit(sigstop) | sigbit(sigtstp) | sigbit(sigttin) | sigbit(sigttou);
+constexpr u64 kIgnoredByDefault = sigbit(sigchld) | sigbit(sigcont) | sigbit(sigurg) | sigbit(sigwinch);
+constexpr u64 kCoreByDefault = sigbit(sigquit) | sigbit(sigill) | sigbit(sigtrap) | sigbit(sigabrt) | sigbit(sigbus)
+    | sigbit(sigfpe) | sigbit(sigsegv) | sigbit(sigxcpu) | sigbit(sigxfsz) | sigbit(sigsys);
+constexpr u64 kUnblockable = sigbit(sigkill) | sigbit(sigstop);
+
+bool ignored(Process const& process, int signal)
+{
+    auto const& action = process.handlers->actions[size_t(signal - 1)];
+    if (signal == sigkill || signal == sigstop) return false;
+    return action.handler == sig_ign || (action.handler == sig_dfl && (kIgnoredByDefault & sigbit(signal)));
+}
+
+/// Makes the task notice that something is pending.
+void poke(Task& task, bool fatal)
+{
+    if (task.state == TaskState::sleeping) {
+        if (task.sleep_mode == Interruption::allowed || (fatal && task.sleep_mode == Interruption::killable))
+            wake_task(task);
+    } else if (task.state == TaskState::running && task.vcpu) {
+        task.vcpu->request_attention();
+    }
+}
+
+void poke_all(Process& process, bool fatal)
+{
+    for (Task* t : process.threads)
+        poke(*t, fatal);
+}
+
+/// A thread that does not block the signal, preferring one that is asleep in an interruptible wait.
+Task* choose_thread(Process& process, int signal)
+{
+    Task* any = nullptr;
+    for (Task* t : process.threads) {
+        if (t->exiting || (t->blocked & sigbit(signal) & ~kUnblockable)) continue;
+        if (t->state == TaskState::sleeping) return t;
+        if (!any) any = t;
+    }
+    return any;
+}
+
+/// What sending does before queueing: stops and continues cancel each other, SIGCONT wakes (signal(7)).
+void prepare(Process& process, int signal)
+{
+    if (signal == sigcont || signal == sigkill) {
+        if (signal == sigcont) {
+            process.shared_pending.remove(kStopSignals);
+            for (Task* t : process.threads)
+                t->pending.remove(kStopSignals);
+        }
+        if (process.state == ProcessState::stopped) {
+            process.state = ProcessState::running;
+            process.stop_signal = 0;
+            process.stop_queue.wake_all();
+            if (signal == sigcont) {
+                process.continue_reported = false;
+                process.stop_reported = true;
+                notify_parent(process, cld_continued, sigcont);
+            }
+        }
+    } else if (sigbit(signal) & kStopSignals) {
+        process.shared_pending.remove(sigbit(sigcont));
+        for (Task* t : process.threads)
+            t->pending.remove(sigbit(sigcont));
+    }
+}
+
+bool wants_immediate_death(Process& process, int signal)
+{
+    return signal == sigkill && !process.group_exiting;
+}
+
+} // namespace
+
+SigInfo kernel_signal(int signal)
+{
+    SigInfo info;
+    info.signo = signal;
+    info.code = si_kernel;
+    return info;
+}
+
+SigInfo user_signal(int signal, Task const& sender)
+{
+    SigInfo info;
+    info.signo = signal;
+    info.code = si_user;
+    info.kill = { sender.pid().value, sender.credentials().uid, 0 };
+    return info;
+}
+
+bool is_signal_ignored(Task const& task, int signal) { return ignored(task.process(), signal); }
+bool is_signal_blocked(Task const& task, int signal) { return task.blocked & sigbit(signal); }
+
+bool is_orphaned(ProcessGroup const& group)
+{
+    for (Process* member : group.members) {
+        if (member->state == ProcessState::zombie || !member->parent || !member->parent->group) continue;
+        if (member->parent->group.get() != &group && member->parent->group->session == group.session) return false;
+    }
+    return true;
+}
+
+Result<void> send_signal(Process& process, SigInfo const& info)
+{
+    if (process.state == ProcessState::zombie) return {};
+    if (wants_immediate_death(process, info.signo)) {
+        prepare(process, info.signo);
+        exit_group(process, u32(info.signo));
+        return {};
+    }
+    prepare(process, info.signo);
+    // An ignored signal is dropped unless somebody blocks it (sigwait may want it).
+    bool blocked_somewhere = std::any_of(
+        process.threads.begin(), process.threads.end(), [&](Task* t) { return t->blocked & sigbit(info.signo); });
+    if (ignored(process, info.signo) && !blocked_somewhere) return {};
+    // Init is immune to signals it has no handler for (pid_namespaces(7)).
+    if (process.id.value == 1 && process.handlers->actions[size_t(info.signo - 1)].handler == sig_dfl
+        && !blocked_somewhere && info.code != si_kernel)
+        return {};
+    if (info.signo >= sigrtmin && process.shared_pending.count() >= process.limit(Resource::sigpending)
+        && info.code == si_queue)
+        return err::again;
+    process.shared_pending.add(info);
+    process.signal_waiters.wake_all();
+    if (Task* t = choose_thread(process, info.signo)) poke(*t, false);
+    return {};
+}
+
+Result<void> send_signal(Task& task, SigInfo const& info)
+{
+    Process& process = task.process();
+    if (task.exiting) return {};
+    if (wants_immediate_death(process, info.signo)) return send_signal(process, info);
+    prepare(process, info.signo);
+    if (ignored(process, info.signo) && !(task.blocked & sigbit(info.signo))) return {};
+    if (info.signo >= sigrtmin && task.pending.count() >= process.limit(Resource::sigpending)
+        && (info.code == si_queue || info.code == si_tkill))
+        return err::again;
+    task.pending.add(info);
+    process.signal_waiters.wake_all();
+    if (!(task.blocked & sigbit(info.signo))) poke(task, false);
+    return {};
+}
+
+void send_signal(ProcessGroup& group, SigInfo const& info)
+{
+    auto members = group.members; // a signal may end a member
+    for (Process* member : members)
+        (void)send_signal(*member, info).ok(); // only realtime queues can refuse; terminal signals are standard ones
+}
+
+bool Task::has_pending_signal() const
+{
+    if (is_dying()) return true;
+    if (process_->state == ProcessState::stopped) return true;
+    return ((pending.set() | process_->shared_pending.set()) & (~blocked | kUnblockable)) != 0;
+}
+
+void exit_group(Process& process, u32 wait_status)
+{
+    if (process.group_exiting) return;
+    process.group_exiting = true;
+    process.exit_code = wait_status;
+    if (process.state == ProcessState::stopped) process.state = ProcessState::running;
+    process.stop_queue.wake_all();
+    poke_all(process, true);
+}
+
+namespace {
+
+void stop_process(Task& task, int signal)
+{
+    Process& process = task.process();
+    if (process.state != ProcessState::stopped) {
+        process.state = ProcessState::stopped;
+        process.stop_signal = u32(signal);
+        process.stop_reported = false;
+        process.continue_reported = true;
+        poke_all(process, false);
+        notify_parent(process, cld_stopped, signal);
+    }
+}
+
+/// Parks the task while its process is stopped.
+void wait_while_stopped(Task& task)
+{
+    Process& process = task.process();
+    while (process.state == ProcessState::stopped && !task.is_dying()) {
+        auto r = process.stop_queue.wait_until(
+            [&] { return process.state != ProcessState::stopped || task.is_dying(); }, kNever, Interruption::killable);
+        (void)r.ok(); // either the stop ended or the task dies: the loop looks
+    }
+}
+
+/// The default action. True if the task goes on.
+bool default_action(Task& task, SigInfo const& info)
+{
+    u64 bit = sigbit(info.signo);
+    if (kIgnoredByDefault & bit) return true;
+    if (kStopSignals & bit) {
+        if (info.signo != sigstop && is_orphaned(*task.process().group)) return true;
+        stop_process(task, info.signo);
+        return true;
+    }
+    bool core = (kCoreByDefault & bit) && task.limit(Resource::core) > 0;
+    exit_group(task.process(), u32(info.signo) | (core ? 0x80 : 0));
+    return false;
+}
+
+/// Takes the next signal to act on.
+bool next_signal(Task& task, SigInfo& info)
+{
+    u64 wanted = ~task.blocked | kUnblockable;
+    if (task.pending.take(wanted, info)) return true;
+    return task.process().shared_pending.take(wanted, info);
+}
+
+void run_handler(Task& task, SigInfo const& info, Errno restart_code)
+{
+    Process& process = task.process();
+    auto& action = process.handlers->actions[size_t(info.signo - 1)];
+    auto taken = action;
+    auto* regs = task.guest().registers(*task.vcpu);
+    if (!regs) return exit_group(process, sigkill);
+    if (restart_code != Errno {}) {
+        bool restart = restart_code == err::restart_nointr
+            || (restart_code == err::restart_sys && (taken.flags & sa_restart));
+        if (restart) {
+            regs->rip -= platform::kSyscallInstructionLength;
+            regs->rax = regs->orig_rax = u64(task.trap.number);
+        } else {
+            regs->rax = u64(-i64(Errno::intr));
+        }
+    }
+    u64 mask = task.restore_mask ? task.saved_mask : task.blocked;
+    task.restore_mask = false;
+    if (taken.flags & sa_resethand) action.handler = sig_dfl;
+    if (task.kernel().signal_frames().push(task, info, taken, mask).is_error()) {
+        // Linux: the frame cannot be written, so the process gets an unblockable SIGSEGV.
+        if (info.signo == sigsegv) process.handlers->actions[sigsegv - 1].handler = sig_dfl;
+        auto fault = kernel_signal(sigsegv);
+        task.blocked &= ~sigbit(sigsegv);
+        if (info.signo == sigsegv)
+            exit_group(process, sigsegv);
+        else
+            (void)send_signal(task, fault).ok();
+        return;
+    }
+    u64 add = taken.mask;
+    if (!(taken.flags & sa_nodefer)) add |= sigbit(info.signo);
+    task.blocked = (task.blocked | add) & ~kUnblockable;
+}
+
+} // namespace
+
+AfterSignals deliver_signals(Task& task, Errno restart_code)
+{
+    bool handled = false;
+    while (!task.is_dying()) {
+        if (task.process().state == ProcessState::stopped) {
+            wait_while_stopped(task);
+            continue;
+        }
+        SigInfo info;
+        if (!next_signal(task, info)) break;
+        auto const& action = task.process().handlers->actions[size_t(info.signo - 1)];
+        if (action.handler == sig_ign) continue;
+        task.kernel().trace().signal(task, info);
+        if (action.handler == sig_dfl) {
+            // SIGKILL to init from inside is dropped at sending; what arrives here acts.
+            default_action(task, info);
+            continue;
+        }
+        run_handler(task, info, restart_code);
+        restart_code = Errno {};
+        handled = true;
+    }
+    if (task.is_dying()) return AfterSignals::enter_user;
+    if (!handled && task.restore_mask) {
+        task.blocked = task.saved_mask;
+        task.restore_mask = false;
+    }
+    return !handled && restart_code != Errno {} ? AfterSignals::rerun_call : AfterSignals::enter_user;
+}
+
+} // namespace umbra

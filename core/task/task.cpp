@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Construction of tasks and processes, and the small questions that others ask of them.
+#include "core/task/task.h"
+
+#include <algorithm>
+
+#include "core/kernel.h"
+#include "core/mm/address-space.h"
+#include "core/task/posix-timers.h"
+#include "core/task/process-table.h"
+#include "core/time/timekeeper.h"
+
+namespace umbra {
+
+Process::Process(Kernel& owner, Pid pid, Ref<SignalHandlers> signal_handlers)
+    : kernel(owner)
+    , id(pid)
+    , handlers(std::move(signal_handlers))
+{
+    limits.fill({ kRlimInfinity, kRlimInfinity });
+    auto set = [&](Resource r, u64 current, u64 maximum) { limits[size_t(r)] = { current, maximum }; };
+    set(Resource::stack, 8 << 20, kRlimInfinity);
+    set(Resource::core, 0, kRlimInfinity);
+    set(Resource::nproc, 65536, 65536);
+    set(Resource::nofile, 1024, 1 << 20);
+    set(Resource::memlock, 8 << 20, 8 << 20);
+    set(Resource::sigpending, 65536, 65536);
+    set(Resource::msgqueue, 819200, 819200);
+    set(Resource::nice, 0, 0);
+    set(Resource::rtprio, 0, 0);
+    start_time = kernel.time().boottime();
+}
+
+Process::~Process() = default;
+
+Task* Process::any_thread() const
+{
+    auto it = std::find_if(threads.begin(), threads.end(), [](Task* t) { return !t->exiting; });
+    return it == threads.end() ? nullptr : *it;
+}
+
+Task::Task(Kernel& kernel, Pid tid, Ref<Process> process)
+    : kernel_(kernel)
+    , tid_(tid)
+    , process_(std::move(process))
+    , credentials_(make_ref<Credentials>())
+{
+    start_time = kernel.time().boottime();
+}
+
+Task::~Task() { kernel_.processes().remove(*this); }
+
+Result<vfs::Path> Task::path_base(GuestFd directory, std::string_view path)
+{
+    if (!path.empty() && path[0] == '/') return fs_->root;
+    if (directory.value == abi::at_fdcwd) return fs_->cwd;
+    auto file = TRY(files_->get(directory, true));
+    if (!path.empty() && !file->inode().is_directory()) return err::notdir;
+    return *file->path();
+}
+
+} // namespace umbra
