@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "core/syscall/handlers.h"
+#include "core/syscall/syscall.h"
 #include "core/trace/trace.h"
 
 namespace umbra {

@@ -23,7 +23,7 @@ struct SyscallEntry {
     char const* note = "";
     SyscallResult (*handler)(Task&, u64 const args[6]) = nullptr;
     u8 argument_count = 0;
-    char const* const* argument_types = nullptr; ///< C++ type names as written in the table, for the trace
+    char const* argument_types = ""; ///< the C++ types as written in the table, comma-separated, for the trace
 };
 /// The entry of a number; null beyond the table.
 SyscallEntry const* syscall_entry(i64 number);

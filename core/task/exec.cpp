@@ -98,7 +98,8 @@ Result<void> apply_script(ExecRequest& request, std::vector<u8> const& head)
         argument.remove_prefix(1);
     std::vector<std::string> arguments { interpreter };
     if (!argument.empty()) arguments.emplace_back(argument);
-    arguments.push_back(request.name);
+    arguments.push_back(request.script_name.empty() ? request.name : request.script_name);
+    request.script_name.clear();
     if (request.arguments.size() > 1)
         arguments.insert(arguments.end(), request.arguments.begin() + 1, request.arguments.end());
     request.arguments = std::move(arguments);

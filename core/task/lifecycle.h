@@ -37,11 +37,16 @@ struct ExecRequest {
     vfs::Path base; ///< for relative names
     std::string name;
     bool follow_last = true, allow_empty = false;
-    RefPtr<vfs::File> file; ///< fexecve-like: already open
-    std::vector<std::string> arguments, environment;
+    RefPtr<vfs::File> file = nullptr; ///< fexecve-like: already open
+    std::string script_name = {}; ///< what a #! interpreter is told instead of name (execveat)
+    std::vector<std::string> arguments = {}, environment = {};
 };
 /// execve(2). On success the task's registers are the new program's; errors after the point of no return kill it.
 Result<void> exec_task(Task& task, ExecRequest request);
+
+/// CPU times and counters as of now.
+ResourceUsage task_usage(Task& task);
+ResourceUsage process_usage(Process& process);
 
 /// exit(2) of one thread, exit_group(2) of all; `code` is a wait status. Does not return to the caller: the task
 /// leaves at the next return to user mode.

@@ -130,7 +130,7 @@ Result<void> send_signal(Process& process, SigInfo const& info)
     prepare(process, info.signo);
     // An ignored signal is dropped unless somebody blocks it (sigwait may want it).
     bool blocked_somewhere = std::any_of(
-        process.threads.begin(), process.threads.end(), [&](Task* t) { return t->blocked & sigbit(info.signo); });
+        process.threads.begin(), process.threads.end(), [&](Task* t) { return (t->blocked | t->waited_signals) & sigbit(info.signo); });
     if (ignored(process, info.signo) && !blocked_somewhere) return {};
     // Init is immune to signals it has no handler for (pid_namespaces(7)).
     if (process.id.value == 1 && process.handlers->actions[size_t(info.signo - 1)].handler == sig_dfl
@@ -151,7 +151,7 @@ Result<void> send_signal(Task& task, SigInfo const& info)
     if (task.exiting) return {};
     if (wants_immediate_death(process, info.signo)) return send_signal(process, info);
     prepare(process, info.signo);
-    if (ignored(process, info.signo) && !(task.blocked & sigbit(info.signo))) return {};
+    if (ignored(process, info.signo) && !((task.blocked | task.waited_signals) & sigbit(info.signo))) return {};
     if (info.signo >= sigrtmin && task.pending.count() >= process.limit(Resource::sigpending)
         && (info.code == si_queue || info.code == si_tkill))
         return err::again;
@@ -172,7 +172,7 @@ bool Task::has_pending_signal() const
 {
     if (is_dying()) return true;
     if (process_->state == ProcessState::stopped) return true;
-    return ((pending.set() | process_->shared_pending.set()) & (~blocked | kUnblockable)) != 0;
+    return ((pending.set() | process_->shared_pending.set()) & ((~blocked & ~waited_signals) | kUnblockable)) != 0;
 }
 
 void exit_group(Process& process, u32 wait_status)

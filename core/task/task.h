@@ -64,6 +64,7 @@ public:
 
     // --- signals (task-signal.cpp) ---
     u64 blocked = 0; ///< signal mask
+    u64 waited_signals = 0; ///< sigtimedwait(2) in progress: these are consumed there, not delivered
     u64 saved_mask = 0; ///< restored after the handler of ppoll, sigsuspend, ...
     bool restore_mask = false;
     SignalQueue pending;

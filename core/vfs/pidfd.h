@@ -9,5 +9,7 @@ namespace umbra::vfs {
 
 /// A new close-on-exec descriptor for `process` in the table of `task`. EMFILE, ENFILE.
 Result<GuestFd> open_pidfd(Task& task, Process& process);
+/// The process that a descriptor stands for; EBADF for any other file.
+Result<Pid> pidfd_process(File& file);
 
 } // namespace umbra::vfs

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The guest's ABI for processes and time: rusage, rlimit, clone_args, itimers, sigevent, sched parameters.
+#pragma once
+
+#include "core/abi/file.h"
+#include "core/abi/signal.h"
+
+namespace umbra::abi {
+
+struct Rusage {
+    Timeval utime, stime;
+    i64 maxrss, ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock, msgsnd, msgrcv, nsignals, nvcsw, nivcsw;
+};
+static_assert(sizeof(Rusage) == 144);
+
+struct RlimitPair {
+    u64 current, maximum;
+};
+
+struct CloneArgs {
+    u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+};
+static_assert(sizeof(CloneArgs) == 88);
+
+struct Tms {
+    i64 utime, stime, cutime, cstime;
+};
+
+struct Itimerspec {
+    Timespec interval, value;
+};
+struct Itimerval {
+    Timeval interval, value;
+};
+struct Timezone {
+    i32 minuteswest, dsttime;
+};
+
+struct SigEvent {
+    u64 value;
+    i32 signo, notify;
+    i32 thread;
+    i32 pad[11];
+};
+static_assert(sizeof(SigEvent) == 64);
+constexpr i32 sigev_signal = 0, sigev_none = 1, sigev_thread = 2, sigev_thread_id = 4;
+
+struct SchedParam {
+    i32 priority;
+};
+
+constexpr i32 clock_realtime = 0, clock_monotonic = 1, clock_process_cputime = 2, clock_thread_cputime = 3;
+constexpr i32 clock_monotonic_raw = 4, clock_realtime_coarse = 5, clock_monotonic_coarse = 6, clock_boottime = 7;
+constexpr i32 clock_realtime_alarm = 8, clock_boottime_alarm = 9, clock_tai = 11;
+constexpr u32 timer_abstime = 1;
+
+constexpr i32 p_all = 0, p_pid = 1, p_pgid = 2, p_pidfd = 3;
+
+} // namespace umbra::abi
