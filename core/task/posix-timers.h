@@ -59,5 +59,7 @@ public:
 
 /// Checked at each return to user mode: CPU-time timers and RLIMIT_CPU.
 void check_cpu_timers(Task& task);
+/// CPU nanoseconds until the next such timer of the process, or kNever.
+Nanoseconds next_cpu_deadline(Process& process);
 
 } // namespace umbra

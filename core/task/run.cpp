@@ -45,11 +45,13 @@ void handle_fault(Task& task, Trap const& trap)
         if (!relieve_memory(task)) exit_group(task.process(), sigkill);
         return; // the access is tried again
     }
+    task.last_fault = trap;
     if (result.signal) force_fault_signal(task, result.signal, result.code, trap.address);
 }
 
 void handle_exception(Task& task, Trap const& trap)
 {
+    task.last_fault = trap;
     int signal = sigsegv;
     switch (trap.vector) {
     case 0: signal = sigfpe; break;
@@ -108,6 +110,12 @@ void prepare_to_return(Task& task)
         if (task.has_pending_signal() || task.restore_mask) {
             deliver_signals(task, Errno {});
             if (task.is_dying()) continue;
+        }
+        if (task.process().timers) {
+            check_cpu_timers(task);
+            Nanoseconds left = next_cpu_deadline(task.process());
+            task.vcpu->set_cpu_deadline(left == kNever ? kNever : Timekeeper::add(task.kernel().time().monotonic(), left));
+            if (task.has_pending_signal()) continue;
         }
         if (!task.vcpu->attention()) return;
         task.vcpu->reschedule_if_needed();

@@ -181,6 +181,7 @@ void Vcpu::switch_to(Task& task)
     need_resched_ = false;
     charged_until_ = kernel_.time().monotonic();
     slice_end_ = charged_until_ + kSlice;
+    cpu_deadline_ = kNever;
     ++kernel_.scheduler().context_switches_;
     kernel_.trace().context_switch(nullptr, &task);
     platform::fiber_switch(loop_, task.fiber_);
@@ -311,6 +312,20 @@ void Scheduler::wake(Task& task)
     } else if (target != active_) {
         target->port_.wake();
     }
+}
+
+void Scheduler::migrate_current()
+{
+    Task& task = current();
+    Vcpu* from = task.vcpu;
+    from->charge(task);
+    for (auto& vcpu : vcpus_) {
+        if (!(task.affinity >> vcpu->index() & 1)) continue;
+        vcpu->enqueue(task);
+        if (vcpu.get() != from) vcpu->port_.wake();
+        break;
+    }
+    from->switch_away();
 }
 
 void Scheduler::run()

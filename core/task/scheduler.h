@@ -38,13 +38,19 @@ public:
     // VcpuContext
     void wait(Nanoseconds deadline) override;
     bool attention() const override { return need_resched_ || shutting_down(); }
-    Nanoseconds attention_deadline() const override { return queue_.empty() ? kNever : slice_end_; }
+    Nanoseconds attention_deadline() const override
+    {
+        Nanoseconds slice = queue_.empty() ? kNever : slice_end_;
+        return cpu_deadline_ < slice ? cpu_deadline_ : slice;
+    }
     platform::VcpuPort& port() override { return port_; }
 
     /// The running task lets others go first if they deserve it. Called before a task returns to the guest.
     void reschedule_if_needed();
     /// Puts the running task at the end of the line (sched_yield).
     void yield();
+    /// When a CPU-time timer of the running task expires if it runs on (kNever: none).
+    void set_cpu_deadline(Nanoseconds deadline) { cpu_deadline_ = deadline; }
     /// Asks the vCPU to leave the guest soon. From any vCPU, under the kernel lock.
     void request_attention();
 
@@ -73,6 +79,7 @@ private:
     TimerQueue timers_;
     u64 min_virtual_runtime_ = 0;
     Nanoseconds slice_end_ = kNever;
+    Nanoseconds cpu_deadline_ = kNever;
     Nanoseconds charged_until_ = 0;
     bool need_resched_ = false;
     bool idle_ = false;
@@ -93,6 +100,8 @@ public:
     /// The running task is done: never returns. Its stack is freed by the loop; the loop drops the scheduler's reference.
     [[noreturn]] void exit_current();
     void wake(Task& task);
+    /// The running task's affinity no longer allows its vCPU: it goes on on another.
+    void migrate_current();
     /// Runs the vCPUs until shut_down(). Called by the composition on the main thread.
     void run();
     void stop();

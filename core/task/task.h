@@ -98,6 +98,7 @@ public:
 
     /// The system call in progress: number, arguments (for restart, /proc/pid/syscall, --strace).
     platform::Trap trap {};
+    platform::Trap last_fault {}; ///< what the last fault or exception was, for the signal frame
     bool in_syscall = false;
     bool result_in_registers = false; ///< the call set the registers itself (rt_sigreturn, execve): rax is not touched
     /// restart_syscall(2): how to go on after ERESTART_RESTARTBLOCK.

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Construction of the Kernel in the order in which its parts need each other.
+#include "core/kernel.h"
+
+#include "core/device/device-table.h"
+#include "core/fs/table.h"
+#include "core/mm/frame.h"
+#include "core/mm/memory-object.h"
+#include "core/printk/printk.h"
+#include "core/sync/kernel-lock.h"
+#include "core/task/futex.h"
+#include "core/task/lifecycle.h"
+#include "core/task/process-table.h"
+#include "core/task/scheduler.h"
+#include "core/time/timekeeper.h"
+#include "core/trace/trace.h"
+#include "core/tty/tty-registry.h"
+#include "core/vfs/dentry-cache.h"
+#include "core/vfs/file-system-types.h"
+#include "core/vfs/internal-mounts.h"
+
+namespace umbra {
+
+Kernel::Kernel(platform::Platform& platform, KernelOptions options)
+    : hostname(options.hostname)
+    , platform_(platform)
+    , options_(std::move(options))
+    , lock_(std::make_unique<KernelLock>())
+    , printk_(std::make_unique<Printk>(platform))
+    , trace_(std::make_unique<Tracepoints>())
+    , time_(std::make_unique<Timekeeper>(platform))
+    , memory_(std::make_unique<mm::PhysicalMemory>(platform, options_.memory_limit))
+    , scheduler_(std::make_unique<Scheduler>(*this))
+    , dentries_(std::make_unique<vfs::DentryCache>())
+    , processes_(std::make_unique<ProcessTable>(*this))
+    , futexes_(std::make_unique<FutexTable>())
+    , file_system_types_(std::make_unique<vfs::FileSystemTypes>())
+    , devices_(std::make_unique<device::DeviceTable>())
+    , ttys_(std::make_unique<tty::TtyRegistry>())
+{
+    auto anonymous = vfs::make_anonymous_file_system(*this);
+    anonymous_files_ = anonymous;
+    internal_mounts_ = std::make_unique<vfs::InternalMounts>(vfs::make_internal_mounts(*this, anonymous));
+    device::add_memory_devices(*devices_);
+    fs::add_file_system_types(*this);
+}
+
+Kernel::~Kernel() = default;
+
+void Kernel::set_signal_frames(std::unique_ptr<SignalFrames> frames) { signal_frames_ = std::move(frames); }
+
+void Kernel::shut_down(int status)
+{
+    if (shutting_down_) return;
+    shutting_down_ = true;
+    exit_status_ = status;
+    scheduler_->stop();
+}
+
+} // namespace umbra
