@@ -7,6 +7,7 @@
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
 #include "core/task/scheduler.h"
+#include "core/task/task.h"
 
 namespace umbra::mm {
 

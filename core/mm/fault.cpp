@@ -9,6 +9,7 @@
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
 #include "core/task/scheduler.h"
+#include "core/task/task.h"
 
 namespace umbra::mm {
 
@@ -119,7 +120,7 @@ Result<void> AddressSpace::fill_from_object(Vma& vma, u64 page, bool write, Wind
         return {};
     }
     memory.ref(frame);
-    set_entry(page, Pte::make(frame, vma.shared && write ? Pte::kWritable : 0));
+    set_entry(page, Pte::make(frame, vma.shared && write ? u64(Pte::kWritable) : 0));
     // Neighbours that the object holds already cost nothing but an entry.
     Window around = plan_window(vma, page, false);
     for (u64 p = around.first; p < around.last; ++p) {
@@ -228,7 +229,7 @@ Result<void> AddressSpace::show(Vma& vma, Window window, u64 page)
         if (!run_count) run_first = p, run_frame = e->frame(), run_writable = writable;
         ++run_count;
         e->clear_shown();
-        e->bits |= Pte::kShown | (writable ? Pte::kShownWritable : 0);
+        e->bits |= Pte::kShown | (writable ? u64(Pte::kShownWritable) : 0);
     }
     flush();
     if (batch.empty()) return {};
@@ -238,7 +239,7 @@ Result<void> AddressSpace::show(Vma& vma, Window window, u64 page)
     hide(0, kernel_.platform().machine().task_size >> kPageShift);
     Pte& e = pages_.get(page);
     bool writable = e.writable() && (vma.prot & 2);
-    e.bits |= Pte::kShown | (writable ? Pte::kShownWritable : 0);
+    e.bits |= Pte::kShown | (writable ? u64(Pte::kShownWritable) : 0);
     platform::Mapping one { GuestAddr(page << kPageShift), kPageSize, protection_of(vma.prot, writable),
         memory.handle(e.frame()), memory.offset(e.frame()), true };
     return stub_->map(vcpu, std::span(&one, 1));

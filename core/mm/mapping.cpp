@@ -8,6 +8,7 @@
 #include "core/abi/mman.h"
 #include "core/kernel.h"
 #include "core/task/scheduler.h"
+#include "core/task/task.h"
 
 namespace umbra::mm {
 

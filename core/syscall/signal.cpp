@@ -6,6 +6,7 @@
 #include "core/syscall/wait-options.h"
 #include "core/task/lifecycle.h"
 #include "core/task/process-table.h"
+#include "core/task/scheduler.h"
 #include "core/time/timekeeper.h"
 
 namespace umbra {

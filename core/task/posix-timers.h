@@ -26,7 +26,7 @@ public:
         , process_(process)
     {
     }
-    ~SignalTimer() = default;
+    ~SignalTimer() override = default;
     TimerSetting setting() const;
     /// `absolute`: on the timer's clock.
     void set(TimerSetting setting, bool absolute);

@@ -53,7 +53,7 @@ public:
         , task_(task)
     {
     }
-    ~SleepTimer() = default;
+
     bool fired = false;
 
 protected:

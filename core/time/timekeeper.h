@@ -30,7 +30,7 @@ public:
     Nanoseconds deadline() const { return deadline_; }
 
 protected:
-    ~Timer() { cancel(); }
+    virtual ~Timer() { cancel(); }
     /// Runs under the kernel lock, disarmed, on a vCPU; must not wait; may arm again.
     virtual void expired() = 0;
 
