@@ -155,6 +155,37 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     return tid;
 }
 
+namespace {
+
+/// The entry of a task that begins in the kernel.
+void run_start(Task& self)
+{
+    auto start = std::move(TaskAccess(self).start());
+    start(self);
+    task_main(self);
+}
+
+} // namespace
+
+Result<Pid> spawn_kernel_child(Task& parent, std::function<void(Task&)> start)
+{
+    Kernel& kernel = parent.kernel();
+    Pid id = TRY(kernel.processes().allocate());
+    auto process = make_process(parent, { .exit_signal = sigchld }, id);
+    auto task = make_ref<Task>(kernel, id, process);
+    auto access = TaskAccess(*task);
+    inherit(parent, *task, {});
+    access.files() = parent.files().clone();
+    access.fs() = parent.fs().clone();
+    access.start() = std::move(start);
+    TRY(kernel.scheduler().prepare(*task, run_start));
+    kernel.processes().add(*task);
+    process->threads.push_back(task.get());
+    link_process(parent, *process, {});
+    wake_task(*task.leak());
+    return id;
+}
+
 Result<Ref<Task>> create_init(Kernel& kernel, InitRequest request)
 {
     Pid id = TRY(kernel.processes().allocate());
@@ -166,10 +197,7 @@ Result<Ref<Task>> create_init(Kernel& kernel, InitRequest request)
     task->set_credentials(request.credentials);
     task->set_name("init");
     access.start() = std::move(request.start);
-    TRY(kernel.scheduler().prepare(*task, [](Task& self) {
-        TaskAccess(self).start()(self);
-        task_main(self);
-    }));
+    TRY(kernel.scheduler().prepare(*task, run_start));
     kernel.processes().add(*task);
     kernel.processes().add(*process);
     kernel.processes().enter_new_group(*process, id, nullptr);

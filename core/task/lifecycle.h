@@ -64,6 +64,9 @@ struct InitRequest {
     std::function<void(Task&)> start; ///< runs on the task's fiber: opens stdio, execs
 };
 Result<Ref<Task>> create_init(Kernel& kernel, InitRequest request);
+/// A child of a task without a program: its own process, with copies of the parent's files and fs context, that runs
+/// `start` on its fiber (which execs or exits). EAGAIN, ENOMEM.
+Result<Pid> spawn_kernel_child(Task& parent, std::function<void(Task&)> start);
 
 /// Tells the parent of a stop, a continue or the end (SIGCHLD, wait queues).
 void notify_parent(Process& process, i32 code, i32 status);

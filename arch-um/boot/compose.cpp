@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Plugs an instance together: probe, backend, kernel, first process; runs it; gives the status back.
+#include "arch-um/boot/compose.h"
+
+#include <cstdio>
+
+#include "arch-um/boot/backend-choice.h"
+#include "arch-um/boot/first-process.h"
+#include "arch-um/boot/panic.h"
+#include "arch-um/common/make-platform.h"
+#include "arch-um/common/um-platform.h"
+#include "arch-um/x86-64/signal-frame.h"
+#include "core/fs/tmpfs/tmpfs.h"
+#include "core/kernel.h"
+#include "core/printk/printk.h"
+#include "core/task/lifecycle.h"
+#include "core/task/scheduler.h"
+#include "drivers-virtual/host-io.h"
+#include "hostabi/process.h"
+#include "hostabi/probe.h"
+
+namespace umbra::boot {
+
+namespace {
+
+int fail(std::string const& message)
+{
+    std::fprintf(stderr, "umbra: %s\n", message.c_str());
+    return kExitUmbraError;
+}
+
+/// The ring of the vCPU that holds the kernel lock: drivers run under it.
+class KernelHostIo final : public drivers::HostIo {
+public:
+    KernelHostIo(Kernel& kernel, um::UmPlatform& platform)
+        : kernel_(kernel)
+        , platform_(platform)
+    {
+    }
+    hostabi::Ring& ring() override { return platform_.ring(kernel_.scheduler().active().index()); }
+
+private:
+    Kernel& kernel_;
+    um::UmPlatform& platform_;
+};
+
+/// A namespace with an empty root, until the first process has mounted the real one: mounting may wait, so it needs a task.
+vfs::Path bare_root(Kernel& kernel, RefPtr<vfs::MountNamespace>& mounts)
+{
+    auto fs = fs::make_tmpfs(kernel, { .mode = 0755, .type = "rootfs" });
+    auto mount = make_ref<vfs::Mount>(fs, fs->root_dentry(), 0, "rootfs");
+    mounts = make_ref<vfs::MountNamespace>(mount);
+    return { mount, mount->root() };
+}
+
+} // namespace
+
+int run_instance(RunOptions const& options)
+{
+    auto host = hostabi::HostFeatures::probe_quick();
+    auto decision = decide_backend(host, options.backend);
+    if (decision.backend == BackendChoice::automatic) return fail(decision.refusal);
+    (void)hostabi::process::raise_open_file_limit(); // more is better; what is there must do otherwise
+    bool ptrace = decision.backend == BackendChoice::ptrace;
+    if (ptrace && options.cpus > 1)
+        return fail("--cpus " + std::to_string(options.cpus) + ": the ptrace backend runs one CPU only; use --cpus 1 or --backend seccomp");
+    auto wanted = um::PlatformOptions::for_host(host);
+    wanted.backend = ptrace ? um::Backend::ptrace : um::Backend::seccomp;
+    wanted.vcpus = ptrace ? 1 : options.cpus ? options.cpus : host.cpu_count();
+    std::string problem;
+    auto platform = um::make_platform(wanted, problem);
+    if (!platform) return fail(problem);
+
+    KernelOptions kernel_options;
+    kernel_options.memory_limit = options.memory;
+    kernel_options.fault_around = options.fault_around;
+    kernel_options.quiet = options.quiet;
+    if (!options.hostname.empty()) kernel_options.hostname = options.hostname;
+    Kernel kernel(*platform, kernel_options);
+    kernel.set_signal_frames(x86::make_signal_frames());
+    KernelHostIo io(kernel, *platform);
+    kernel.printk().info("umbra: %s backend, %u CPUs, %llu MiB", backend_name(decision.backend), wanted.vcpus,
+        static_cast<unsigned long long>(options.memory >> 20));
+
+    RefPtr<vfs::MountNamespace> mounts;
+    auto root = bare_root(kernel, mounts);
+    auto init = create_init(kernel, { .root = root, .cwd = root, .mounts = Ref<vfs::MountNamespace>(*mounts),
+        .credentials = make_ref<Credentials>(),
+        .start = [&](Task& task) { run_first_process(task, io, options); } });
+    if (init.is_error()) return fail("no memory for the first process");
+    wake_task(*init.value());
+    kernel.scheduler().run();
+    std::fflush(nullptr);
+    // The stubs end with the platform; the kernel's own memory goes with the process.
+    hostabi::process::exit_now(kernel.exit_status());
+}
+
+} // namespace umbra::boot

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The first process: mounts, opens stdin, stdout and stderr, starts the command, reaps, ends.
+#include "arch-um/boot/first-process.h"
+
+#include <cstdio>
+
+#include "arch-um/boot/root-tree.h"
+#include "core/kernel.h"
+#include "core/task/lifecycle.h"
+#include "core/task/process-table.h"
+#include "core/task/task-access.h"
+#include "drivers-virtual/stdio/stdio-file.h"
+
+namespace umbra::boot {
+
+namespace {
+
+[[noreturn]] void give_up(Task& init, std::string const& message, int status)
+{
+    std::fprintf(stderr, "umbra: %s\n", message.c_str());
+    exit_group(init.process(), u32(status) << 8);
+    exit_current_task();
+}
+
+void open_stdio(Task& task, drivers::HostIo& io, RunOptions const& options)
+{
+    for (int fd = 0; fd < 3; ++fd) {
+        auto file = drivers::make_stdio_file(task.kernel(), io, fd, { options.user.uid, options.user.gid });
+        if (file.is_error()) continue; // closed in the caller: closed in the guest
+        task.files().install(GuestFd(fd), file.release_value(), false);
+    }
+}
+
+std::vector<std::string> command_of(RunOptions const& options)
+{
+    if (!options.command.empty()) return options.command;
+    if (options.own_init) return { "/sbin/init" };
+    return { "/bin/sh" };
+}
+
+/// The names that execvp(3) would try, by the PATH of the command's environment.
+std::vector<std::string> candidates(RunOptions const& options, std::string const& name)
+{
+    if (name.find('/') != std::string::npos) return { name };
+    std::string path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    for (auto const& e : options.environment)
+        if (e.starts_with("PATH=")) path = e.substr(5);
+    std::vector<std::string> names;
+    for (size_t at = 0; at <= path.size();) {
+        auto end = std::min(path.find(':', at), path.size());
+        names.push_back((end == at ? "." : path.substr(at, end - at)) + "/" + name);
+        at = end + 1;
+    }
+    return names;
+}
+
+/// Becomes the command; returns what docker would exit with if that fails.
+int exec_command(Task& task, RunOptions const& options)
+{
+    auto command = command_of(options);
+    Errno worst = err::noent;
+    for (auto const& name : candidates(options, command[0])) {
+        ExecRequest request { .base = name[0] == '/' ? task.fs().root : task.fs().cwd, .name = name,
+            .arguments = command, .environment = options.environment };
+        auto result = exec_task(task, std::move(request));
+        if (result.ok()) return 0;
+        if (result.error() != err::noent && result.error() != err::notdir) worst = result.error();
+        if (worst != err::noent && worst != err::acces) break;
+    }
+    bool missing = worst == err::noent;
+    std::fprintf(stderr, "umbra: %s: %s\n", command[0].c_str(),
+        missing ? "no such command in the tree" : worst == err::acces ? "not executable (EACCES)" : errno_name(worst));
+    return missing ? kExitNotFound : kExitCannotExecute;
+}
+
+Ref<Credentials> command_credentials(RunOptions const& options)
+{
+    auto c = make_ref<Credentials>();
+    c->uid = c->euid = c->suid = c->fsuid = options.user.uid;
+    c->gid = c->egid = c->sgid = c->fsgid = options.user.gid;
+    if (c->uid != 0) c->permitted = c->effective = 0;
+    return c;
+}
+
+std::string enter_working_directory(Task& task, RunOptions const& options)
+{
+    if (options.working_directory.empty()) return {};
+    auto path = vfs::walk(task, task.fs().root, options.working_directory, { .want_directory = true });
+    if (path.is_error())
+        return "-w " + options.working_directory + ": "
+            + (path.error() == err::noent ? "no such directory in the tree" : errno_name(path.error()));
+    task.fs().cwd = path.release_value();
+    return {};
+}
+
+void start_command(Task& task, RunOptions const& options)
+{
+    task.set_credentials(command_credentials(options));
+    auto problem = enter_working_directory(task, options);
+    int failed = 0;
+    if (!problem.empty()) {
+        std::fprintf(stderr, "umbra: %s\n", problem.c_str());
+        failed = kExitUmbraError;
+    } else {
+        failed = exec_command(task, options);
+    }
+    if (failed) {
+        exit_group(task.process(), u32(failed) << 8);
+        exit_current_task();
+    }
+}
+
+/// Reaps until the command has ended; its wait status.
+u32 reap_until(Task& init, Pid command)
+{
+    for (;;) {
+        auto outcome = wait_for_child(init, { .options = wexited | 0x40000000 });
+        if (outcome.ok() && outcome.value().pid == command) return outcome.value().status;
+        if (outcome.is_error() && outcome.error() == err::child) return 0;
+        if (init.is_dying()) return init.process().exit_code;
+    }
+}
+
+} // namespace
+
+void run_first_process(Task& init, drivers::HostIo& io, RunOptions const& options)
+{
+    auto mounted = mount_root_tree(init, io, options);
+    if (!mounted.message.empty()) give_up(init, mounted.message, kExitUmbraError);
+    open_stdio(init, io, options);
+    if (options.own_init) return start_command(init, options);
+    auto child = spawn_kernel_child(init, [&options](Task& task) { start_command(task, options); });
+    if (child.is_error()) give_up(init, "no memory for the command", kExitUmbraError);
+    init.files().close_all(init);
+    u32 status = reap_until(init, child.value());
+    exit_group(init.process(), status);
+    exit_current_task();
+}
+
+} // namespace umbra::boot

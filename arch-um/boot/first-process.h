@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Process 1 and the user's command. Without --init, process 1 is a task without a program: it starts the command, reaps
+// what is orphaned to it, and ends the instance with the command's status.
+#pragma once
+
+#include "arch-um/boot/options.h"
+#include "drivers-virtual/host-io.h"
+
+namespace umbra::boot {
+
+/// What process 1 runs on its fiber.
+void run_first_process(Task& init, drivers::HostIo& io, RunOptions const& options);
+
+} // namespace umbra::boot
