@@ -1,12 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// All terminals of a kernel.
+// The terminals that are not ptys: the console, if there is one; and the device numbers of all of them.
 #pragma once
+
+#include <memory>
+
+#include "core/base/ref.h"
+
+namespace umbra {
+class Kernel;
+}
 
 namespace umbra::tty {
 
+class Tty;
+
 class TtyRegistry {
 public:
-    virtual ~TtyRegistry() = default;
+    TtyRegistry();
+    ~TtyRegistry();
+
+    /// What /dev/console opens; null where Umbra runs without a terminal (ENODEV then, as on Linux).
+    Tty* console() const;
+    void set_console(Ref<Tty> console);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
 };
+
+/// Registers tty (5:0), console (5:1), ptmx (5:2) and the slave side of ptys (136 to 143). Called once, when the
+/// kernel is made.
+void add_tty_devices(Kernel& kernel);
 
 } // namespace umbra::tty
