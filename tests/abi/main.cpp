@@ -4,6 +4,7 @@
 //   --timeout=SECONDS   a test that takes longer is killed and has failed (default 60)
 //   --in-process        plain gtest, for a debugger or a kernel that cannot fork yet
 //   --list              the names, one a line
+//   --helper NAME ...   a small program for the tests about exec: see helper.cpp
 // Prints one line a test ("ok NAME", "FAILED NAME", "skipped NAME: why") and closes with the counts.
 #include <cerrno>
 #include <csignal>
@@ -19,6 +20,8 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include "helper.h"
 
 namespace {
 
@@ -191,6 +194,7 @@ Outcome run(std::string const& name, int timeout)
 
 int main(int argc, char** argv)
 {
+    if (argc >= 3 && std::strcmp(argv[1], "--helper") == 0) return abi_test::run_helper(argc, argv);
     testing::InitGoogleTest(&argc, argv);
     Options options = parse(argc, argv);
     if (options.in_process) return RUN_ALL_TESTS();
