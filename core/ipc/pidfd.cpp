@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Process descriptors: readiness at exit, fdinfo.
+#include "core/ipc/pidfd.h"
+
+#include <string>
+
+#include "core/kernel.h"
+#include "core/task/process-table.h"
+
+namespace umbra::ipc {
+
+namespace {
+
+class PidFd final : public vfs::File {
+public:
+    PidFd(vfs::Path path, Ref<Process> process, u32 flags)
+        : File(std::move(path), (flags & abi::o_nonblock) | abi::o_rdwr)
+        , process_(std::move(process))
+    {
+    }
+
+    Ref<Process> const& process() const { return process_; }
+
+    u32 readiness() override
+    {
+        if (process_->state != ProcessState::zombie) return 0;
+        u32 ready = abi::pollin | abi::pollrdnorm;
+        return is_reaped() ? ready | abi::pollhup : ready;
+    }
+    WaitQueue* wait_queue() override { return &process_->exit_waiters; }
+
+    std::string fdinfo() override
+    {
+        auto number = std::to_string(is_reaped() ? -1 : process_->id.value);
+        return "Pid:\t" + number + "\nNSpid:\t" + number + "\n";
+    }
+
+private:
+    bool is_reaped() const
+    {
+        return process_->kernel.processes().find_process(process_->id) != process_.get();
+    }
+
+    Ref<Process> process_;
+};
+
+} // namespace
+
+Ref<vfs::File> make_pidfd(Process& process, u32 flags)
+{
+    auto path = vfs::make_anonymous_path(process.kernel, "anon_inode:[pidfd]", 0600);
+    return make_ref<PidFd>(std::move(path), Ref<Process>(process), flags);
+}
+
+Result<Ref<Process>> process_of_pidfd(vfs::File& file)
+{
+    auto* pidfd = dynamic_cast<PidFd*>(&file);
+    if (!pidfd) return err::badf;
+    return pidfd->process();
+}
+
+} // namespace umbra::ipc
+
+namespace umbra::vfs {
+
+Result<GuestFd> open_pidfd(Task& task, Process& process)
+{
+    return task.files().add(ipc::make_pidfd(process, 0), true, task.limit(Resource::nofile));
+}
+
+Result<Pid> pidfd_process(File& file) { return TRY(ipc::process_of_pidfd(file))->id; }
+
+} // namespace umbra::vfs
