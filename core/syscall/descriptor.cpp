@@ -4,6 +4,7 @@
 #include "core/fs/tmpfs/tmpfs.h"
 #include "core/ipc/pipe.h"
 #include "core/syscall/path-argument.h"
+#include "core/task/task-access.h"
 #include "core/vfs/locks.h"
 
 namespace umbra {
@@ -16,8 +17,9 @@ SyscallResult sys_close(Task& task, GuestFd fd)
 
 SyscallResult sys_close_range(Task& task, u32 first, u32 last, u32 flags)
 {
-    constexpr u32 cloexec = 4;
-    if ((flags & ~cloexec) || first > last) return err::inval;
+    constexpr u32 unshare = 2, cloexec = 4;
+    if ((flags & ~(unshare | cloexec)) || first > last) return err::inval;
+    if (flags & unshare) TaskAccess(task).files() = task.files().clone();
     if (flags & cloexec)
         task.files().set_close_on_exec_range(first, last);
     else
@@ -58,7 +60,7 @@ constexpr u32 f_ofd_getlk = 36, f_ofd_setlk = 37, f_ofd_setlkw = 38;
 constexpr u32 f_getlease = 1025, f_dupfd_query = 1027, f_dupfd_cloexec = 1030, f_setpipe_sz = 1031;
 constexpr u32 f_getpipe_sz = 1032, f_add_seals = 1033, f_get_seals = 1034;
 constexpr i64 kFdCloexec = 1, kUnlocked = 2;
-constexpr u32 kOwnerThread = 0, kOwnerProcess = 1, kOwnerGroup = 2;
+constexpr u32 kOwnerProcess = 1, kOwnerGroup = 2;
 
 struct OwnerEx {
     u32 type;

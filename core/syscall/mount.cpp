@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // mount, umount2, pivot_root. Mounts are private: changes of propagation that would share them are refused.
 #include "core/syscall/path-argument.h"
+#include "core/task/process-table.h"
+#include "core/task/task-access.h"
 #include "core/vfs/file-system-types.h"
 
 namespace umbra {
@@ -115,6 +117,28 @@ SyscallResult sys_umount2(Task& task, UserCString target, u32 flags)
     place = task.fs().root;
     if (!(flags & detach)) TRY(mount->file_system().sync());
     TRY(task.fs().mounts->detach(*mount, flags & detach));
+    return 0;
+}
+
+SyscallResult sys_pivot_root(Task& task, UserCString new_root_in, UserCString put_old_in)
+{
+    if (!task.credentials().has(Capability::sys_admin)) return err::perm;
+    auto new_root = TRY(resolve(task, kWorkingDirectory, new_root_in));
+    auto put_old = TRY(resolve(task, kWorkingDirectory, put_old_in));
+    auto& fs = task.fs();
+    vfs::Path old_root = fs.root;
+    if (!new_root.inode().is_directory() || !put_old.inode().is_directory()) return err::notdir;
+    if (new_root.mount == old_root.mount || put_old.mount == old_root.mount) return err::busy;
+    bool are_mounts = new_root.dentry == new_root.mount->root() && old_root.dentry == old_root.mount->root();
+    if (!are_mounts || !(fs.mounts->root() == old_root.mount)) return err::inval;
+    if (!vfs::is_below(put_old, new_root)) return err::inval;
+    TRY(fs.mounts->pivot(*new_root.mount, put_old));
+    // Everybody who stood in the old root stands in the new one now, see pivot_root(2).
+    for (auto const& [id, other] : task.kernel().processes().tasks()) {
+        auto const& theirs = TaskAccess(*other).fs();
+        if (theirs && theirs->root == old_root) theirs->root = new_root;
+        if (theirs && theirs->cwd == old_root) theirs->cwd = new_root;
+    }
     return 0;
 }
 

@@ -10,7 +10,7 @@ namespace umbra {
 namespace {
 
 constexpr u64 kIovMax = 1024;
-constexpr u32 kRwfHipri = 1, kRwfDsync = 2, kRwfSync = 4, kRwfNowait = 8, kRwfAppend = 16, kRwfNoAppend = 32;
+constexpr u32 kRwfHipri = 1, kRwfDsync = 2, kRwfSync = 4, kRwfNowait = 8, kRwfAppend = 16;
 
 /// access_ok(): a buffer that reaches beyond user space is EFAULT before anything moves.
 Result<void> check_user_range(Task& task, u64 address, u64 length)

@@ -3,6 +3,7 @@
 // truncate(2), utimensat(2) and setattr_prepare() of Linux's fs/attr.c.
 #include "core/kernel.h"
 #include "core/task/task.h"
+#include "core/time/timekeeper.h"
 #include "core/vfs/notify.h"
 #include "core/vfs/operations.h"
 
@@ -14,22 +15,7 @@ namespace {
 constexpr i64 kUtimeNow = (1 << 30) - 1, kUtimeOmit = (1 << 30) - 2;
 }
 
-abi::Timespec current_time(Kernel& kernel)
-{
-    Nanoseconds now = kernel.platform().now(platform::HostClock::realtime);
-    return { now / kNanosecondsPerSecond, now % kNanosecondsPerSecond };
-}
-
-namespace {
-
-Result<void> change_attributes(Path const& path, AttributeChange const& change)
-{
-    TRY(path.inode().set_attributes(change));
-    notify_path(path, abi::in_attrib);
-    return {};
-}
-
-} // namespace
+abi::Timespec current_time(Kernel& kernel) { return kernel.time().realtime_timespec(); }
 
 Result<void> change_mode(Task& task, Path const& path, u32 mode)
 {

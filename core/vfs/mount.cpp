@@ -205,6 +205,17 @@ void cross_mounts(MountNamespace const& mounts, Path& path)
         path = Path { Ref<Mount>(*top), top->root() };
 }
 
+bool is_below(Path const& place, Path const& top)
+{
+    Mount* mount = place.mount.get();
+    Dentry const* dentry = place.dentry.get();
+    for (; mount != top.mount.get(); mount = mount->parent()) {
+        if (!mount->parent()) return false;
+        dentry = mount->mountpoint().get();
+    }
+    return top.dentry->is_ancestor_of(*dentry);
+}
+
 std::string path_to_string(Path const& path, Path const& root)
 {
     if (!path.dentry->parent() && !path.dentry->name().empty()) return path.dentry->name();

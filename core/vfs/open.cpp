@@ -63,8 +63,7 @@ Result<Ref<File>> finish_open(Task& task, Path const& path, u32 flags, Opening o
     Inode& inode = path.inode();
     bool truncates = (flags & abi::o_trunc) && inode.is_regular() && opening == Opening::existing;
     if (truncates) TRY(check_writable_mount(*path.mount));
-    if (opening == Opening::existing)
-        TRY(check_open(task, path, inode.is_regular() ? flags : flags & ~abi::o_trunc));
+    if (opening == Opening::existing) TRY(check_open(task, path, flags));
     bool stored = inode.is_regular() || inode.is_directory();
     if (wants_to_write(flags) && stored) {
         if (inode.write_count < 0) return err::txtbsy;

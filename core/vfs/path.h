@@ -166,6 +166,8 @@ Result<Ref<Dentry>> lookup_child(Path const& directory, std::string_view name);
 Result<Ref<Dentry>> lookup_child_locked(Dentry& directory, std::string_view name);
 /// Replaces a place by the root of what is mounted there, as often as something is.
 void cross_mounts(MountNamespace const& mounts, Path& path);
+/// Whether `place` is `top` or lies below it, across mounts.
+bool is_below(Path const& place, Path const& top);
 /// The absolute path as seen from `root`; "(unreachable)" prefix and " (deleted)" suffix as Linux's d_path.
 std::string path_to_string(Path const& path, Path const& root);
 
