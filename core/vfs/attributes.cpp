@@ -12,8 +12,17 @@ namespace umbra::vfs {
 using C = AttributeChange;
 
 namespace {
+
 constexpr i64 kUtimeNow = (1 << 30) - 1, kUtimeOmit = (1 << 30) - 2;
+
+Result<void> change_attributes(Path const& path, AttributeChange const& change)
+{
+    TRY(path.inode().set_attributes(change));
+    notify_path(path, abi::in_attrib);
+    return {};
 }
+
+} // namespace
 
 abi::Timespec current_time(Kernel& kernel) { return kernel.time().realtime_timespec(); }
 
