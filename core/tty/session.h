@@ -25,8 +25,8 @@ Tty* controlling_terminal(Task& task);
 /// The leader's exit gives up the terminal: the foreground group gets SIGHUP, a console is hung up (Linux:
 /// disassociate_ctty(1)). Called by exit while the process is still in its group.
 void session_leader_exits(Process& process);
-/// TIOCNOTTY: a leader gives the terminal up for its session (the foreground group gets SIGHUP and SIGCONT), another
-/// process for itself.
+/// TIOCNOTTY: a leader gives the terminal up for its session (the foreground group gets SIGHUP and SIGCONT),
+/// another process for itself.
 void give_up_terminal(Process& process);
 
 } // namespace tty

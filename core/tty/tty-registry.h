@@ -28,8 +28,8 @@ private:
     std::unique_ptr<State> state_;
 };
 
-/// Registers tty (5:0), console (5:1), ptmx (5:2) and the slave side of ptys (136 to 143). Called once, when the
-/// kernel is made.
+/// Registers tty (5:0), console (5:1), ptmx (5:2) and the slave side of ptys (136 to 143). Called once, when
+/// the kernel is made.
 void add_tty_devices(Kernel& kernel);
 
 } // namespace umbra::tty
