@@ -38,6 +38,13 @@ public:
     {
     }
     hostabi::Ring& ring() override { return platform_.ring(kernel_.scheduler().active().index()); }
+    void cancel(hostabi::Ring& ring, hostabi::Completion& request) override
+    {
+        if (&ring == &this->ring()) return ring.cancel(request);
+        for (unsigned i = 0; i < platform_.vcpu_count(); ++i)
+            if (&platform_.ring(i) == &ring)
+                kernel_.scheduler().vcpu(i).run_soon([&ring, &request] { ring.cancel(request); });
+    }
 
 private:
     Kernel& kernel_;
@@ -60,7 +67,7 @@ int run_instance(RunOptions const& options)
     auto host = hostabi::HostFeatures::probe_quick();
     auto decision = decide_backend(host, options.backend);
     if (decision.backend == BackendChoice::automatic) return fail(decision.refusal);
-    (void)hostabi::process::raise_open_file_limit(); // more is better; what is there must do otherwise
+    hostabi::process::raise_descriptor_limit();
     bool ptrace = decision.backend == BackendChoice::ptrace;
     if (ptrace && options.cpus > 1)
         return fail("--cpus " + std::to_string(options.cpus) + ": the ptrace backend runs one CPU only; use --cpus 1 or --backend seccomp");
@@ -91,8 +98,8 @@ int run_instance(RunOptions const& options)
     wake_task(*init.value());
     kernel.scheduler().run();
     std::fflush(nullptr);
-    // The stubs end with the platform; the kernel's own memory goes with the process.
-    hostabi::process::exit_now(kernel.exit_status());
+
+    return kernel.exit_status();
 }
 
 } // namespace umbra::boot

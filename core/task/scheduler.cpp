@@ -128,6 +128,8 @@ void Vcpu::wait(Nanoseconds deadline)
     kernel_.lock().acquire(port_);
     kernel_.scheduler().active_ = this;
     port_.dispatch();
+    for (auto& work : std::exchange(soon_, {}))
+        work();
     if (timers_.next() != kNever) timers_.run(kernel_.time().monotonic());
     if (running_ && !queue_.empty() && !need_resched_ && kernel_.time().monotonic() >= slice_end_) need_resched_ = true;
 }
@@ -237,6 +239,12 @@ void Vcpu::yield()
     task.virtual_runtime = std::max(task.virtual_runtime, (*queue_.rbegin())->virtual_runtime + 1);
     enqueue(task);
     switch_away();
+}
+
+void Vcpu::run_soon(std::function<void()> work)
+{
+    soon_.push_back(std::move(work));
+    port_.wake();
 }
 
 void Vcpu::request_attention()

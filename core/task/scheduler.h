@@ -3,6 +3,7 @@
 // attention, stealing by idle vCPUs. A vCPU is one host thread; it runs task fibers, and sleeps in its port.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <vector>
@@ -49,6 +50,8 @@ public:
     void reschedule_if_needed();
     /// Puts the running task at the end of the line (sched_yield).
     void yield();
+    /// Runs `work` on this vCPU's thread, under the kernel lock, when it next looks at what has arrived.
+    void run_soon(std::function<void()> work);
     /// When a CPU-time timer of the running task expires if it runs on (kNever: none).
     void set_cpu_deadline(Nanoseconds deadline) { cpu_deadline_ = deadline; }
     /// Asks the vCPU to leave the guest soon. From any vCPU, under the kernel lock.
@@ -81,6 +84,7 @@ private:
     Nanoseconds slice_end_ = kNever;
     Nanoseconds cpu_deadline_ = kNever;
     Nanoseconds charged_until_ = 0;
+    std::vector<std::function<void()>> soon_;
     bool need_resched_ = false;
     bool idle_ = false;
 };
