@@ -27,7 +27,8 @@ void open_stdio(Task& task, drivers::HostIo& io, RunOptions const& options)
     for (int fd = 0; fd < 3; ++fd) {
         auto file = drivers::make_stdio_file(task.kernel(), io, fd, { options.user.uid, options.user.gid });
         if (file.is_error()) continue; // closed in the caller: closed in the guest
-        task.files().install(GuestFd(fd), file.release_value(), false);
+        // The table is empty up to here, so the number asked for is free.
+        MUST(task.files().add(file.release_value(), false, 3, fd));
     }
 }
 

@@ -160,14 +160,20 @@ Result<u64> StubProcess::execute_chunk(UmPort& port, std::span<Op const> chunk)
     return last_result_;
 }
 
+/// Takes away what the last user of the stub mapped.
+Result<void> StubProcess::clear_if_required(UmPort& port)
+{
+    if (!clearing_required_) return {};
+    Op const clear { SYS_munmap, { 0, stub::kZone } };
+    TRY(execute_chunk(port, { &clear, 1 }));
+    clearing_required_ = false;
+    return {};
+}
+
 Result<u64> StubProcess::execute(UmPort& port, std::span<Op const> batch)
 {
     if (!alive_) return err::io;
-    if (clearing_required_) {
-        Op const clear { SYS_munmap, { 0, stub::kZone } };
-        TRY(execute_chunk(port, { &clear, 1 }));
-        clearing_required_ = false;
-    }
+    TRY(clear_if_required(port));
     u64 result = 0;
     while (!batch.empty()) {
         auto const chunk = batch.first(std::min<u64>(batch.size(), stub::kMaxOps));
@@ -182,6 +188,7 @@ Result<u64> StubProcess::execute(UmPort& port, std::span<Op const> batch)
 Result<StubThread*> StubProcess::take_thread(UmPort& port)
 {
     StubThread* thread;
+    TRY(clear_if_required(port)); // the thread may run before anything is mapped for it
     if (!idle_.empty()) {
         thread = idle_.back();
         idle_.pop_back();

@@ -89,6 +89,7 @@ private:
     void receive_from_leader(seccomp_notif const& n);
     bool begin_batch(std::span<stub::Op const> batch);
     bool wait_locked(UmPort& port, Patience& patience);
+    Result<void> clear_if_required(UmPort& port);
     Result<u64> execute_chunk(UmPort& port, std::span<stub::Op const> chunk);
     Result<StubThread*> create_thread(UmPort& port);
     StubThread* find(i32 tid);

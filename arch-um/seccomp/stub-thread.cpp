@@ -106,7 +106,9 @@ void StubThread::receive_report(seccomp_notif const& n)
     id_ = n.id;
     frame_offset_ = offset;
     signal_ = static_cast<int>(args[0]);
-    if (process_.environment().fsgsbase && signal_) {
+    if (signal_ == 0) {
+        fs_base_ = gs_base_ = 0; // a newborn has the leader's, whatever its predecessor in this area had
+    } else if (process_.environment().fsgsbase) {
         fs_base_ = args[3];
         gs_base_ = args[4];
     }
