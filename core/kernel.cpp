@@ -6,6 +6,7 @@
 #include "core/fs/table.h"
 #include "core/mm/frame.h"
 #include "core/mm/memory-object.h"
+#include "core/printk/kmsg.h"
 #include "core/printk/printk.h"
 #include "core/sync/kernel-lock.h"
 #include "core/task/futex.h"
@@ -42,6 +43,7 @@ Kernel::Kernel(platform::Platform& platform, KernelOptions options)
     anonymous_files_ = anonymous;
     internal_mounts_ = std::make_unique<vfs::InternalMounts>(vfs::make_internal_mounts(*this, anonymous));
     device::add_memory_devices(*devices_);
+    add_kmsg_device(*devices_);
     fs::add_file_system_types(*this);
 }
 

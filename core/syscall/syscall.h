@@ -7,6 +7,7 @@
 #include "core/abi/iovec.h"
 #include "core/abi/poll.h"
 #include "core/abi/process.h"
+#include "core/abi/system.h"
 #include "core/base/error.h"
 #include "core/kernel.h"
 #include "core/mm/user.h"

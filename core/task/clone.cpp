@@ -62,6 +62,7 @@ void inherit(Task& parent, Task& child, CloneRequest const& request)
     child.nice = parent.nice, child.policy = parent.policy, child.rt_priority = parent.rt_priority;
     child.affinity = parent.affinity;
     child.timer_slack = parent.timer_slack;
+    child.personality = parent.personality;
     child.no_new_privileges = parent.no_new_privileges;
     child.virtual_runtime = parent.virtual_runtime;
     child.vcpu = parent.vcpu;

@@ -93,6 +93,7 @@ public:
     u32 parent_death_signal = 0;
     bool no_new_privileges = false;
     Nanoseconds timer_slack = 50'000;
+    u32 personality = 0; ///< personality(2)
     Nanoseconds start_time = 0; ///< CLOCK_BOOTTIME
     std::string wait_channel; ///< why it sleeps, for /proc/pid/wchan and gdb
 
