@@ -215,6 +215,7 @@ SyscallResult sys_lseek(Task& task, GuestFd fd, i64 offset, i32 whence)
     auto file = TRY(task.files().get(fd));
     if (whence < abi::seek_set || whence > abi::seek_hole) return err::inval;
     if (!file->is_seekable()) return err::spipe;
+    if (file->has_own_position()) return i64(TRY(file->seek_special(offset, whence)));
     if (whence != abi::seek_set && whence != abi::seek_cur) TRY(file->inode().refresh());
     MutexHold lock;
     if (has_locked_position(*file)) lock = MutexHold(file->position_mutex);

@@ -35,8 +35,9 @@ public:
     }
 };
 
-/// The offset that read(2) and write(2) pass to a file with has_own_position().
-constexpr u64 kOwnPosition = ~u64 { 0 };
+/// Offsets from here on mean "wherever the file is by its own account", see has_own_position(). Guests' offsets are never
+/// negative, so none is that large.
+constexpr u64 kOwnPosition = u64 { 1 } << 63;
 
 class File : public RefCounted {
 public:
@@ -65,8 +66,8 @@ public:
     /// Whether it has a position (lseek, pread work); streams return false and get ESPIPE.
     virtual bool is_seekable() const { return false; }
     /// A seekable file whose position lives elsewhere: a descriptor inherited from the host, whose position other host
-    /// processes share. read, write and sendfile without an offset pass kOwnPosition and leave `position` alone
-    /// (O_APPEND too); lseek goes to seek_special() for every whence. pread and pwrite pass their offset as ever.
+    /// processes share. Its `position` starts at kOwnPosition and so whatever reads or writes there passes an offset
+    /// from kOwnPosition on; lseek goes to seek_special() for every whence.
     virtual bool has_own_position() const { return false; }
     /// A write with O_APPEND starts here.
     virtual u64 end_offset() { return inode().attributes().size; }

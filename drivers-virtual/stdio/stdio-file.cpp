@@ -69,12 +69,13 @@ public:
         , stream_(std::move(stream))
     {
         stream_->opened();
+        if (stream_->has_position()) position = vfs::kOwnPosition;
     }
     ~StdioFile() override { stream_->closed(); }
 
     Result<u64> read(IoBuffer& buffer, u64 offset) override
     {
-        return offset == vfs::kOwnPosition || !stream_->has_position() ? stream_->read(buffer)
+        return offset >= vfs::kOwnPosition || !stream_->has_position() ? stream_->read(buffer)
                                                                        : stream_->read_at(buffer, offset);
     }
     Result<u64> write(IoBuffer& buffer, u64 offset) override;
@@ -99,7 +100,7 @@ Result<void> status_from_host(i32 result)
 
 Result<u64> StdioFile::write(IoBuffer& buffer, u64 offset)
 {
-    bool const positioned = offset != vfs::kOwnPosition && stream_->has_position();
+    bool const positioned = offset < vfs::kOwnPosition && stream_->has_position();
     bool const appends = (flags() & abi::o_append) && !(stream_->host().flags() & O_APPEND);
     if (appends && stream_->is_regular()) // the guest set it with fcntl; the description is not only ours
         (void)stream_->host().seek(0, SEEK_END);
