@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// struct rt_sigframe of Linux's x86-64: return address (the restorer), ucontext with sigcontext, siginfo, and the
-// XSAVE image above it, 64-byte aligned. Layouts are asserted; the source is Linux's uapi asm/sigcontext.h.
+// struct rt_sigframe of Linux's x86-64: return address (the restorer), ucontext with sigcontext, siginfo, and
+// the XSAVE image above it, 64-byte aligned. Layouts are asserted; the source is Linux's uapi
+// asm/sigcontext.h.
 #include "arch-um/x86-64/signal-frame.h"
 
 #include <cstddef>
@@ -50,7 +51,8 @@ constexpr u64 kTrapFlag = 0x100, kDirectionFlag = 0x400, kResumeFlag = 0x10000;
 SigContext to_context(Registers const& r, Task const& task, u64 mask, u64 fpstate)
 {
     SigContext c {};
-    c.r8 = r.r8, c.r9 = r.r9, c.r10 = r.r10, c.r11 = r.r11, c.r12 = r.r12, c.r13 = r.r13, c.r14 = r.r14, c.r15 = r.r15;
+    c.r8 = r.r8, c.r9 = r.r9, c.r10 = r.r10, c.r11 = r.r11, c.r12 = r.r12, c.r13 = r.r13, c.r14 = r.r14,
+    c.r15 = r.r15;
     c.rdi = r.rdi, c.rsi = r.rsi, c.rbp = r.rbp, c.rbx = r.rbx, c.rdx = r.rdx, c.rax = r.rax, c.rcx = r.rcx;
     c.rsp = r.rsp, c.rip = r.rip, c.eflags = r.eflags;
     c.cs = platform::kUserCodeSegment, c.ss = platform::kUserDataSegment;
@@ -66,7 +68,8 @@ SigContext to_context(Registers const& r, Task const& task, u64 mask, u64 fpstat
 
 void from_context(SigContext const& c, Registers& r)
 {
-    r.r8 = c.r8, r.r9 = c.r9, r.r10 = c.r10, r.r11 = c.r11, r.r12 = c.r12, r.r13 = c.r13, r.r14 = c.r14, r.r15 = c.r15;
+    r.r8 = c.r8, r.r9 = c.r9, r.r10 = c.r10, r.r11 = c.r11, r.r12 = c.r12, r.r13 = c.r13, r.r14 = c.r14,
+    r.r15 = c.r15;
     r.rdi = c.rdi, r.rsi = c.rsi, r.rbp = c.rbp, r.rbx = c.rbx, r.rdx = c.rdx, r.rax = c.rax, r.rcx = c.rcx;
     r.rsp = c.rsp, r.rip = c.rip;
     r.eflags = (r.eflags & ~kUserFlags) | (c.eflags & kUserFlags);
@@ -75,8 +78,9 @@ void from_context(SigContext const& c, Registers& r)
     r.orig_rax = platform::kNoSyscall;
 }
 
-/// Takes over an XSAVE image from guest memory. The host's rt_sigreturn refuses a malformed one by killing the stub
-/// thread, so what the CPU would fault on is corrected here: reserved MXCSR bits, unknown features, header bytes.
+/// Takes over an XSAVE image from guest memory. The host's rt_sigreturn refuses a malformed one by killing
+/// the stub thread, so what the CPU would fault on is corrected here: reserved MXCSR bits, unknown features,
+/// header bytes.
 void restore_fp_image(std::span<u8> to, std::span<u8 const> from)
 {
     constexpr u64 kSoftwareBytes = 464, kHeader = 512, kHeaderSize = 64, kMxcsr = 24, kMagic2Size = 4;
@@ -129,7 +133,8 @@ Result<void> Frames::push(Task& task, SigInfo const& info, KernelSigaction const
     u64 fp_at = (sp - fp.size()) & ~u64 { 63 };
     u64 frame_at = ((fp_at - sizeof(RtSigFrame)) & ~u64 { 15 }) - 8;
     bool on_alt = !(task.alt_stack.flags & ss_disable)
-        && (entered || (regs->rsp > task.alt_stack.sp && regs->rsp - task.alt_stack.sp <= task.alt_stack.size));
+        && (entered
+            || (regs->rsp > task.alt_stack.sp && regs->rsp - task.alt_stack.sp <= task.alt_stack.size));
     if (on_alt && frame_at < task.alt_stack.sp) return err::fault;
     RtSigFrame frame {};
     frame.restorer = action.restorer;

@@ -13,6 +13,7 @@ using platform::TrapKind;
 
 namespace {
 constexpr u64 kPageFaultVector = 14;
+constexpr i64 kUretprobeNumber = 335;
 constexpr u64 kErrorWrite = 2;
 constexpr u64 kErrorInstructionFetch = 16;
 
@@ -26,6 +27,17 @@ Trap syscall_trap(HostFrame const& frame)
         .args = { c.rdi, c.rsi, c.rdx, c.r10, c.r8, c.r9 },
         .instruction = c.rip,
     };
+}
+
+/// uretprobe(2) is the one call that newer hosts (6.14) hide from seccomp filters. Made from anywhere but the
+/// host's own trampoline, it does nothing but raise this SIGILL, which no instruction raises: to the guest it
+/// is a call as any other.
+Trap uretprobe_trap(HostFrame const& frame)
+{
+    Trap trap = syscall_trap(frame);
+    trap.compat = false;
+    trap.number = kUretprobeNumber;
+    return trap;
 }
 
 Trap fault_trap(int signal, HostFrame const& frame)
@@ -48,6 +60,7 @@ std::optional<Trap> trap_of_frame(int signal, HostFrame const& frame)
 {
     if (frame.info.code <= 0) return {}; // SI_USER, SI_TKILL, SI_QUEUE: not the CPU's doing
     if (signal == SIGSYS) return syscall_trap(frame);
+    if (signal == SIGILL && frame.info.code == SI_KERNEL) return uretprobe_trap(frame);
     auto const vector = static_cast<u8>(frame.context.trap_number);
     if ((signal == SIGSEGV || signal == SIGBUS) && vector == kPageFaultVector)
         return fault_trap(signal, frame);
