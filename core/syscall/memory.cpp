@@ -2,6 +2,7 @@
 // Memory: mmap, munmap, mprotect, mremap, brk, madvise, msync, mincore, the mlock family.
 #include "core/abi/mman.h"
 
+#include "core/fs/tmpfs/tmpfs.h"
 #include "core/mm/address-space.h"
 #include "core/syscall/syscall.h"
 
@@ -18,7 +19,9 @@ Result<void> attach_file(Task& task, mm::MapRequest& request, GuestFd fd, u64 of
     if (!file->is_readable()) return err::acces;
     if (request.shared && (request.prot & prot_write) && !file->is_writable()) return err::acces;
     if (file->path() && (file->path()->mount->flags() & vfs::kMountNoExec) && (request.prot & prot_exec)) return err::perm;
-    request.may_write = file->is_writable();
+    bool sealed = request.shared && fs::is_write_sealed(*file);
+    if (sealed && (request.prot & prot_write)) return err::perm;
+    request.may_write = file->is_writable() && !sealed;
     request.object = TRY(file->mmap_object(offset, page_up(request.length), request.shared));
     request.object_offset = offset;
     request.path = file->path();

@@ -310,7 +310,7 @@ TEST_F(OperationsTest, SettingTimes)
     write_file("/file", "x", 0666);
     auto place = walk("/file").value();
     abi::Timespec times[] = { { 5, 6 }, { 0, omit } };
-    platform.clock += kNanosecondsPerSecond;
+    platform.advance(kNanosecondsPerSecond);
     ASSERT_EQ(error_of(change_times(task, place, times)), Errno {});
     EXPECT_EQ(stat("/file").atime, (abi::Timespec { 5, 6 }));
     EXPECT_EQ(stat("/file").mtime.sec, 1'000'000);
@@ -356,13 +356,13 @@ TEST_F(OperationsTest, RelativeAccessTime)
 {
     write_file("/file", "x");
     auto atime = [&] { return stat("/file").atime.sec; };
-    platform.clock += kNanosecondsPerSecond;
+    platform.advance(kNanosecondsPerSecond);
     read_file("/file");
     EXPECT_EQ(atime(), 1'000'001); // was not newer than the modification
-    platform.clock += kNanosecondsPerSecond;
+    platform.advance(kNanosecondsPerSecond);
     read_file("/file");
     EXPECT_EQ(atime(), 1'000'001);
-    platform.clock += 24 * 3600 * kNanosecondsPerSecond;
+    platform.advance(24 * 3600 * kNanosecondsPerSecond);
     read_file("/file");
     EXPECT_EQ(atime(), 1'086'402);
 }

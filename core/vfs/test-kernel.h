@@ -5,67 +5,13 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <memory>
-
 #include "core/fs/tmpfs/tmpfs.h"
 #include "core/kernel.h"
+#include "core/platform/fake/fake-platform.h"
 #include "core/task/task-access.h"
 #include "core/vfs/operations.h"
 
 namespace umbra::test {
-
-class HeapBank final : public platform::Bank {
-public:
-    explicit HeapBank(u64 size)
-        : bytes_(static_cast<u8*>(std::calloc(size, 1)), std::free)
-        , size_(size)
-    {
-    }
-    u8* data() override { return bytes_.get(); }
-    u64 size() const override { return size_; }
-    platform::HostHandle handle() const override { return platform::kNoHandle; }
-    void discard(u64 offset, u64 length) override { std::memset(data() + offset, 0, length); }
-    Result<void> populate(u64, u64) override { return {}; }
-
-private:
-    std::unique_ptr<u8, void (*)(void*)> bytes_;
-    u64 size_;
-};
-
-class StillPort final : public platform::VcpuPort {
-public:
-    void wait(Nanoseconds) override { panic("a unit test waited"); }
-    void dispatch() override { }
-    void wake() override { }
-};
-
-class StillPlatform final : public platform::Platform {
-public:
-    platform::MachineInfo const& machine() const override { return machine_; }
-    unsigned vcpu_count() const override { return 1; }
-    platform::VcpuPort& vcpu(unsigned) override { return port_; }
-    void run_vcpus(std::function<void(unsigned)>) override { panic("a unit test ran a vCPU"); }
-    Result<std::unique_ptr<platform::Bank>> create_bank(u64 size) override
-    {
-        return std::unique_ptr<platform::Bank>(std::make_unique<HeapBank>(size));
-    }
-    Result<std::unique_ptr<platform::AddressSpace>> create_address_space(platform::VcpuContext&) override
-    {
-        return err::nosys;
-    }
-    Nanoseconds now(platform::HostClock) override { return clock; }
-    void random_bytes(std::span<u8> out) override { std::memset(out.data(), 4, out.size()); }
-    std::span<u8 const> vdso_image() override { return {}; }
-    void* allocate_stack(u64) override { return nullptr; }
-    void free_stack(void*, u64) override { }
-
-    Nanoseconds clock = 1'000'000 * kNanosecondsPerSecond;
-
-private:
-    StillPort port_;
-    platform::MachineInfo machine_ { .task_size = u64 { 1 } << 47, .backend = "none" };
-};
 
 /// Base of the fixtures: short forms of the operations, with paths relative to the task's working directory.
 class FileTest : public testing::Test {
@@ -76,6 +22,7 @@ protected:
         , task_ref(make_ref<Task>(kernel, Pid(1), process))
         , task(*task_ref)
     {
+        platform.set_clock(platform::HostClock::realtime, 1'000'000 * kNanosecondsPerSecond);
         auto fs = fs::make_tmpfs(kernel, { .mode = 0755 });
         auto mount = make_ref<vfs::Mount>(fs, 0, "root");
         vfs::Path root { mount, mount->root() };
@@ -170,7 +117,7 @@ protected:
         return result.ok() ? Errno {} : result.error();
     }
 
-    StillPlatform platform;
+    platform::fake::FakePlatform platform;
     Kernel kernel;
     Ref<Process> process;
     Ref<Task> task_ref;

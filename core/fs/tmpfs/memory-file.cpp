@@ -71,11 +71,10 @@ Result<u32> get_seals(vfs::File& file)
     return regular->seals;
 }
 
-Result<void> check_mapping_seals(vfs::File& file, bool shared, bool writable)
+bool is_write_sealed(vfs::File& file)
 {
     TmpfsRegular* regular = sealable(file);
-    if (regular && shared && writable && (regular->seals & (kSealWrite | kSealFutureWrite))) return err::perm;
-    return {};
+    return regular && (regular->seals & (kSealWrite | kSealFutureWrite));
 }
 
 } // namespace umbra::fs

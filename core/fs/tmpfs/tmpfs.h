@@ -37,7 +37,8 @@ void allow_sealing(vfs::File& file);
 /// F_ADD_SEALS and F_GET_SEALS of fcntl(2); EINVAL for files that are no memfds.
 Result<void> add_seals(vfs::File& file, u32 seals);
 Result<u32> get_seals(vfs::File& file);
-/// For mmap(2): EPERM where a shared writable mapping is sealed.
-Result<void> check_mapping_seals(vfs::File& file, bool shared, bool writable);
+/// F_SEAL_WRITE or F_SEAL_FUTURE_WRITE holds: mmap(2) refuses a shared writable mapping with EPERM, and
+/// mprotect(2) must not make one of a shared mapping.
+bool is_write_sealed(vfs::File& file);
 
 } // namespace umbra::fs
