@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Directories of an overlay: names of the lower tree, with additions, whiteouts and moves on top. The VFS holds the
-// directory's mutex over every call that reads or changes names, so entries_ stands still across waits in the lower
-// tree.
+// Directories of an overlay: names of the lower tree, with additions, whiteouts and moves on top. The VFS
+// holds the directory's mutex over every call that reads or changes names, so entries_ stands still across
+// waits in the lower tree.
 #include "core/fs/overlay/overlay-inode.h"
 #include "core/vfs/operations.h"
 
@@ -19,7 +19,8 @@ public:
     }
     bool is_seekable() const override { return true; }
 
-    /// One listing serves a whole pass, so positions hold whatever is removed meanwhile; rewinding takes a new one.
+    /// One listing serves a whole pass, so positions hold whatever is removed meanwhile; rewinding takes a
+    /// new one.
     Result<void> read_directory(i64 from, vfs::DirectoryEmitter const& emit) override
     {
         if (!vfs::emit_dots(*this, from, emit)) return {};
@@ -75,7 +76,8 @@ Result<OverlayListing> OverlayDirectory::list()
     }));
     for (auto const& [name, entry] : entries_)
         if (entry.inode)
-            listing.entries.push_back({ name, entry.inode->number(), abi::dt_from_mode(entry.inode->mode()) });
+            listing.entries.push_back(
+                { name, entry.inode->number(), abi::dt_from_mode(entry.inode->mode()) });
     return listing;
 }
 

@@ -25,10 +25,12 @@ Ref<vfs::FileSystem> make_overlay(Kernel& kernel, Ref<vfs::FileSystem> lower, Ov
     return fs;
 }
 
-OverlayFileSystem::OverlayFileSystem(Kernel& kernel, Ref<vfs::FileSystem> lower, OverlayOptions const& options)
+OverlayFileSystem::OverlayFileSystem(
+    Kernel& kernel, Ref<vfs::FileSystem> lower, OverlayOptions const& options)
     : FileSystem(kernel, "overlay")
     , lower_(lower)
-    , lower_mount_(make_ref<vfs::Mount>(lower, vfs::Dentry::make_root(lower->root()), vfs::kMountReadOnly, "lower"))
+    , lower_mount_(
+          make_ref<vfs::Mount>(lower, lower->root_dentry(), vfs::kMountReadOnly, "lower"))
     , max_inodes_(options.max_inodes)
 {
     magic_ = kOverlayMagic;

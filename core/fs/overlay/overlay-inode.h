@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The objects of an overlay. Internal to core/fs/overlay.
-// References: an inode holds the lower inode that it stands for, if there is one. A directory holds the inodes that it
-// names itself: new ones, and those moved or linked there. An inode that was found in the lower tree and has changed
-// since must outlive the dentry cache: the file system holds it while it has a link (keep()). Unchanged ones come and
-// go with their users, and are found by their lower inode while they live.
+// References: an inode holds the lower inode that it stands for, if there is one. A directory holds the
+// inodes that it names itself: new ones, and those moved or linked there. An inode that was found in the
+// lower tree and has changed since must outlive the dentry cache: the file system holds it while it has a
+// link (keep()). Unchanged ones come and go with their users, and are found by their lower inode while they
+// live.
 #pragma once
 
 #include <map>
@@ -155,15 +156,15 @@ private:
     void entries_changed();
     void add_subdirectory();
     void drop_subdirectory();
-    void exchange(std::string_view name, OverlayInode& mine, OverlayDirectory& other, std::string_view other_name,
-        OverlayInode& theirs);
+    void exchange(std::string_view name, OverlayInode& mine, OverlayDirectory& other,
+        std::string_view other_name, OverlayInode& theirs);
 
     Entries entries_;
 };
 
-/// The bytes of a regular file. Until the first change they are the lower file's, whose frames and host descriptor
-/// are passed on. From then on every page that is touched is the overlay's own, filled from the lower file when it is
-/// first needed.
+/// The bytes of a regular file. Until the first change they are the lower file's, whose frames and host
+/// descriptor are passed on. From then on every page that is touched is the overlay's own, filled from the
+/// lower file when it is first needed.
 class OverlayPages final : public mm::PageCache {
 public:
     OverlayPages(mm::PhysicalMemory& memory, OverlayRegular& file, vfs::Inode* lower, u64 size);

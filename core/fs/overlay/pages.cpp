@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The bytes of a regular overlay file: the lower file's until the first change, then page by page our own. A write of
-// one byte to a large file copies one page.
+// The bytes of a regular overlay file: the lower file's until the first change, then page by page our own. A
+// write of one byte to a large file copies one page.
 #include "core/fs/overlay/overlay-inode.h"
 
 #include <algorithm>
@@ -59,9 +59,9 @@ bool OverlayPages::is_lower(u64 index) const { return index < lower_pages_ && !p
 Result<void> OverlayPages::fill(u64 index, std::span<u8> page)
 {
     if (!is_lower(index)) return {};
-    if (lower_file_) {
+    if (auto file = lower_file_) {
         auto buffer = IoBuffer::kernel(page);
-        TRY(lower_file_->read(buffer, index << kPageShift));
+        TRY(file->read(buffer, index << kPageShift));
         return {};
     }
     auto* object = lower_inode_->memory_object();
@@ -73,8 +73,9 @@ Result<void> OverlayPages::fill(u64 index, std::span<u8> page)
 
 Result<u64> OverlayPages::read_bytes(IoBuffer& out, u64 offset)
 {
-    if (!diverged_ && lower_file_) return lower_file_->read(out, offset);
-    if (lower_pages_ == 0 || !lower_file_) return read(out, offset);
+    auto lower_file = lower_file_; // a truncation during a wait drops the member
+    if (!diverged_ && lower_file) return lower_file->read(out, offset);
+    if (lower_pages_ == 0 || !lower_file) return read(out, offset);
     u64 moved = 0;
     while (out.remaining() && offset < size_) {
         u64 index = offset >> kPageShift;
@@ -88,7 +89,7 @@ Result<u64> OverlayPages::read_bytes(IoBuffer& out, u64 offset)
         }
         u64 limit = std::min(end << kPageShift, size_) - offset;
         u64 hidden = out.hide_beyond(limit);
-        auto got = lower ? lower_file_->read(out, offset) : read(out, offset);
+        auto got = lower ? lower_file->read(out, offset) : read(out, offset);
         out.reveal(hidden);
         if (got.is_error()) return moved ? Result<u64>(moved) : got;
         moved += got.value();
