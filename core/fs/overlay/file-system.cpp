@@ -29,8 +29,7 @@ OverlayFileSystem::OverlayFileSystem(
     Kernel& kernel, Ref<vfs::FileSystem> lower, OverlayOptions const& options)
     : FileSystem(kernel, "overlay")
     , lower_(lower)
-    , lower_mount_(
-          make_ref<vfs::Mount>(lower, lower->root_dentry(), vfs::kMountReadOnly, "lower"))
+    , lower_mount_(make_ref<vfs::Mount>(lower, lower->root_dentry(), vfs::kMountReadOnly, "lower"))
     , max_inodes_(options.max_inodes)
 {
     magic_ = kOverlayMagic;

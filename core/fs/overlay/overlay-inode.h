@@ -195,6 +195,12 @@ protected:
     Result<void> fill(u64 index, std::span<u8> page) override;
 
 private:
+    enum class Source : u8 { own, lower, hole };
+    struct Run {
+        Source source;
+        u64 end;
+    };
+    Run run_at(u64 index) const;
     bool is_lower(u64 index) const;
     Result<void> own_partial_page(u64 offset);
 

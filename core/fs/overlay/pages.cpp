@@ -11,6 +11,10 @@ namespace umbra::fs {
 using mm::Frame;
 using mm::PageUse;
 
+namespace {
+constexpr u64 kMaxRun = 64; ///< pages
+}
+
 OverlayPages::OverlayPages(mm::PhysicalMemory& memory, OverlayRegular& file, vfs::Inode* lower, u64 size)
     : PageCache(memory)
     , file_(&file)
@@ -71,25 +75,37 @@ Result<void> OverlayPages::fill(u64 index, std::span<u8> page)
     return {};
 }
 
+/// What the bytes at page `index` come from, and the first page that differs.
+OverlayPages::Run OverlayPages::run_at(u64 index) const
+{
+    u64 own = next_resident(index);
+    if (own == index) {
+        // Bounded, because the caller may want a few bytes only.
+        while (own < index + kMaxRun && next_resident(own + 1) == own + 1)
+            ++own;
+        return { Source::own, own + 1 };
+    }
+    if (is_lower(index)) {
+        auto hole = punched_.lower_bound(index);
+        return { Source::lower, std::min({ own, lower_pages_, hole == punched_.end() ? own : *hole }) };
+    }
+    return { Source::hole, index < lower_pages_ ? index + 1 : own };
+}
+
 Result<u64> OverlayPages::read_bytes(IoBuffer& out, u64 offset)
 {
     auto lower_file = lower_file_; // a truncation during a wait drops the member
     if (!diverged_ && lower_file) return lower_file->read(out, offset);
-    if (lower_pages_ == 0 || !lower_file) return read(out, offset);
+    bool dense = lower_pages_ == 0 && resident_pages() == page_up(size_) >> kPageShift;
+    if (!diverged_ || dense) return read(out, offset);
     u64 moved = 0;
     while (out.remaining() && offset < size_) {
-        u64 index = offset >> kPageShift;
-        u64 own = next_resident(index);
-        bool lower = own > index && is_lower(index);
-        // Up to the page that changes sides: an own one, a hole, or the end of the lower file.
-        u64 end = index + 1;
-        if (lower) {
-            auto hole = punched_.lower_bound(index);
-            end = std::min({ own, lower_pages_, hole == punched_.end() ? lower_pages_ : *hole });
-        }
-        u64 limit = std::min(end << kPageShift, size_) - offset;
+        auto [source, end] = run_at(offset >> kPageShift);
+        u64 limit = (end < page_up(size_) >> kPageShift ? end << kPageShift : size_) - offset;
         u64 hidden = out.hide_beyond(limit);
-        auto got = lower ? lower_file->read(out, offset) : read(out, offset);
+        auto got = source == Source::hole           ? out.put_zeros(limit)
+            : source == Source::lower && lower_file ? lower_file->read(out, offset)
+                                                    : read(out, offset);
         out.reveal(hidden);
         if (got.is_error()) return moved ? Result<u64>(moved) : got;
         moved += got.value();
