@@ -43,6 +43,7 @@ Kernel::Kernel(platform::Platform& platform, KernelOptions options)
     anonymous_files_ = anonymous;
     internal_mounts_ = std::make_unique<vfs::InternalMounts>(vfs::make_internal_mounts(*this, anonymous));
     device::add_memory_devices(*devices_);
+    tty::add_tty_devices(*this);
     add_kmsg_device(*devices_);
     fs::add_file_system_types(*this);
 }

@@ -33,6 +33,7 @@ struct Session : RefCounted {
     Pid id; ///< pid of the leader
     RefPtr<RefCounted> terminal_ref; ///< keeps the tty alive
     tty::Tty* terminal = nullptr; ///< the controlling terminal or null
+    Pid former_foreground { 0 }; ///< the foreground group when the terminal was hung up: told at the leader's exit
 };
 
 /// A process group within a session.
@@ -107,6 +108,7 @@ public:
     WaitQueue exit_waiters; ///< pidfd: readable at exit
     bool is_subreaper = false;
     bool has_execed = false; ///< setpgid(2) by the parent is EACCES then
+    bool gave_up_terminal = false; ///< TIOCNOTTY of a process that does not lead the session
     bool dumpable = true;
 
     std::array<Rlimit, size_t(Resource::count)> limits;

@@ -2,8 +2,6 @@
 // The terminals that are not ptys: the console, if there is one; and the device numbers of all of them.
 #pragma once
 
-#include <memory>
-
 #include "core/base/ref.h"
 
 namespace umbra {
@@ -24,11 +22,10 @@ public:
     void set_console(Ref<Tty> console);
 
 private:
-    struct State;
-    std::unique_ptr<State> state_;
+    RefPtr<Tty> console_;
 };
 
-/// Registers tty (5:0), console (5:1), ptmx (5:2) and the slave side of ptys (136 to 143). Called once, when
+/// Registers tty (5:0), console (5:1), ptmx (5:2) and the slave side of ptys (136). Called once, when
 /// the kernel is made.
 void add_tty_devices(Kernel& kernel);
 
