@@ -7,6 +7,7 @@
 #include <fcntl.h>
 
 #include "core/fs/host/host-fs.h"
+#include "core/fs/overlay/overlay.h"
 #include "core/fs/tmpfs/tmpfs.h"
 #include "core/kernel.h"
 #include "core/task/task.h"
@@ -53,7 +54,10 @@ Result<Ref<vfs::FileSystem>> root_file_system(Tree& tree)
 {
     fs::HostFsOptions how;
     how.access = tree.options.write_through ? fs::HostAccess::write_through : fs::HostAccess::read_only;
-    return host_directory(tree, tree.options.root_path, how);
+    auto host = TRY(host_directory(tree, tree.options.root_path, how));
+    if (tree.options.write_through) return host;
+    // Objects in memory cost about a kilobyte of the host's each: no more of them than a quarter of the guest's memory.
+    return fs::make_overlay(tree.task.kernel(), host, { .max_inodes = tree.options.memory >> 12 });
 }
 
 void enter_root(Tree& tree, Ref<vfs::FileSystem> fs)

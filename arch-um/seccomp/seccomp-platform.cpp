@@ -13,6 +13,7 @@
 #include "arch-um/stub/host-vdso.h"
 #include "arch-um/stub/zygote-handle.h"
 #include "arch-um/x86-64/cpu.h"
+#include "arch-um/x86-64/vdso/image.h"
 #include "hostabi/process.h"
 
 namespace umbra::um {
@@ -66,6 +67,7 @@ std::unique_ptr<SeccompPlatform> SeccompPlatform::create(
     std::unique_ptr<SeccompPlatform> platform(
         new SeccompPlatform(options, std::move(ports), std::move(areas).release_value()));
     auto const vdso = stub::HostVdso::find();
+    platform->set_vdso(x86_64::vdso_image(vdso));
     int step = 0;
     auto zygote = stub::ZygoteHandle::start(
         {

@@ -193,8 +193,10 @@ Result<void> AddressSpace::make_present(Vma& vma, u64 page, Protection access, W
     }
     if (write && !entry->writable()) {
         if (!vma.shared) return copy_on_write(vma, page, window);
-        TRY(vma.object->page(vma.object_index(page), PageUse::write));
-        entry->bits |= Pte::kWritable;
+        // The object may have made a page of its own out of one that it shared (an overlay's lower file).
+        Frame frame = TRY(vma.object->page(vma.object_index(page), PageUse::write));
+        kernel_.memory().ref(frame);
+        set_entry(page, Pte::make(frame, Pte::kWritable));
         window = { page, page + 1 };
         return {};
     }

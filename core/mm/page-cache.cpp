@@ -85,7 +85,8 @@ Result<Frame> PageCache::page(u64 index, PageUse use)
     for (u64 i = 0; i < count; ++i) {
         auto filled = fill(first + i, { memory_.data(frame + i), kPageSize });
         // fill() may have waited: somebody else may have brought the page in meanwhile.
-        bool there = pages_.count(first + i) != 0;
+        // Or have cut the file off before it.
+        bool there = pages_.count(first + i) != 0 || (first + i) << kPageShift >= page_up(size_);
         if (filled.is_error() || there) {
             memory_.unref(frame + i);
             release_pages(1);
@@ -99,8 +100,10 @@ Result<Frame> PageCache::page(u64 index, PageUse use)
         }
         pages_[first + i] = frame + i;
     }
+    auto it = pages_.find(index);
+    if (it == pages_.end()) return err::nxio;
     if (use == PageUse::write) dirtied(index);
-    return pages_.at(index);
+    return it->second;
 }
 
 u64 PageCache::next_resident(u64 index) const

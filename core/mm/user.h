@@ -107,6 +107,14 @@ public:
     bool is_user() const { return task_ != nullptr; }
     /// Limits what is left to `count` bytes.
     void truncate(u64 count);
+    /// The same for a while: returns how much was hidden, for reveal().
+    u64 hide_beyond(u64 count)
+    {
+        u64 hidden = remaining_ > count ? remaining_ - count : 0;
+        remaining_ -= hidden;
+        return hidden;
+    }
+    void reveal(u64 hidden) { remaining_ += hidden; }
     /// Copies up to `length` bytes into the buffer (a read's data) / out of it (a write's data), and advances. Short
     /// only at the end of the buffer or at an inaccessible page; EFAULT if that stopped it before the first byte.
     Result<u64> put(void const* from, u64 length);

@@ -1,0 +1,354 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Builds and runs every test, lane by lane, and closes with one line: "N passed, N failed".
+
+A lane is a program (or script) that runs many cases: unit tests, the same under sanitizers, the platform suite as root
+and as an ordinary user, the ABI tests on the host and in the guest on each backend, the system tests, the style checks.
+Each case is counted. What cannot pass yet is listed in tests/system/not-yet.txt, printed as such, and counted as
+neither; nothing else is left out. `tools/dev test LANE..` runs the lanes whose names match.
+"""
+import argparse
+import fnmatch
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+NOT_YET = ROOT / "tests/system/not-yet.txt"
+JOBS = str(os.cpu_count() or 1)
+NOBODY = 65534
+AS_NOBODY = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--no-new-privs",
+             "--bounding-set", "-all", "--inh-caps", "-all"]
+BACKENDS = ["seccomp", "ptrace"]
+IS_ROOT = os.geteuid() == 0
+SANDBOX = None  # made by main()
+
+
+class Results:
+    """Counts cases by their full names, LANE/TEST."""
+
+    def __init__(self, not_yet):
+        self.not_yet_patterns = not_yet
+        self.passed = 0
+        self.failed = []
+        self.skipped = []
+        self.not_yet = []
+
+    def expected_to_fail(self, name):
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.not_yet_patterns)
+
+    def record(self, name, outcome, detail=""):
+        if self.expected_to_fail(name):
+            if outcome == "passed" and name in self.not_yet_patterns:
+                self.fail(name, "passes, but is listed in tests/system/not-yet.txt: take it out")
+            else:
+                self.not_yet.append(name)
+        elif outcome == "passed":
+            self.passed += 1
+        elif outcome == "skipped":
+            self.skipped.append((name, detail))
+        else:
+            self.fail(name, detail)
+
+    def fail(self, name, detail):
+        self.failed.append(name)
+        print(f"FAILED {name}")
+        for line in detail.splitlines()[-60:]:
+            print(f"    {line}")
+        sys.stdout.flush()
+
+
+def parse_gtest(output, names):
+    """Yields (test, outcome, detail) for gtest's own output; tests of `names` that never ended have failed."""
+    left = dict.fromkeys(names)
+    current, lines = None, []
+    for line in output.splitlines():
+        match = re.match(r"\[ (?:RUN     |      OK|  FAILED |  SKIPPED) \] (\S+)(?: \(\d+ ms\))?$", line)
+        if not match:
+            lines.append(line)
+            continue
+        name = match.group(1)
+        if "RUN" in line[:12]:
+            current, lines = name, []
+        elif name == current:
+            outcome = "passed" if "OK" in line[:12] else "failed" if "FAILED" in line[:12] else "skipped"
+            left.pop(name, None)
+            yield name, outcome, "\n".join(lines)
+            current, lines = None, []
+    for name in left:
+        yield name, "failed", "did not end" + ("\n" + "\n".join(lines) if name == current else "")
+
+
+def parse_lines(output, names):
+    """The same for programs that print "ok NAME", "FAILED NAME", "skipped NAME" after indented details."""
+    left = dict.fromkeys(names)
+    lines = []
+    for line in output.splitlines():
+        match = re.match(r"(ok|FAILED|skipped) (\S+?):?( .*)?$", line)
+        if not match:
+            lines.append(line)
+            continue
+        word, name, rest = match.groups()
+        outcome = {"ok": "passed", "FAILED": "failed", "skipped": "skipped"}[word]
+        left.pop(name, None)
+        yield name, outcome, "\n".join(lines + ([rest.strip()] if rest else []))
+        lines = []
+    for name in left:
+        yield name, "failed", "did not run\n" + "\n".join(lines)
+
+
+def run(command, timeout, env=None, cwd=None):
+    """Runs a command in a session of its own, with standard input closed. Returns (status, output)."""
+    # A file, not a pipe: nothing that outlives the command can keep us waiting.
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                                   env=env, cwd=cwd, start_new_session=True)
+        try:
+            status = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            status = process.wait()
+            output.seek(0, os.SEEK_END)
+            output.write(f"\nkilled after {timeout} s\n".encode())
+        output.seek(0)
+        return status, output.read().decode(errors="replace")
+
+
+def describe(status):
+    return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+
+
+class Sandbox:
+    """A directory that an ordinary user can read, with copies of the programs: the tree may be closed to them."""
+
+    def __init__(self):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="umbra-test-"))
+        self.path.chmod(0o755)
+        self.scratch = self.path / "scratch"
+        self.scratch.mkdir()
+        self.scratch.chmod(0o1777)
+
+    def add(self, source):
+        target = self.path / pathlib.Path(source).name
+        shutil.copy(source, target)
+        target.chmod(0o755)
+        return target
+
+    def remove(self):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Lane:
+    """A named set of cases. `prepare` builds what it needs; `command` gives the argv; `names` lists the cases."""
+
+    def __init__(self, name, targets, command, parse, listing=None, user="self", timeout=600, build="build", env=None):
+        self.name, self.targets, self.command, self.parse = name, targets, command, parse
+        self.listing, self.user, self.timeout, self.build, self.env = listing, user, timeout, build, env or {}
+
+    def run(self, results, log_directory):
+        environment = dict(os.environ, TMPDIR=str(SANDBOX.scratch), **self.env)
+        environment.pop("HOME", None) if self.user == "nobody" else None
+        prefix = AS_NOBODY if self.user == "nobody" else []
+        names = []
+        if self.listing:
+            status, text = run(prefix + self.listing(), 60, environment, SANDBOX.path)
+            names = listed(text)
+            if status != 0 or not names:
+                results.record(f"{self.name}/start", "failed", f"cannot list the tests: {describe(status)}\n{text}")
+                return
+        status, output = run(prefix + self.command(), self.timeout, environment, SANDBOX.path)
+        (log_directory / f"{self.name}.log").write_text(output)
+        failures = 0
+        for test, outcome, detail in self.parse(output, names):
+            failures += outcome == "failed"
+            results.record(f"{self.name}/{test}", outcome, detail)
+        if status != 0 and failures == 0:
+            results.record(f"{self.name}/exit", "failed", f"{describe(status)}\n{output[-4000:]}")
+
+
+def listed(text):
+    """Test names from gtest's indented list, or from one name a line."""
+    names, suite = [], ""
+    for line in text.splitlines():
+        line = line.split("#")[0].rstrip()
+        if line.endswith(".") and not line.startswith(" "):
+            suite = line
+        elif line.startswith("  ") and suite:
+            names.append(suite + line.strip())
+        elif re.fullmatch(r"\w+[\w/]*\.[\w/]+", line):
+            names.append(line)
+    return names
+
+
+def gtest_lane(name, program, build="build", user="self", timeout=600, extra=()):
+    binary = pathlib.Path(program).name
+    return Lane(name, [program], lambda: [str(SANDBOX.path / (build + "-" + binary)), *extra], parse_gtest,
+                lambda: [str(SANDBOX.path / (build + "-" + binary)), "--gtest_list_tests", *extra], user, timeout, build)
+
+
+def abi_host_lane(name, user):
+    program = lambda: str(SANDBOX.path / "build-abi-tests")
+    return Lane(name, ["tests/abi/abi-tests"], lambda: [program()], parse_lines, lambda: [program(), "--list"], user)
+
+
+def abi_guest_lane(name, backend, user, guest_user):
+    program = lambda: str(SANDBOX.path / "build-abi-tests")
+
+    def command():
+        return [str(SANDBOX.path / "build-umbra"), "run", "--backend", backend, "-q", "-u", guest_user,
+                "-e", "UMBRA_ABI_STRICT=1", "-v", f"{SANDBOX.path}:/tests:ro", "--", "/tests/build-abi-tests"]
+    return Lane(name, ["umbra", "tests/abi/abi-tests"], command, parse_lines, lambda: [program(), "--list"], user, 900)
+
+
+def system_lane(name, backend, user):
+    def command():
+        return [sys.executable, str(SANDBOX.path / "system/run.py"), "--umbra", str(SANDBOX.path / "build-umbra"),
+                "--rootfs", str(rootfs()), "--backend", backend]
+    return Lane(name, ["umbra"], command, parse_lines,
+                lambda: [sys.executable, str(SANDBOX.path / "system/run.py"), "--list"], user, 900)
+
+
+def rootfs():
+    """The cached Debian tree that the system tests run in; made on first use."""
+    sys.path.insert(0, str(ROOT / "tests/system"))
+    import debian
+    return debian.ensure_tar()
+
+
+def style_lane():
+    script = str(ROOT / "tests/style/check.py")
+    return Lane("style", ["libcore.a"], lambda: [sys.executable, script], parse_lines)
+
+
+def all_lanes():
+    lanes = [
+        style_lane(),
+        gtest_lane("unit", "tests/unit-tests"),
+        gtest_lane("unit-sanitized", "tests/unit-tests", build="build-sanitized"),
+    ]
+    users = (["root", "user"] if IS_ROOT else ["user"])
+    as_user = {"root": "self", "user": "nobody" if IS_ROOT else "self"}
+    for user in users:
+        lanes.append(gtest_lane(f"platform-{user}", "tests/platform/platform-tests", user=as_user[user]))
+        lanes.append(abi_host_lane(f"abi-host-{user}", as_user[user]))
+    for backend in BACKENDS:
+        for user in users:
+            lanes.append(abi_guest_lane(f"abi-{backend}-{user}", backend, as_user[user], "0:0"))
+            lanes.append(system_lane(f"system-{backend}-{user}", backend, as_user[user]))
+        # Within the guest an ordinary user, too: what is refused to others is part of the ABI.
+        lanes.append(abi_guest_lane(f"abi-{backend}-{users[-1]}-unprivileged", backend, as_user[users[-1]], "1000:1000"))
+    return lanes
+
+
+def build(directory, targets, options):
+    """Builds the targets; returns an error text or None."""
+    path = ROOT / directory
+    environment = dict(os.environ)
+    if not (path / "build.ninja").exists():
+        status, output = run(["meson", "setup", str(path), str(ROOT), *options], 600, environment)
+        if status != 0:
+            return output
+    for step in (["ninja", "-C", str(path), "-j", JOBS, *targets],):
+        status, output = run(step, 1800, environment)
+        if status != 0:
+            return "\n".join(line for line in output.splitlines() if not line.startswith("["))[-6000:]
+    return None
+
+
+BUILD_OPTIONS = {
+    "build": [],
+    "build-sanitized": ["-Dbuildtype=debugoptimized", "-Db_sanitize=address,undefined", "-Db_lundef=false"],
+}
+
+
+def prepare(lanes, results):
+    """Builds what the lanes need and copies it into the sandbox. Returns the lanes that can run."""
+    broken = set()
+    for directory, options in BUILD_OPTIONS.items():
+        targets = sorted({target for lane in lanes if lane.build == directory for target in lane.targets})
+        if not targets:
+            continue
+        print(f"building {directory}: {' '.join(targets)}", flush=True)
+        for target in targets:
+            error = build(directory, [target], options)
+            if error:
+                broken.add((directory, target))
+                results.record(f"build/{directory}/{target}", "failed", error)
+            else:
+                results.record(f"build/{directory}/{target}", "passed")
+                binary = ROOT / directory / target
+                shutil.copy(binary, SANDBOX.path / f"{directory}-{binary.name}")
+    shutil.copytree(ROOT / "tests/system", SANDBOX.path / "system", dirs_exist_ok=True)
+    runnable = []
+    for lane in lanes:
+        missing = [target for target in lane.targets if (lane.build, target) in broken]
+        if missing:
+            results.record(f"{lane.name}/build", "failed", "not built: " + " ".join(missing))
+        else:
+            runnable.append(lane)
+    return runnable
+
+
+def read_not_yet():
+    patterns = []
+    for line in NOT_YET.read_text().splitlines():
+        line = line.split("#")[0].strip()
+        if line:
+            patterns.append(line)
+    return patterns
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/dev test")
+    parser.add_argument("lanes", nargs="*", help="patterns of lane names; all without")
+    parser.add_argument("--list", action="store_true", help="print the names of the lanes")
+    options = parser.parse_args()
+    lanes = all_lanes()
+    if options.list:
+        print("\n".join(lane.name for lane in lanes))
+        return 0
+    if options.lanes:
+        lanes = [lane for lane in lanes if any(fnmatch.fnmatchcase(lane.name, p) for p in options.lanes)]
+        if not lanes:
+            print("tools/dev test: no such lane; --list names them", file=sys.stderr)
+            return 2
+    global SANDBOX
+    SANDBOX = Sandbox()
+    results = Results(read_not_yet())
+    log_directory = ROOT / "build/test-logs"
+    try:
+        lanes = prepare(lanes, results)
+        log_directory.mkdir(parents=True, exist_ok=True)
+        for lane in lanes:
+            began, before = time.monotonic(), (results.passed, len(results.failed))
+            lane.run(results, log_directory)
+            print(f"{lane.name}: {results.passed - before[0]} passed, {len(results.failed) - before[1]} failed "
+                  f"({time.monotonic() - began:.0f} s)", flush=True)
+    finally:
+        SANDBOX.remove()
+    report(results)
+    return 1 if results.failed else 0
+
+
+def report(results):
+    if not IS_ROOT:
+        print("not run: the lanes that need root")
+    for name, why in results.skipped:
+        print(f"skipped {name}: {why.strip().splitlines()[-1].strip() if why.strip() else ''}")
+    for name in results.not_yet:
+        print(f"not yet {name}")
+    if results.failed:
+        print("\nfailed:")
+        for name in results.failed:
+            print(f"  {name}")
+    print(f"{results.passed} passed, {len(results.failed)} failed")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
