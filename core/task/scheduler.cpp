@@ -188,7 +188,8 @@ void Vcpu::switch_to(Task& task)
     kernel_.trace().context_switch(nullptr, &task);
     platform::fiber_switch(loop_, task.fiber_);
     kernel_.trace().context_switch(&task, nullptr);
-    charge(task);
+    // A task that is queued again was charged before: its runtime is its place in the queue and must not move.
+    if (task.state != TaskState::runnable) charge(task);
     running_ = nullptr;
     if (task.state != TaskState::dead) return;
     kernel_.platform().free_stack(task.stack_, kStackSize);
