@@ -4,18 +4,35 @@
 
 #include "core/fs/devpts/devpts.h"
 #include "core/fs/devtmpfs/devtmpfs.h"
+#include "core/fs/proc/proc.h"
+#include "core/fs/sysfs/sysfs.h"
 #include "core/fs/tmpfs/tmpfs.h"
 #include "core/kernel.h"
 
 namespace umbra::fs {
 
+namespace {
+
+/// Of a kernel there is one instance, made when it is first mounted.
+vfs::FileSystemType singleton(Kernel& kernel, char const* name, Ref<vfs::FileSystem> (*make)(Kernel&))
+{
+    return { .name = name, .make = [&kernel, make, made = RefPtr<vfs::FileSystem>()](vfs::MountRequest const&) mutable {
+                if (!made) made = make(kernel);
+                return Result<Ref<vfs::FileSystem>>(Ref<vfs::FileSystem>(made));
+            } };
+}
+
+} // namespace
+
 void add_file_system_types(Kernel& kernel)
 {
     auto& types = kernel.file_system_types();
     auto devices = make_devtmpfs(kernel);
+    types.add(singleton(kernel, "sysfs", make_sysfs));
     types.add({ .name = "tmpfs", .make = mount_tmpfs });
     types.add({ .name = "devpts", .make = mount_devpts });
     types.add({ .name = "devtmpfs", .make = [devices](vfs::MountRequest const&) { return devices; } });
+    types.add(singleton(kernel, "proc", make_procfs));
 }
 
 } // namespace umbra::fs

@@ -154,6 +154,7 @@ void exit_current_task()
     if (last && !process.group_exiting) process.group_exiting = true;
     task.kernel().trace().task_exit(task, process.exit_code);
     process.last_uid = task.credentials().uid;
+    process.last_name = task.name();
     leave_memory(task);
     auto access = TaskAccess(task);
     if (RefPtr<FdTable> files = std::move(access.files())) {

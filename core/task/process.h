@@ -5,6 +5,7 @@
 
 #include <array>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/abi/signal.h"
@@ -100,6 +101,7 @@ public:
     bool group_exiting = false; ///< exit_group or a fatal signal: every thread leaves
     u32 exit_code = 0; ///< wait status, as wait4(2) gives it
     u32 last_uid = 0; ///< real uid of a thread, for the parent's siginfo once none is left
+    std::string last_name; ///< likewise its comm, for /proc
     u32 exit_signal = abi::sigchld; ///< sent to the parent; 0: none
     bool stop_reported = true, continue_reported = true; ///< seen by wait
     u32 stop_signal = 0;

@@ -89,20 +89,6 @@ void handle_syscall(Task& task, Trap const& trap)
     task.in_syscall = false;
 }
 
-void count_user(Task& task)
-{
-    u64 now = Timekeeper::cycles();
-    task.user_cycles += now - task.last_switch_cycles;
-    task.last_switch_cycles = now;
-}
-
-void count_system(Task& task)
-{
-    u64 now = Timekeeper::cycles();
-    task.system_cycles += now - task.last_switch_cycles;
-    task.last_switch_cycles = now;
-}
-
 void prepare_to_return(Task& task)
 {
     for (;;) {
@@ -130,9 +116,9 @@ void task_main(Task& task)
     task.last_switch_cycles = Timekeeper::cycles();
     for (;;) {
         prepare_to_return(task);
-        count_system(task);
+        task.vcpu->count_system(task);
         Trap trap = task.guest().enter(*task.vcpu);
-        count_user(task);
+        task.vcpu->count_user(task);
         switch (trap.kind) {
         case TrapKind::syscall: handle_syscall(task, trap); break;
         case TrapKind::fault: handle_fault(task, trap); break;

@@ -145,6 +145,22 @@ void Vcpu::charge(Task& task)
     min_virtual_runtime_ = std::max(min_virtual_runtime_, least);
 }
 
+void Vcpu::count_user(Task& task)
+{
+    u64 now = Timekeeper::cycles();
+    task.user_cycles += now - task.last_switch_cycles;
+    user_cycles_ += now - task.last_switch_cycles;
+    task.last_switch_cycles = now;
+}
+
+void Vcpu::count_system(Task& task)
+{
+    u64 now = Timekeeper::cycles();
+    task.system_cycles += now - task.last_switch_cycles;
+    system_cycles_ += now - task.last_switch_cycles;
+    task.last_switch_cycles = now;
+}
+
 void Vcpu::enqueue(Task& task)
 {
     task.vcpu = this;
@@ -186,7 +202,10 @@ void Vcpu::switch_to(Task& task)
     cpu_deadline_ = kNever;
     ++kernel_.scheduler().context_switches_;
     kernel_.trace().context_switch(nullptr, &task);
+    // The time between this vCPU and the last was nobody's.
+    task.last_switch_cycles = Timekeeper::cycles();
     platform::fiber_switch(loop_, task.fiber_);
+    count_system(task);
     kernel_.trace().context_switch(&task, nullptr);
     // A task that is queued again was charged before: its runtime is its place in the queue and must not move.
     if (task.state != TaskState::runnable) charge(task);

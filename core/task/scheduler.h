@@ -48,6 +48,11 @@ public:
 
     /// The running task lets others go first if they deserve it. Called before a task returns to the guest.
     void reschedule_if_needed();
+    /// What has passed since the task last crossed between user and kernel, or came onto the vCPU, was the one or other.
+    void count_user(Task& task);
+    void count_system(Task& task);
+    u64 user_cycles() const { return user_cycles_; } ///< Timekeeper::cycles(), of all tasks that ran here
+    u64 system_cycles() const { return system_cycles_; }
     /// Puts the running task at the end of the line (sched_yield).
     void yield();
     /// Runs `work` on this vCPU's thread, under the kernel lock, when it next looks at what has arrived.
@@ -84,6 +89,7 @@ private:
     Nanoseconds slice_end_ = kNever;
     Nanoseconds cpu_deadline_ = kNever;
     Nanoseconds charged_until_ = 0;
+    u64 user_cycles_ = 0, system_cycles_ = 0;
     std::vector<std::function<void()>> soon_;
     bool need_resched_ = false;
     bool idle_ = false;
@@ -114,7 +120,6 @@ public:
     u64 runnable_count() const;
     void load_average(double out[3]);
     u64 context_switches() const { return context_switches_; }
-    u64 busy_cycles() const { return busy_cycles_; }
 
     /// Weight of a nice value (sched_prio_to_weight: 1.25x a step).
     static u32 weight(i32 nice);
@@ -126,7 +131,7 @@ private:
     Kernel& kernel_;
     std::vector<std::unique_ptr<Vcpu>> vcpus_;
     Vcpu* active_ = nullptr;
-    u64 context_switches_ = 0, busy_cycles_ = 0;
+    u64 context_switches_ = 0;
     double load_[3] = { 0, 0, 0 };
     Nanoseconds load_updated_ = 0;
 };

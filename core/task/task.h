@@ -43,7 +43,9 @@ public:
 
     mm::AddressSpace& mm() const { return *mm_; }
     bool has_mm() const { return bool(mm_); }
+    bool has_files() const { return bool(files_); } ///< false for a task on its way out
     FdTable& files() const { return *files_; }
+    bool has_fs() const { return bool(fs_); }
     vfs::FsContext& fs() const { return *fs_; }
     Credentials const& credentials() const { return *credentials_; }
     Ref<Credentials> const& credentials_ref() const { return credentials_; }

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// /proc/sys: one table of values. Those that say what the kernel is cannot be written; those that the kernel
+// obeys are bound to it; numbers that steer policies which this kernel does not have (swappiness and the
+// like) are kept and shown, because programs set them and read them back.
+#include <algorithm>
+#include <memory>
+#include <set>
+
+#include "core/abi/system.h"
+#include "core/fs/proc/proc-file-system.h"
+#include "core/fs/pseudo/text.h"
+#include "core/kernel.h"
+#include "core/mm/frame.h"
+#include "core/printk/printk.h"
+#include "core/task/process-table.h"
+#include "core/vfs/dentry-cache.h"
+
+namespace umbra::fs {
+
+namespace {
+using ull = unsigned long long;
+
+struct FixedRow {
+    char const *path, *text;
+};
+constexpr FixedRow kFixed[] = {
+    { "fs/dentry-state", "0\t0\t45\t0\t0\t0\n" },
+    { "fs/nr_open", "1048576\n" },
+    { "fs/overflowgid", "65534\n" },
+    { "fs/overflowuid", "65534\n" },
+    { "fs/pipe-max-size", "1048576\n" },
+    { "fs/pipe-user-pages-hard", "0\n" },
+    { "fs/pipe-user-pages-soft", "16384\n" },
+    { "fs/protected_fifos", "0\n" },
+    { "fs/protected_hardlinks", "0\n" },
+    { "fs/protected_regular", "0\n" },
+    { "fs/protected_symlinks", "0\n" },
+    { "fs/suid_dumpable", "0\n" },
+    { "fs/aio-max-nr", "0\n" },
+    { "fs/aio-nr", "0\n" },
+    { "fs/inotify/max_queued_events", "16384\n" },
+    { "fs/inotify/max_user_instances", "128\n" },
+    { "fs/inotify/max_user_watches", "65536\n" },
+    { "kernel/arch", "x86_64\n" },
+    { "kernel/cap_last_cap", "40\n" },
+    { "kernel/dmesg_restrict", "0\n" },
+    { "kernel/io_uring_disabled", "2\n" },
+    { "kernel/kptr_restrict", "2\n" },
+    { "kernel/modules_disabled", "1\n" },
+    { "kernel/ngroups_max", "65536\n" },
+    { "kernel/osrelease", nullptr }, // filled below: the text is abi's
+    { "kernel/ostype", nullptr },
+    { "kernel/version", nullptr },
+    { "kernel/overflowgid", "65534\n" },
+    { "kernel/overflowuid", "65534\n" },
+    { "kernel/perf_event_paranoid", "4\n" },
+    { "kernel/pid_max", "4194304\n" },
+    { "kernel/pty/max", "4096\n" },
+    { "kernel/pty/reserve", "0\n" },
+    { "kernel/random/entropy_avail", "256\n" },
+    { "kernel/random/poolsize", "256\n" },
+    { "kernel/random/urandom_min_reseed_secs", "60\n" },
+    { "kernel/random/write_wakeup_threshold", "256\n" },
+    { "kernel/randomize_va_space", "2\n" },
+    { "kernel/sysrq", "0\n" },
+    { "kernel/tainted", "0\n" },
+    { "kernel/unprivileged_bpf_disabled", "2\n" },
+    { "kernel/yama/ptrace_scope", "0\n" },
+    { "user/max_user_namespaces", "0\n" },
+    { "vm/max_map_count", "65530\n" },
+    { "vm/nr_hugepages", "0\n" },
+    { "vm/nr_overcommit_hugepages", "0\n" },
+};
+
+struct NumberRow {
+    char const* path;
+    i64 value, least, most;
+};
+constexpr NumberRow kNumbers[] = {
+    { "kernel/core_pipe_limit", 0, 0, INT32_MAX },
+    { "kernel/core_uses_pid", 0, 0, 1 },
+    { "kernel/msgmax", 8192, 0, INT32_MAX },
+    { "kernel/msgmnb", 16384, 0, INT32_MAX },
+    { "kernel/msgmni", 32000, 0, 8388608 },
+    { "kernel/panic", 0, INT32_MIN, INT32_MAX },
+    { "kernel/panic_on_oops", 0, 0, 1 },
+    { "kernel/printk_ratelimit", 5, 0, INT32_MAX },
+    { "kernel/printk_ratelimit_burst", 10, 0, INT32_MAX },
+    { "kernel/sched_child_runs_first", 0, 0, 1 },
+    { "kernel/shmall", INT64_MAX, 0, INT64_MAX },
+    { "kernel/shmmax", INT64_MAX, 0, INT64_MAX },
+    { "kernel/shmmni", 4096, 0, 32768 },
+    { "vm/dirty_background_ratio", 10, 0, 100 },
+    { "vm/dirty_expire_centisecs", 3000, 0, INT32_MAX },
+    { "vm/dirty_ratio", 20, 0, 100 },
+    { "vm/dirty_writeback_centisecs", 500, 0, INT32_MAX },
+    { "vm/laptop_mode", 0, 0, INT32_MAX },
+    { "vm/legacy_va_layout", 0, 0, 1 },
+    { "vm/min_free_kbytes", 0, 0, INT32_MAX },
+    { "vm/oom_kill_allocating_task", 0, 0, 1 },
+    { "vm/overcommit_kbytes", 0, 0, INT64_MAX },
+    { "vm/overcommit_memory", 0, 0, 2 },
+    { "vm/overcommit_ratio", 50, 0, INT32_MAX },
+    { "vm/page-cluster", 3, 0, 31 },
+    { "vm/panic_on_oom", 0, 0, 2 },
+    { "vm/swappiness", 60, 0, 200 },
+    { "vm/vfs_cache_pressure", 100, 0, INT32_MAX },
+    { "vm/zone_reclaim_mode", 0, 0, INT32_MAX },
+};
+
+/// Adds a file at a path below /proc/sys, directories included.
+void add(StaticDirectory& sys, std::string_view path, TextMaker make, TextTaker take = {}, u32 mode = 0)
+{
+    auto slash = path.rfind('/');
+    if (!mode) mode = take ? 0644 : 0444;
+    sys.directory_at(path.substr(0, slash))
+        .add_text(std::string(path.substr(slash + 1)), std::move(make), { .mode = mode }, std::move(take));
+}
+
+void add_fixed(StaticDirectory& sys)
+{
+    for (FixedRow const& row : kFixed) {
+        std::string_view path = row.path;
+        std::string text = row.text       ? row.text
+            : path.ends_with("osrelease") ? std::string(abi::kRelease) + "\n"
+            : path.ends_with("ostype")    ? std::string(abi::kSystemName) + "\n"
+                                          : std::string(abi::kVersion) + "\n";
+        add(sys, path, [text] { return Result<std::string>(text); });
+    }
+}
+
+void add_numbers(StaticDirectory& sys)
+{
+    for (NumberRow const& row : kNumbers) {
+        auto value = std::make_shared<i64>(row.value);
+        add(
+            sys, row.path, [value] { return Result<std::string>(std::to_string(*value) + "\n"); },
+            [value, &row](std::string_view text) -> Result<void> {
+                i64 wanted = TRY(parse_integer(text));
+                if (wanted < row.least || wanted > row.most) return err::inval;
+                *value = wanted;
+                return {};
+            });
+    }
+}
+
+/// A name of the kernel's that uname(2) shows too.
+void add_name(StaticDirectory& sys, char const* path, std::string& name)
+{
+    add(
+        sys, path, [&name] { return Result<std::string>(name + "\n"); },
+        [&name](std::string_view text) -> Result<void> {
+            text = text.substr(0, text.find_first_of(std::string_view("\n\0", 2)));
+            name = text.substr(0, abi::utsname_length);
+            return {};
+        });
+}
+
+std::string make_uuid(Kernel& kernel)
+{
+    u8 b[16];
+    kernel.platform().random_bytes(b);
+    b[6] = (b[6] & 0x0f) | 0x40; // version 4: random
+    b[8] = (b[8] & 0x3f) | 0x80;
+    std::string out;
+    for (int i = 0; i < 16; ++i) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) out += '-';
+        append_format(out, "%02x", b[i]);
+    }
+    return out + '\n';
+}
+
+/// console_loglevel, default message level, minimum, default console level.
+void add_printk(StaticDirectory& sys, Kernel& kernel)
+{
+    Printk& log = kernel.printk();
+    add(
+        sys, "kernel/printk",
+        [&log] {
+            return Result<std::string>(format_text("%u\t%u\t%u\t%u\n", log.console_level(),
+                unsigned(LogLevel::warning), Printk::kConsoleLevelMinimum, Printk::kConsoleLevelDefault));
+        },
+        [&log](std::string_view text) -> Result<void> {
+            i64 level = TRY(parse_integer(take_word(text)));
+            if (level < 0 || level > 15) return err::inval;
+            log.set_console_level(u8(level));
+            return {};
+        });
+}
+
+void add_core_pattern(StaticDirectory& sys)
+{
+    auto pattern = std::make_shared<std::string>("core");
+    add(
+        sys, "kernel/core_pattern", [pattern] { return Result<std::string>(*pattern + "\n"); },
+        [pattern](std::string_view text) -> Result<void> {
+            constexpr u64 core_pattern_max = 127;
+            *pattern = text.substr(0, text.find('\n')).substr(0, core_pattern_max);
+            return {};
+        });
+}
+
+std::string open_files(Kernel& kernel)
+{
+    std::set<FdTable const*> seen;
+    u64 count = 0;
+    for (auto const& [tid, task] : kernel.processes().tasks())
+        if (task->has_files() && seen.insert(&task->files()).second) count += task->files().open_count();
+    return format_text("%llu\t0\t9223372036854775807\n", ull(count));
+}
+
+/// 1 frees the page cache, which is memory's only copy here; 2 frees dentries; 3 both.
+Result<void> drop_caches(Kernel& kernel, std::string_view text)
+{
+    i64 what = TRY(parse_integer(text));
+    if (what < 1 || what > 4) return err::inval;
+    if (what & 2) kernel.dentries().shrink(kernel.dentries().unused());
+    if (what & 1) (void)kernel.memory().trim(0);
+    return {};
+}
+} // namespace
+
+void add_sysctls(StaticDirectory& sys, Kernel& kernel)
+{
+    add_fixed(sys);
+    add_numbers(sys);
+    add_name(sys, "kernel/hostname", kernel.hostname);
+    add_name(sys, "kernel/domainname", kernel.domainname);
+    add_printk(sys, kernel);
+    add_core_pattern(sys);
+    add(sys, "kernel/random/uuid", [&kernel] { return Result<std::string>(make_uuid(kernel)); });
+    add(sys, "kernel/random/boot_id", [id = make_uuid(kernel)] { return Result<std::string>(id); });
+    add(sys, "kernel/sem", [] { return Result<std::string>("32000\t1024000000\t500\t32000\n"); });
+    add(sys, "kernel/threads-max",
+        [] { return Result<std::string>(std::to_string(ProcessTable::kPidMax) + "\n"); });
+    add(sys, "fs/file-max", [] { return Result<std::string>("9223372036854775807\n"); });
+    add(sys, "fs/file-nr", [&kernel] { return Result<std::string>(open_files(kernel)); });
+    add(sys, "vm/mmap_min_addr", [&kernel] {
+        return Result<std::string>(std::to_string(kernel.platform().machine().min_address) + "\n");
+    });
+    add(
+        sys, "vm/drop_caches", {}, [&kernel](std::string_view text) { return drop_caches(kernel, text); },
+        0200);
+}
+
+} // namespace umbra::fs

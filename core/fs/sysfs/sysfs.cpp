@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The tree of sysfs, filled when it is made.
+#include "core/fs/sysfs/sysfs.h"
+
+#include <algorithm>
+
+#include "core/fs/pseudo/pseudo.h"
+#include "core/fs/pseudo/text.h"
+#include "core/kernel.h"
+#include "core/task/scheduler.h"
+
+namespace umbra::fs {
+
+namespace {
+constexpr i64 kSysfsMagic = 0x62656572;
+constexpr unsigned kMaxCpus = 64;
+
+class SysFileSystem final : public vfs::FileSystem {
+public:
+    explicit SysFileSystem(Kernel& kernel);
+    Ref<vfs::Inode> root() override { return *root_; }
+
+private:
+    RefPtr<vfs::Inode> root_;
+};
+
+void add_fixed(StaticDirectory& directory, std::string name, std::string text)
+{
+    directory.add_text(std::move(name), [text = std::move(text) + "\n"] { return Result<std::string>(text); },
+        { .mode = 0444, .size = kPageSize });
+}
+
+u64 cpu_set(unsigned count) { return count >= kMaxCpus ? ~u64 { 0 } : (u64 { 1 } << count) - 1; }
+
+/// Bit masks as sysfs writes them: groups of 32 bits.
+std::string mask_text(u64 set)
+{
+    auto high = unsigned(set >> 32), low = unsigned(set);
+    return high ? format_text("%x,%08x", high, low) : format_text("%x", low);
+}
+
+void add_cpu_sets(StaticDirectory& topology, char const* name, u64 set)
+{
+    add_fixed(topology, name, mask_text(set));
+    add_fixed(topology, std::string(name) + "_list", format_list(set));
+}
+
+/// One socket; every CPU is a core of its own.
+void add_cpu(StaticDirectory& cpus, unsigned index, unsigned count)
+{
+    StaticDirectory& topology = cpus.directory_at("cpu" + std::to_string(index) + "/topology");
+    add_fixed(topology, "core_id", std::to_string(index));
+    add_fixed(topology, "die_id", "0");
+    add_fixed(topology, "physical_package_id", "0");
+    u64 self = u64 { 1 } << index, all = cpu_set(count);
+    for (char const* name : { "core_cpus", "thread_siblings" })
+        add_cpu_sets(topology, name, self);
+    for (char const* name : { "core_siblings", "die_cpus", "package_cpus" })
+        add_cpu_sets(topology, name, all);
+}
+
+void add_cpus(StaticDirectory& root, unsigned count)
+{
+    StaticDirectory& cpus = root.directory_at("devices/system/cpu");
+    std::string list = format_list(cpu_set(count));
+    for (char const* name : { "online", "possible", "present" })
+        add_fixed(cpus, name, list);
+    add_fixed(cpus, "offline", "");
+    add_fixed(cpus, "isolated", "");
+    add_fixed(cpus, "kernel_max", std::to_string(kMaxCpus - 1));
+    for (unsigned i = 0; i < count; ++i)
+        add_cpu(cpus, i, count);
+}
+
+/// One memory node that has everything.
+void add_nodes(StaticDirectory& root, unsigned count)
+{
+    StaticDirectory& nodes = root.directory_at("devices/system/node");
+    for (char const* name : { "online", "possible", "has_cpu", "has_memory", "has_normal_memory" })
+        add_fixed(nodes, name, "0");
+    StaticDirectory& node = nodes.directory("node0");
+    add_fixed(node, "cpulist", format_list(cpu_set(count)));
+    add_fixed(node, "cpumap", mask_text(cpu_set(count)));
+    add_fixed(node, "distance", "10");
+}
+
+SysFileSystem::SysFileSystem(Kernel& kernel)
+    : FileSystem(kernel, "sysfs")
+{
+    magic_ = kSysfsMagic;
+    auto root = make_ref<StaticDirectory>(*this, PseudoAttributes { .mode = 0555 });
+    for (char const* path :
+        { "block", "bus", "class/block", "class/net", "class/tty", "dev/block", "dev/char", "devices/virtual",
+            "firmware", "fs/cgroup", "kernel/debug", "kernel/security", "module", "power" })
+        (void)root->directory_at(path);
+    unsigned count = std::min(kernel.platform().vcpu_count(), kMaxCpus);
+    add_cpus(*root, count);
+    add_nodes(*root, count);
+    StaticDirectory& huge = root->directory_at("kernel/mm/transparent_hugepage");
+    add_fixed(huge, "enabled", "always madvise [never]");
+    add_fixed(huge, "defrag", "always defer defer+madvise madvise [never]");
+    add_fixed(huge, "hpage_pmd_size", std::to_string(u64 { 2 } << 20));
+    add_fixed(root->directory("kernel"), "uevent_seqnum", "0");
+    root_ = root;
+}
+} // namespace
+
+Ref<vfs::FileSystem> make_sysfs(Kernel& kernel) { return make_ref<SysFileSystem>(kernel); }
+
+} // namespace umbra::fs
