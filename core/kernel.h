@@ -77,6 +77,8 @@ public:
     std::string hostname;
     std::string domainname = "(none)";
 
+    RefPtr<RefCounted> network; ///< net::Network; made on first use
+
     /// A number that is unique in this kernel: anonymous device minors, pipe inodes, cookies.
     u64 next_unique() { return ++unique_; }
     /// Ends the instance: run_vcpus returns once every vCPU has noticed. `status` is what Umbra's process exits with.

@@ -17,7 +17,7 @@ enum class Errno : i32 {
     notsock = 88, destaddrreq = 89, msgsize = 90, prototype = 91, noprotoopt = 92, protonosupport = 93,
     socktnosupport = 94, opnotsupp = 95, pfnosupport = 96, afnosupport = 97, addrinuse = 98,
     addrnotavail = 99, netdown = 100, netunreach = 101, connaborted = 103, connreset = 104, nobufs = 105,
-    isconn = 106, notconn = 107, timedout = 110, connrefused = 111, hostunreach = 113, already = 114,
+    isconn = 106, notconn = 107, toomanyrefs = 109, timedout = 110, connrefused = 111, hostunreach = 113, already = 114,
     inprogress = 115, stale = 116, dquot = 122, canceled = 125, ownerdead = 130, notrecoverable = 131,
 
     // Restart codes, as in Linux's include/linux/errno.h; dispatch turns them into a restart or EINTR.

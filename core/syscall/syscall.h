@@ -2,11 +2,14 @@
 // What every system-call file needs: the handler's shape, the declarations that table.def generates, the retry loop.
 #pragma once
 
+#include <algorithm>
+
 #include "core/abi/epoll.h"
 #include "core/abi/file.h"
 #include "core/abi/iovec.h"
 #include "core/abi/poll.h"
 #include "core/abi/process.h"
+#include "core/abi/socket.h"
 #include "core/abi/system.h"
 #include "core/base/error.h"
 #include "core/kernel.h"
@@ -49,18 +52,24 @@ auto retry_until_ready(vfs::File& file, u32 events, Attempt attempt, Nanoseconds
     if (!result.is_error() || result.error() != err::again || file.is_nonblocking()) return result;
     WaitQueue* queue = file.wait_queue();
     if (!queue) return result;
+    Nanoseconds limit = file.wait_limit(events);
+    if (limit != kNever) {
+        Nanoseconds now = current().kernel().platform().now(platform::HostClock::monotonic);
+        deadline = std::min(deadline, now + std::min(limit, kNever - now));
+    }
     TaskWaiter waiter;
     waiter.exclusive = true;
     queue->add(waiter);
     for (;;) {
         result = attempt();
         if (!result.is_error() || result.error() != err::again) return result;
-        (void)events;
         auto slept = sleep_current(deadline, Interruption::allowed);
         if (slept.is_error()) {
             result = attempt();
             if (!result.is_error() || result.error() != err::again) return result;
-            return slept.error() == err::timedout ? err::again : slept.error();
+            if (slept.error() == err::timedout) return err::again;
+            // signal(7): a socket call with a timeout is not restarted.
+            return limit == kNever ? slept.error() : err::intr;
         }
     }
 }

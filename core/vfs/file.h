@@ -78,6 +78,9 @@ public:
     virtual u32 readiness();
     /// Woken when readiness may have changed; null for files that are always ready.
     virtual WaitQueue* wait_queue() { return nullptr; }
+    /// How long a blocking read (`events` has pollin) or write (pollout) waits before it gives up with EAGAIN
+    /// (SO_RCVTIMEO, SO_SNDTIMEO); kNever for good.
+    virtual Nanoseconds wait_limit(u32 events) const { (void)events; return kNever; }
 
     /// ioctl(2) with the raw argument. ENOTTY by default. May wait.
     virtual Result<i64> ioctl(Task& task, u32 command, u64 argument);

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Descriptors and identities in control messages.
+#include "core/net/control-message.h"
+
+#include <algorithm>
+
+#include "core/task/task.h"
+
+namespace umbra::net {
+
+namespace {
+
+constexpr u64 kHeader = sizeof(abi::ControlHeader);
+
+Result<void> import_files(Task& task, GuestAddr data, u64 length, Ancillary& out)
+{
+    u64 count = length / sizeof(i32);
+    if (out.files.size() + count > abi::scm_max_fds) return err::inval;
+    for (i32 fd : TRY(UserIn<i32> { data }.copy_in_array(task, count)))
+        out.files.push_back(TRY(task.files().get(GuestFd(fd), true)));
+    return {};
+}
+
+} // namespace
+
+Result<Ancillary> import_control(Task& task, GuestAddr address, u64 length)
+{
+    Ancillary out;
+    u64 offset = 0;
+    while (length - offset >= kHeader) {
+        auto header = TRY(UserIn<abi::ControlHeader> { address + offset }.copy_in(task));
+        if (header.length < kHeader || header.length > length - offset) return err::inval;
+        GuestAddr data = address + offset + kHeader;
+        u64 size = header.length - kHeader;
+        if (header.level == abi::sol_socket && header.type == abi::scm_rights) {
+            TRY(import_files(task, data, size, out));
+        } else if (header.level == abi::sol_socket && header.type == abi::scm_credentials) {
+            if (size != sizeof(abi::Ucred)) return err::inval;
+            out.credentials = TRY(UserIn<abi::Ucred> { data }.copy_in(task));
+        } else if (header.level == abi::sol_socket) {
+            return err::inval;
+        }
+        offset += std::min(abi::control_align(header.length), length - offset);
+    }
+    return out;
+}
+
+namespace {
+
+/// Writes control messages one behind the other.
+class ControlWriter {
+public:
+    ControlWriter(Task& task, GuestAddr address, u64 length)
+        : task_(task)
+        , address_(address)
+        , room_(address.is_null() ? 0 : length)
+    {
+    }
+
+    /// Bytes of data that the next message can have.
+    u64 room() const { return room_ > kHeader ? room_ - kHeader : 0; }
+    Result<void> put(i32 type, void const* data, u64 size)
+    {
+        // What does not fit is cut, and the reader is told.
+        u64 kept = std::min(size, room());
+        if (kept < size) result.flags |= abi::msg_ctrunc;
+        if (room_ < kHeader) return {};
+        abi::ControlHeader header { kHeader + kept, abi::sol_socket, type };
+        TRY(copy_to_user(task_, address_, &header, kHeader));
+        TRY(copy_to_user(task_, address_ + kHeader, data, kept));
+        u64 used = std::min(abi::control_align(header.length), room_);
+        address_ = address_ + used;
+        room_ -= used;
+        result.length += used;
+        return {};
+    }
+
+    ExportedControl result;
+
+private:
+    Task& task_;
+    GuestAddr address_;
+    u64 room_;
+};
+
+/// Installs as many as there is room for; a full table ends it too, as on Linux.
+Result<void> export_files(
+    Task& task, std::vector<Ref<vfs::File>> files, bool close_on_exec, ControlWriter& writer)
+{
+    std::vector<i32> fds;
+    u64 fitting = std::min<u64>(files.size(), writer.room() / sizeof(i32));
+    for (u64 i = 0; i < fitting; i++) {
+        auto fd = task.files().add(files[i], close_on_exec, task.limit(Resource::nofile));
+        if (fd.is_error()) break;
+        fds.push_back(fd.value().value);
+    }
+    if (fds.size() < files.size()) writer.result.flags |= abi::msg_ctrunc;
+    if (fds.empty()) return {};
+    return writer.put(abi::scm_rights, fds.data(), fds.size() * sizeof(i32));
+}
+
+} // namespace
+
+Result<ExportedControl> export_control(
+    Task& task, Ancillary& ancillary, bool with_credentials, GuestAddr address, u64 length, u32 flags)
+{
+    ControlWriter writer(task, address, length);
+    if (with_credentials) {
+        auto identity = ancillary.credentials.value_or(abi::Ucred { 0, ~0u, ~0u });
+        TRY(writer.put(abi::scm_credentials, &identity, sizeof identity));
+    }
+    if (!ancillary.files.empty())
+        TRY(export_files(task, std::move(ancillary.files), flags & abi::msg_cmsg_cloexec, writer));
+    return writer.result;
+}
+
+} // namespace umbra::net

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What is common to all sockets: being a file, the defaults, making them. The options are in
+// socket-options.cpp.
+#include "core/net/socket.h"
+
+#include "core/kernel.h"
+#include "core/net/unix/unix-socket.h"
+#include "core/task/task.h"
+
+namespace umbra::net {
+
+Socket::Socket(vfs::Path path, u32 flags, i32 family, i32 type, i32 protocol)
+    : File(std::move(path), (flags & abi::o_nonblock) | abi::o_rdwr)
+    , family_(family)
+    , type_(type)
+    , protocol_(protocol)
+{
+}
+
+Result<void> Socket::listen(Task&, i32) { return err::opnotsupp; }
+Result<Ref<Socket>> Socket::accept(u32) { return err::opnotsupp; }
+
+Result<u64> Socket::read(IoBuffer& buffer, u64)
+{
+    ReceiveRequest request;
+    u64 count = TRY(receive(current(), buffer, request));
+    return std::min(count, buffer.transferred());
+}
+
+Result<u64> Socket::write(IoBuffer& buffer, u64)
+{
+    SendRequest request;
+    return send(current(), buffer, request);
+}
+
+Nanoseconds Socket::wait_limit(u32 events) const
+{
+    return events & abi::pollout ? send_timeout_ : receive_timeout_;
+}
+
+vfs::Path make_socket_path(Kernel& kernel)
+{
+    u64 number = kernel.next_unique();
+    return vfs::make_anonymous_path(
+        kernel, "socket:[" + std::to_string(number) + "]", abi::s_ifsock | 0777, number);
+}
+
+Result<Socket*> as_socket(vfs::File& file)
+{
+    auto* socket = dynamic_cast<Socket*>(&file);
+    if (!socket) return err::notsock;
+    return socket;
+}
+
+namespace {
+
+Result<void> check_family(i32 family, i32 type)
+{
+    if (type < 0 || type >= abi::sock_type_max) return err::inval;
+    return family == abi::af_unix ? Result<void>() : err::afnosupport;
+}
+
+} // namespace
+
+Result<Ref<Socket>> make_socket(Task& task, i32 family, i32 type, i32 protocol, u32 flags)
+{
+    TRY(check_family(family, type));
+    return make_unix_socket(task, type, protocol, flags);
+}
+
+Result<SocketPair> make_socket_pair(Task& task, i32 family, i32 type, i32 protocol, u32 flags)
+{
+    TRY(check_family(family, type));
+    return make_unix_socket_pair(task, type, protocol, flags);
+}
+
+} // namespace umbra::net

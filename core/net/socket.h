@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The socket layer: what every family's sockets have in common as files, with the options of socket(7). A
+// family derives from Socket and is plugged in through make_socket(). As all files, sockets never block:
+// send, receive and accept return err::again, and the system calls wait (core/syscall/socket*.cpp); connect
+// may wait by itself.
+#pragma once
+
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/abi/socket.h"
+#include "core/vfs/file.h"
+
+namespace umbra::net {
+
+/// A struct sockaddr as the guest gave it or will get it.
+struct SocketAddress {
+    u8 bytes[abi::sockaddr_max] = {};
+    u32 length = 0;
+
+    i32 family() const
+    {
+        u16 value = abi::af_unspec;
+        if (length >= sizeof value) std::memcpy(&value, bytes, sizeof value);
+        return value;
+    }
+};
+
+/// What travels beside the bytes: descriptors and the identity of the sender (cmsg(3)).
+struct Ancillary {
+    std::vector<Ref<vfs::File>> files; ///< SCM_RIGHTS
+    std::optional<abi::Ucred> credentials; ///< SCM_CREDENTIALS; of a message on its way always set
+};
+
+struct SendRequest {
+    SocketAddress const* to = nullptr; ///< null: the peer
+    u32 flags = 0; ///< MSG_*
+    Ancillary ancillary {}; ///< moved from by the call that takes the message
+};
+
+struct ReceiveRequest {
+    u32 flags = 0; ///< MSG_*
+    // Results
+    SocketAddress from {}; ///< length 0 where there is none
+    Ancillary ancillary {};
+    u32 result_flags = 0; ///< MSG_TRUNC, MSG_EOR
+};
+
+class Socket : public vfs::File {
+public:
+    Socket(vfs::Path path, u32 flags, i32 family, i32 type, i32 protocol);
+
+    i32 family() const { return family_; }
+    i32 type() const { return type_; }
+    i32 protocol() const { return protocol_; }
+
+    virtual Result<void> bind(Task& task, SocketAddress const& address) = 0;
+    virtual Result<void> listen(Task& task, i32 backlog);
+    /// May wait for room in the listener's queue, unless non-blocking.
+    virtual Result<void> connect(Task& task, SocketAddress const& address) = 0;
+    /// `flags`: O_NONBLOCK of the new socket. err::again.
+    virtual Result<Ref<Socket>> accept(u32 flags);
+    /// shutdown(2): how is SHUT_*.
+    virtual Result<void> shutdown(i32 how) = 0;
+    virtual SocketAddress local_address() = 0;
+    virtual Result<SocketAddress> peer_address() = 0;
+
+    /// Sends from `data`. A stream that took a part returns err::again, as vfs::File::write does.
+    virtual Result<u64> send(Task& task, IoBuffer& data, SendRequest& request) = 0;
+    /// Receives into `data`; the count is a datagram's real length with MSG_TRUNC. With MSG_WAITALL
+    /// err::again until the buffer is full.
+    virtual Result<u64> receive(Task& task, IoBuffer& data, ReceiveRequest& request) = 0;
+
+    /// setsockopt(2) and getsockopt(2). ENOPROTOOPT, EINVAL. The base knows SOL_SOCKET.
+    virtual Result<void> set_option(Task& task, i32 level, i32 name, std::span<u8 const> value);
+    virtual Result<std::vector<u8>> get_option(Task& task, i32 level, i32 name);
+
+    /// Whether a received message shall carry its sender's identity (SO_PASSCRED).
+    bool wants_credentials() const { return pass_credentials_; }
+    /// A connection wants what its listener wanted.
+    void inherit_credentials_wish(Socket const& listener) { pass_credentials_ = listener.pass_credentials_; }
+
+    Result<u64> read(IoBuffer& buffer, u64 offset) final;
+    Result<u64> write(IoBuffer& buffer, u64 offset) final;
+    Nanoseconds wait_limit(u32 events) const final;
+
+protected:
+    /// SO_SNDBUF in the kernel's own count (twice what the guest asked for, see socket(7)).
+    u64 send_buffer() const { return send_buffer_; }
+    virtual void send_buffer_changed() { }
+    virtual bool is_listening() const { return false; }
+    /// SO_ERROR: the pending error, which is cleared; 0 for none.
+    virtual i32 take_error() { return 0; }
+    virtual abi::Ucred peer_credentials() const { return { 0, ~0u, ~0u }; }
+    virtual std::vector<u32> peer_groups() const { return {}; }
+
+    static constexpr u64 kDefaultBuffer = 212992, kMaxBuffer = 2 * 212992;
+    static constexpr u64 kMinSendBuffer = 4608, kMinReceiveBuffer = 2304;
+
+private:
+    Result<void> set_buffer_size(Task& task, i32 name, i32 value);
+    Result<void> set_timeout(i32 name, std::span<u8 const> value);
+    Result<void> set_integer_option(Task& task, i32 name, i32 value);
+
+    i32 family_, type_, protocol_;
+    bool pass_credentials_ = false;
+    u64 simple_options_ = 0; ///< on-off options by number that only remember their value
+    i32 priority_ = 0, mark_ = 0, receive_low_water_ = 1;
+    abi::Linger linger_ { 0, 0 };
+    u64 send_buffer_ = kDefaultBuffer, receive_buffer_ = kDefaultBuffer;
+    Nanoseconds receive_timeout_ = kNever, send_timeout_ = kNever;
+};
+
+/// socket(2): EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT. `flags`: O_NONBLOCK.
+Result<Ref<Socket>> make_socket(Task& task, i32 family, i32 type, i32 protocol, u32 flags);
+struct SocketPair {
+    Ref<Socket> first, second;
+};
+/// socketpair(2). EOPNOTSUPP.
+Result<SocketPair> make_socket_pair(Task& task, i32 family, i32 type, i32 protocol, u32 flags);
+/// The place of a new socket's file: "socket:[number]".
+vfs::Path make_socket_path(Kernel& kernel);
+/// The socket that `file` is; ENOTSOCK.
+Result<Socket*> as_socket(vfs::File& file);
+
+} // namespace umbra::net

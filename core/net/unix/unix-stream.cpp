@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// SOCK_STREAM: bytes in packets of up to 32 KiB. Reads cross packets, except where another sender or
+// descriptors begin.
+#include <algorithm>
+
+#include "core/net/unix/unix-socket.h"
+#include "core/task/task.h"
+
+namespace umbra::net {
+
+namespace {
+
+constexpr u64 kMaxPacket = 32 << 10;
+
+/// Copies the next `size` bytes of a write into a packet. All or EFAULT.
+Result<std::unique_ptr<Packet>> fill_packet(UnixEndpoint& sender, IoBuffer& data, u64 size)
+{
+    auto packet = std::make_unique<Packet>(Ref<UnixEndpoint>(sender), size);
+    u64 copied = TRY(data.take(packet->data(), size));
+    if (copied < size) {
+        data.rewind(copied);
+        return err::fault;
+    }
+    packet->sender_name = sender.name;
+    return packet;
+}
+
+bool same_sender(Ancillary const& a, Ancillary const& b)
+{
+    return a.credentials->pid == b.credentials->pid && a.credentials->uid == b.credentials->uid
+        && a.credentials->gid == b.credentials->gid;
+}
+
+} // namespace
+
+Result<u64> UnixSocket::send_stream(Task& task, IoBuffer& data, SendRequest& request)
+{
+    UnixEndpoint& end = *endpoint_;
+    if (request.to && request.to->length > 0)
+        return end.state == State::connected ? err::isconn : err::opnotsupp;
+    if (end.state != State::connected) return err::notconn;
+    TRY(prepare_ancillary(task, request.ancillary));
+    u64 moved = 0;
+    while (data.remaining() > 0) {
+        if (end.send_shut || !end.peer || end.peer->receive_shut) {
+            if (data.transferred() == 0 && !(request.flags & abi::msg_nosignal))
+                (void)send_signal(task, user_signal(abi::sigpipe, task)); // the error says it anyway
+            return err::pipe;
+        }
+        if (!end.has_send_space()) return err::again;
+        u64 size = std::min({ data.remaining(), kMaxPacket, std::max<u64>(end.send_limit / 2, 1) });
+        auto packet = TRY(fill_packet(end, data, size));
+        // The copy may have waited: the peer may be gone.
+        if (!end.peer || end.peer->receive_shut) {
+            data.rewind(size);
+            continue;
+        }
+        // Descriptors go with the first byte; the identity with each.
+        auto credentials = request.ancillary.credentials;
+        packet->attach(std::exchange(request.ancillary, {}));
+        request.ancillary.credentials = credentials;
+        end.peer->enqueue(std::move(packet));
+        moved += size;
+    }
+    return moved;
+}
+
+Result<u64> UnixSocket::receive_stream(IoBuffer& data, ReceiveRequest& request)
+{
+    UnixEndpoint& end = *endpoint_;
+    if (end.state != State::connected) return err::inval;
+    MutexLock lock(end.receive_mutex);
+    bool peek = request.flags & abi::msg_peek;
+    u64 moved = 0;
+    bool ended = false; // what follows belongs to another message
+    for (size_t index = 0; index < end.queue.size() && !ended;) {
+        Packet& packet = *end.queue[index];
+        bool first = !request.ancillary.credentials;
+        if (!first && wants_credentials() && !same_sender(request.ancillary, packet.ancillary)) break;
+        if (data.remaining() == 0) break;
+        u64 wanted = std::min(packet.size(), data.remaining());
+        auto copied = data.put(packet.data(), wanted);
+        if (copied.is_error()) {
+            if (moved > 0) break;
+            return copied.error();
+        }
+        moved += copied.value();
+        if (first) {
+            request.ancillary.credentials = packet.ancillary.credentials;
+            if (!packet.sender_name.empty()) request.from = address_of(packet.sender_name);
+        }
+        auto& files = packet.ancillary.files;
+        ended = !files.empty() || copied.value() < wanted;
+        if (peek) {
+            request.ancillary.files.insert(request.ancillary.files.end(), files.begin(), files.end());
+            index++;
+            continue;
+        }
+        std::ranges::move(files, std::back_inserter(request.ancillary.files));
+        files.clear();
+        packet.taken += copied.value();
+        if (packet.size() == 0) Network::of(end.kernel).discard(end.dequeue());
+    }
+    if (moved == 0 && end.queue.empty()) return nothing_to_receive();
+    bool wait_for_all = request.flags & abi::msg_waitall && !peek && !ended && end.queue.empty();
+    if (wait_for_all && data.remaining() > 0 && !end.receive_shut && !end.error) return err::again;
+    return moved;
+}
+
+} // namespace umbra::net
