@@ -12,7 +12,7 @@
 
 #include "core/base/list.h"
 #include "core/fs/host/host-fs.h"
-#include "core/mm/memory-object.h"
+#include "core/mm/backed-pages.h"
 #include "core/vfs/file.h"
 #include "core/vfs/inode.h"
 
@@ -147,19 +147,17 @@ class HostRegular;
 
 /// The file's pages where guests need frames (private writes, kernel access); plain reads and read-only
 /// mappings use the host's page cache and leave nothing here.
-class HostPages final : public mm::PageCache {
+class HostPages final : public mm::BackedPages {
 public:
     HostPages(mm::PhysicalMemory& memory, HostRegular& file);
-    Result<mm::Frame> page(u64 index, mm::PageUse use) override;
     platform::HostHandle host_handle() const override;
     /// The inode goes away; whoever still maps the pages sees those that are there.
     void detach() { file_ = nullptr; }
 
 protected:
-    Result<void> fill(u64 index, std::span<u8> page) override;
+    Result<void> read_backing(u64 offset, std::span<u8> out) override;
 
 private:
-    Result<void> read_block(u64 first);
     HostRegular* file_;
 };
 

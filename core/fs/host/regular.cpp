@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Regular host files: reading straight from the host, and pages for mappings.
 #include <algorithm>
-#include <bit>
 #include <memory>
 
 #include "core/fs/host/host-inode.h"
@@ -13,8 +12,6 @@ namespace umbra::fs {
 namespace {
 
 constexpr u64 kReadPiece = 128 << 10; ///< one host read of a guest's read(2)
-constexpr unsigned kBlockOrder = 4; ///< pages are read in by 64 KiB
-constexpr u64 kBlockPages = u64 { 1 } << kBlockOrder;
 
 class HostRegularFile final : public vfs::File {
 public:
@@ -98,10 +95,9 @@ Result<u64> HostRegular::seek(u64 offset, i32 whence)
 }
 
 HostPages::HostPages(mm::PhysicalMemory& memory, HostRegular& file)
-    : PageCache(memory)
+    : BackedPages(memory, file.attributes().size)
     , file_(&file)
 {
-    size_ = file.attributes().size;
 }
 
 platform::HostHandle HostPages::host_handle() const
@@ -109,47 +105,12 @@ platform::HostHandle HostPages::host_handle() const
     return file_ ? file_->mappable_handle() : platform::kNoHandle;
 }
 
-Result<mm::Frame> HostPages::page(u64 index, mm::PageUse use)
-{
-    u64 first = index & ~(kBlockPages - 1);
-    bool whole_block_missing = next_resident(first) >= first + kBlockPages;
-    if (whole_block_missing && index << kPageShift < size_) {
-        // Out of contiguous memory is no error: the page alone may still fit.
-        auto block = read_block(first);
-        if (block.is_error() && block.error() != err::nomem) return block.error();
-    }
-    return PageCache::page(index, use);
-}
-
-/// Reads 64 KiB at once: what is needed next is mostly nearby, and a host call costs as much as copying that.
-Result<void> HostPages::read_block(u64 first)
+Result<void> HostPages::read_backing(u64 offset, std::span<u8> out)
 {
     if (!file_) return err::io;
     Ref<HostRegular> keep(*file_);
     auto file = TRY(keep->handle());
-    u64 offset = first << kPageShift;
-    u64 length = std::min(size_ - offset, kBlockPages << kPageShift);
-    u64 pages = page_up(length) >> kPageShift;
-    // A file of a few pages does not take a block.
-    auto order = std::min(kBlockOrder, unsigned(std::bit_width(pages - 1)));
-    auto frame = TRY(memory_.allocate(order));
-    auto got = file->read({ memory_.data(frame), length }, offset);
-    for (u64 i = 0; i < u64 { 1 } << order; ++i) {
-        // While this task read, another may have brought pages in, and guests may have them mapped.
-        bool wanted = got.ok() && i < pages && pages_.try_emplace(first + i, frame + i).second;
-        if (!wanted) memory_.unref(frame + i);
-    }
-    if (got.is_error()) return got.error();
-    return {};
-}
-
-Result<void> HostPages::fill(u64 index, std::span<u8> page)
-{
-    if (!file_) return err::io;
-    Ref<HostRegular> keep(*file_);
-    auto file = TRY(keep->handle());
-    u64 offset = index << kPageShift;
-    TRY(file->read(page.first(std::min<u64>(page.size(), size_ - offset)), offset));
+    TRY(file->read(out, offset));
     return {};
 }
 
