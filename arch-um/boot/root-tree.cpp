@@ -8,11 +8,14 @@
 
 #include "core/fs/host/host-fs.h"
 #include "core/fs/overlay/overlay.h"
+#include "core/fs/tar/tar.h"
 #include "core/fs/tmpfs/tmpfs.h"
 #include "core/kernel.h"
 #include "core/task/task.h"
 #include "core/vfs/file-system-types.h"
+#include "drivers-virtual/archive/archive.h"
 #include "drivers-virtual/host-files/host-files.h"
+#include "drivers-virtual/root-image/root-image.h"
 #include "hostabi/fd.h"
 
 namespace umbra::boot {
@@ -50,14 +53,51 @@ BootError mount_type(Tree& tree, char const* type, char const* where, char const
     return {};
 }
 
-Result<Ref<vfs::FileSystem>> root_file_system(Tree& tree)
+/// Objects in memory cost about a kilobyte of the host's each: no more of them than a quarter of the guest's memory.
+Ref<vfs::FileSystem> writable_above(Tree& tree, Ref<vfs::FileSystem> lower)
 {
-    fs::HostFsOptions how;
-    how.access = tree.options.write_through ? fs::HostAccess::write_through : fs::HostAccess::read_only;
-    auto host = TRY(host_directory(tree, tree.options.root_path, how));
-    if (tree.options.write_through) return host;
-    // Objects in memory cost about a kilobyte of the host's each: no more of them than a quarter of the guest's memory.
-    return fs::make_overlay(tree.task.kernel(), host, { .max_inodes = tree.options.memory >> 12 });
+    return fs::make_overlay(tree.task.kernel(), std::move(lower), { .max_inodes = tree.options.memory >> 12 });
+}
+
+Result<Ref<vfs::FileSystem>> archive_tree(Tree& tree, Ref<fs::TarSource> source, BootError& error)
+{
+    std::string problem;
+    auto made = fs::make_tar_file_system(tree.task.kernel(), std::move(source), problem);
+    if (made.is_error()) error.message = tree.options.root_path + ": " + problem;
+    return made;
+}
+
+/// An unprivileged user's directory stands for a tree that root unpacked; root's own, and the host's root, are what they are.
+std::optional<fs::OwnerMapping> owner_mapping(RunOptions const& options)
+{
+    auto caller = this_caller();
+    if (options.root == RootKind::host || caller.uid == 0) return std::nullopt;
+    return fs::OwnerMapping { caller.uid, caller.gid };
+}
+
+Result<Ref<vfs::FileSystem>> root_file_system(Tree& tree, BootError& error)
+{
+    auto const& options = tree.options;
+    switch (options.root) {
+    case RootKind::embedded:
+        return writable_above(tree, TRY(archive_tree(tree, fs::make_memory_tar(drivers::root_image()), error)));
+    case RootKind::archive: {
+        std::string problem;
+        auto source = drivers::open_tar(options.root_path, tree.io, problem);
+        if (source.is_error()) {
+            error.message = options.root_path + ": " + problem + " (" + errno_name(source.error()) + ")";
+            return source.error();
+        }
+        return writable_above(tree, TRY(archive_tree(tree, source.release_value(), error)));
+    }
+    case RootKind::directory:
+    case RootKind::host:
+        break;
+    }
+    auto access = options.write_through ? fs::HostAccess::write_through : fs::HostAccess::read_only;
+    auto host = TRY(host_directory(
+        tree, options.root_path, { .access = access, .owners_as_root = owner_mapping(options) }));
+    return options.write_through ? host : writable_above(tree, host);
 }
 
 void enter_root(Tree& tree, Ref<vfs::FileSystem> fs)
@@ -74,8 +114,9 @@ void enter_root(Tree& tree, Ref<vfs::FileSystem> fs)
 BootError mount_root_tree(Task& task, drivers::HostIo& io, RunOptions const& options)
 {
     Tree tree { task, io, options };
-    auto root = root_file_system(tree);
-    if (root.is_error()) return failed(options.root_path, root.error());
+    BootError error;
+    auto root = root_file_system(tree, error);
+    if (root.is_error()) return error.message.empty() ? failed(options.root_path, root.error()) : error;
     enter_root(tree, root.release_value());
     struct Row {
         char const *type, *where, *options;
@@ -89,8 +130,10 @@ BootError mount_root_tree(Task& task, drivers::HostIo& io, RunOptions const& opt
         { "devpts", "/dev/pts", "gid=5,mode=620,ptmxmode=666", vfs::kMountNoSuid | vfs::kMountNoExec | vfs::kMountRelAtime },
         { "tmpfs", "/dev/shm", "mode=1777", vfs::kMountNoSuid | vfs::kMountNoDev | vfs::kMountRelAtime },
     };
-    for (auto const& row : kMounts)
-        if (auto error = mount_type(tree, row.type, row.where, row.options, row.flags); !error.message.empty()) return error;
+    for (auto const& row : kMounts) {
+        error = mount_type(tree, row.type, row.where, row.options, row.flags);
+        if (!error.message.empty()) return error;
+    }
     return {};
 }
 
