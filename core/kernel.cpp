@@ -48,7 +48,11 @@ Kernel::Kernel(platform::Platform& platform, KernelOptions options)
     fs::add_file_system_types(*this);
 }
 
-Kernel::~Kernel() = default;
+Kernel::~Kernel()
+{
+    // Its pages go back to the physical memory.
+    vdso_object = nullptr;
+}
 
 void Kernel::set_signal_frames(std::unique_ptr<SignalFrames> frames) { signal_frames_ = std::move(frames); }
 
