@@ -75,11 +75,15 @@ public:
 protected:
     /// Fills a fresh frame that is zeroed already. Default: nothing (memory is the only store). May wait.
     virtual Result<void> fill(u64 index, std::span<u8> page);
+    /// False where memory is the only store: read() gives zeroes for a hole then, without adding a page.
+    virtual bool has_backing() const { return true; }
     /// Called before a page is added; a file system can refuse with ENOSPC (size limits). Default: yes.
     virtual Result<void> reserve_page() { return {}; }
     virtual void release_pages(u64 count) { (void)count; }
     /// A page was given out for writing.
     virtual void dirtied(u64 index) { (void)index; }
+
+    Result<u64> read_piece(IoBuffer& out, u64 offset, u64 count);
 
     PhysicalMemory& memory_;
     std::map<u64, Frame> pages_;

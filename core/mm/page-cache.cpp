@@ -142,23 +142,24 @@ void PageCache::punch(u64 offset, u64 length)
     release_pages(released);
 }
 
+Result<u64> PageCache::read_piece(IoBuffer& out, u64 offset, u64 count)
+{
+    if (!has_backing() && resident_page(offset >> kPageShift).is_null()) return out.put_zeros(count);
+    Frame frame = TRY(page(offset >> kPageShift, PageUse::read));
+    memory_.ref(frame); // the copy may wait while the page is cut off the file
+    auto copied = out.put(memory_.data(frame) + (offset & kPageMask), count);
+    memory_.unref(frame);
+    return copied;
+}
+
 Result<u64> PageCache::read(IoBuffer& out, u64 offset)
 {
     u64 done = 0;
     while (out.remaining() && offset < size_) {
-        u64 within = offset & kPageMask;
-        u64 n = std::min({ kPageSize - within, size_ - offset, out.remaining() });
-        // A hole of a memory-only file reads as zero without a page; with backing, page() fills.
-        auto frame = page(offset >> kPageShift, PageUse::read);
-        if (frame.is_error()) {
-            if (frame.error() == err::nxio || done) break;
-            return frame.error();
-        }
-        memory_.ref(frame.value());
-        auto copied = out.put(memory_.data(frame.value()) + within, n);
-        memory_.unref(frame.value());
+        u64 n = std::min({ kPageSize - (offset & kPageMask), size_ - offset, out.remaining() });
+        auto copied = read_piece(out, offset, n);
         if (copied.is_error()) {
-            if (done) break;
+            if (copied.error() == err::nxio || done) break;
             return copied.error();
         }
         done += copied.value();

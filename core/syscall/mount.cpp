@@ -17,6 +17,9 @@ constexpr u32 kMountFlags = vfs::kMountReadOnly | vfs::kMountNoSuid | vfs::kMoun
     | vfs::kMountNoSymFollow | vfs::kMountNoAtime | vfs::kMountNoDirAtime | vfs::kMountRelAtime
     | vfs::kMountStrictAtime;
 
+constexpr u32 kAtimeFlags
+    = vfs::kMountNoAtime | vfs::kMountNoDirAtime | vfs::kMountRelAtime | vfs::kMountStrictAtime;
+
 struct MountArguments {
     std::string source, type, options;
     vfs::Path target;
@@ -57,7 +60,10 @@ Result<void> remount(MountArguments const& a)
     if (!(a.target.dentry == mount.root())) return err::inval;
     // With MS_BIND only this mount's own flags change, see mount(2).
     if (!(a.flags & ms_bind)) TRY(mount.file_system().reconfigure(a.options));
-    mount.set_flags(a.flags & kMountFlags);
+    u32 flags = a.flags & kMountFlags;
+    // Who says nothing about access times keeps what is there.
+    if (!(flags & kAtimeFlags)) flags |= mount.flags() & kAtimeFlags;
+    mount.set_flags(flags);
     return {};
 }
 
@@ -74,6 +80,7 @@ Result<void> new_mount(Task& task, MountArguments const& a)
     if (a.type.empty()) return err::inval;
     if (!type) return err::nodev;
     u32 flags = a.flags & kMountFlags;
+    if (!(flags & (vfs::kMountNoAtime | vfs::kMountStrictAtime))) flags |= vfs::kMountRelAtime;
     auto fs = TRY(type->make({ task.kernel(), a.source, a.options, flags }));
     auto mount = make_ref<vfs::Mount>(fs, flags, a.source.empty() ? "none" : a.source);
     return task.fs().mounts->attach(mount, a.target);

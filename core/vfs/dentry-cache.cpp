@@ -63,6 +63,13 @@ Ref<Dentry> DentryCache::insert(Dentry& parent, std::string_view name, RefPtr<In
     return Ref<Dentry>(*dentry, AdoptTag::adopt);
 }
 
+Ref<Dentry> DentryCache::make_unlinked(Dentry& parent, std::string name, Ref<Inode> inode)
+{
+    auto* dentry = new Dentry(nullptr, RefPtr<Dentry>(&parent), std::move(name), std::move(inode));
+    dentry->unlinked_ = true;
+    return Ref<Dentry>(*dentry, AdoptTag::adopt);
+}
+
 void DentryCache::instantiate(Dentry& dentry, Ref<Inode> inode)
 {
     UMBRA_ASSERT(dentry.is_negative());

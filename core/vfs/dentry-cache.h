@@ -22,6 +22,8 @@ public:
     RefPtr<Dentry> find(Dentry& parent, std::string_view name);
     /// Adds what a file system answered for a name that find() does not know; a null inode makes it negative.
     Ref<Dentry> insert(Dentry& parent, std::string_view name, RefPtr<Inode> inode);
+    /// An object that never had a name (O_TMPFILE), shown as a deleted one of the directory.
+    Ref<Dentry> make_unlinked(Dentry& parent, std::string name, Ref<Inode> inode);
     /// A negative dentry became something: create, link.
     void instantiate(Dentry& dentry, Ref<Inode> inode);
     /// The name is gone: unlink, rmdir, replaced by a rename. Those who have it open keep it as "(deleted)".

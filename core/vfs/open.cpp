@@ -127,8 +127,9 @@ Result<Ref<File>> open_unnamed(Task& task, At const& at, OpenHow const& how)
     auto what = new_inode_in(task.credentials(), directory.inode(), abi::s_ifreg | (how.mode & 07777));
     what.linkable = !(how.flags & abi::o_excl);
     auto inode = TRY(directory.inode().create_unnamed(what));
-    auto name = "/#" + std::to_string(inode->number()) + " (deleted)";
-    Path path { directory.mount, Dentry::make_anonymous(inode, std::move(name)) };
+    auto name = "#" + std::to_string(inode->number());
+    auto dentry = task.kernel().dentries().make_unlinked(*directory.dentry, std::move(name), inode);
+    Path path { directory.mount, dentry };
     return finish_open(task, path, how.flags, Opening::just_created);
 }
 

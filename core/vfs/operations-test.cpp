@@ -117,6 +117,8 @@ TEST_F(OperationsTest, NamelessFiles)
     EXPECT_EQ(open_error("/tmp", abi::o_tmpfile | abi::o_rdonly), err::inval);
     auto file = open("/tmp", abi::o_tmpfile | abi::o_rdwr).value();
     EXPECT_EQ(file->inode().attributes().nlink, 0u);
+    auto name = "/tmp/#" + std::to_string(file->inode().number()) + " (deleted)";
+    EXPECT_EQ(path_to_string(*file->path(), task.fs().root), name);
     EXPECT_EQ(error_of(vfs::link(task, { *file->path(), "" }, at("/tmp/name"), false, true)), Errno {});
     EXPECT_EQ(stat("/tmp/name").nlink, 1u);
     auto exclusive = open("/tmp", abi::o_tmpfile | abi::o_rdwr | abi::o_excl).value();

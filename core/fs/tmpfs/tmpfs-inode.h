@@ -144,6 +144,7 @@ public:
     ~TmpfsPages() override { release_pages(resident_pages()); }
 
 protected:
+    bool has_backing() const override { return false; }
     Result<void> reserve_page() override { return account_->take_page() ? Result<void>() : err::nospc; }
     void release_pages(u64 count) override { account_->used_pages -= count; }
 

@@ -42,6 +42,8 @@ TEST_F(TmpfsTest, DataAndHoles)
     EXPECT_EQ(write_at(file, "abc", 10'000).value(), 3u);
     EXPECT_EQ(stat("/file").size, 10'003u);
     EXPECT_EQ(read_at(file, 9'998, 100), std::string("\0\0abc", 5));
+    EXPECT_EQ(read_at(file, 0, 8192), std::string(8192, '\0'));
+    EXPECT_EQ(stat("/file").blocks, 8u); // reading a hole fills nothing
     EXPECT_EQ(read_at(file, 10'003, 1), "");
     EXPECT_EQ(file->seek_special(0, abi::seek_data).value(), 8192u);
     EXPECT_EQ(file->seek_special(8'200, abi::seek_hole).value(), 10'003u);
