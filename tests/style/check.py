@@ -226,8 +226,13 @@ def sources_are_listed():
             yield f"{name}: in no meson.build"
 
 
+def syscalls_page():
+    if subprocess.run([sys.executable, str(ROOT / "tools/syscalls-page.py"), "--check"]).returncode != 0:
+        yield "docs/syscalls.md: not what core/syscall/table.def says: run tools/syscalls-page.py"
+
+
 CHECKS = [include_edges, core_is_freestanding, heavy_headers, spdx_lines, file_comments, file_names, file_sizes,
-          function_sizes, core_globals, no_exceptions, machine_paths, white_space, sources_are_listed]
+          function_sizes, core_globals, no_exceptions, machine_paths, white_space, sources_are_listed, syscalls_page]
 
 
 def main():
