@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The areas of an address space: mmap, munmap, mprotect, mremap, brk, madvise and friends, as their man pages say.
+// size: all of them rest on the same few helpers that split, move and merge areas
 #include "core/mm/address-space.h"
 
 #include <algorithm>

@@ -228,48 +228,47 @@ SyscallResult sys_get_robust_list(Task& task, i32 pid, UserOut<u64> head, UserOu
     return 0;
 }
 
-SyscallResult sys_prctl(Task& task, i32 option, u64 a, u64 b, u64 c, u64 d)
+namespace {
+
+/// prctl(2)'s options.
+enum : i32 {
+    set_pdeathsig = 1, get_pdeathsig = 2, get_dumpable = 3, set_dumpable = 4, get_keepcaps = 7, set_keepcaps = 8,
+    set_name = 15, get_name = 16, capbset_read = 23, capbset_drop = 24, get_securebits = 27, set_securebits = 28,
+    set_timerslack = 29, get_timerslack = 30, set_child_subreaper = 36, get_child_subreaper = 37,
+    set_no_new_privs = 38, get_no_new_privs = 39, get_tid_address = 40, set_thp_disable = 41, get_thp_disable = 42,
+    cap_ambient = 47, set_vma = 0x53564d41,
+};
+
+/// PR_CAP_AMBIENT.
+SyscallResult ambient_capabilities(Task& task, u64 a, u64 b, u64 c, u64 d)
 {
-    enum : i32 {
-        set_pdeathsig = 1, get_pdeathsig = 2, get_dumpable = 3, set_dumpable = 4, get_keepcaps = 7, set_keepcaps = 8,
-        set_name = 15, get_name = 16, capbset_read = 23, capbset_drop = 24, get_securebits = 27, set_securebits = 28,
-        set_timerslack = 29, get_timerslack = 30, set_child_subreaper = 36, get_child_subreaper = 37,
-        set_no_new_privs = 38, get_no_new_privs = 39, get_tid_address = 40, set_thp_disable = 41, get_thp_disable = 42,
-        cap_ambient = 47, set_vma = 0x53564d41,
-    };
-    Process& process = task.process();
+    enum : u64 { is_set = 1, raise = 2, lower = 3, clear_all = 4 };
+    auto cred = task.credentials().clone();
+    if (a == clear_all && !b && !c && !d) {
+        cred->ambient = 0;
+    } else {
+        if (b > 40 || c || d) return err::inval;
+        u64 bit = u64 { 1 } << b;
+        if (a == is_set) return bool(cred->ambient & bit);
+        if (a == raise && !((cred->permitted & cred->inheritable) & bit)) return err::perm;
+        if (a != raise && a != lower) return err::inval;
+        cred->ambient = a == raise ? cred->ambient | bit : cred->ambient & ~bit;
+    }
+    task.set_credentials(std::move(cred));
+    return 0;
+}
+
+/// Options that read or change credentials.
+SyscallResult credential_option(Task& task, i32 option, u64 a, u64 b, u64 c, u64 d)
+{
     constexpr u32 kKeepCaps = 1 << 4;
     switch (option) {
-    case set_pdeathsig:
-        if (a > u64(signal_count)) return err::inval;
-        task.parent_death_signal = u32(a);
-        return 0;
-    case get_pdeathsig: TRY((UserOut<i32> { GuestAddr(a) }.copy_out(task, i32(task.parent_death_signal)))); return 0;
-    case get_dumpable: return process.dumpable;
-    case set_dumpable:
-        if (a > 1) return err::inval;
-        process.dumpable = a;
-        return 0;
     case get_keepcaps: return bool(task.credentials().securebits & kKeepCaps);
     case set_keepcaps: {
         if (a > 1) return err::inval;
         auto cred = task.credentials().clone();
         cred->securebits = (cred->securebits & ~kKeepCaps) | (a ? kKeepCaps : 0);
         task.set_credentials(std::move(cred));
-        return 0;
-    }
-    case set_name: {
-        char name[16] = {};
-        auto text = copy_string_from_user(task, GuestAddr(a), 16, err::nametoolong);
-        if (text.is_error() && text.error() == err::fault) return err::fault;
-        if (text.is_error()) TRY(copy_from_user(task, name, GuestAddr(a), 15));
-        task.set_name(text.ok() ? std::string_view(text.value()) : std::string_view(name));
-        return 0;
-    }
-    case get_name: {
-        char name[16] = {};
-        task.name().copy(name, 15);
-        TRY(copy_to_user(task, GuestAddr(a), name, sizeof name));
         return 0;
     }
     case capbset_read:
@@ -292,6 +291,41 @@ SyscallResult sys_prctl(Task& task, i32 option, u64 a, u64 b, u64 c, u64 d)
         task.set_credentials(std::move(cred));
         return 0;
     }
+    case cap_ambient: return ambient_capabilities(task, a, b, c, d);
+    default: return err::inval; // as a kernel that does not know the option
+    }
+}
+
+} // namespace
+
+SyscallResult sys_prctl(Task& task, i32 option, u64 a, u64 b, u64 c, u64 d)
+{
+    Process& process = task.process();
+    switch (option) {
+    case set_pdeathsig:
+        if (a > u64(signal_count)) return err::inval;
+        task.parent_death_signal = u32(a);
+        return 0;
+    case get_pdeathsig: TRY((UserOut<i32> { GuestAddr(a) }.copy_out(task, i32(task.parent_death_signal)))); return 0;
+    case get_dumpable: return process.dumpable;
+    case set_dumpable:
+        if (a > 1) return err::inval;
+        process.dumpable = a;
+        return 0;
+    case set_name: {
+        char name[16] = {};
+        auto text = copy_string_from_user(task, GuestAddr(a), 16, err::nametoolong);
+        if (text.is_error() && text.error() == err::fault) return err::fault;
+        if (text.is_error()) TRY(copy_from_user(task, name, GuestAddr(a), 15));
+        task.set_name(text.ok() ? std::string_view(text.value()) : std::string_view(name));
+        return 0;
+    }
+    case get_name: {
+        char name[16] = {};
+        task.name().copy(name, 15);
+        TRY(copy_to_user(task, GuestAddr(a), name, sizeof name));
+        return 0;
+    }
     case set_timerslack: task.timer_slack = a ? Nanoseconds(a) : 50'000; return 0;
     case get_timerslack: return task.timer_slack;
     case set_child_subreaper: process.is_subreaper = a; return 0;
@@ -304,23 +338,7 @@ SyscallResult sys_prctl(Task& task, i32 option, u64 a, u64 b, u64 c, u64 d)
         if (a || b || c || d) return err::inval;
         return task.no_new_privileges;
     case get_tid_address: TRY((UserOut<u64> { GuestAddr(a) }.copy_out(task, task.clear_child_tid.value))); return 0;
-    case cap_ambient: {
-        enum : u64 { is_set = 1, raise = 2, lower = 3, clear_all = 4 };
-        auto cred = task.credentials().clone();
-        if (a == clear_all && !b && !c && !d) {
-            cred->ambient = 0;
-        } else {
-            if (b > 40 || c || d) return err::inval;
-            u64 bit = u64 { 1 } << b;
-            if (a == is_set) return bool(cred->ambient & bit);
-            if (a == raise && !((cred->permitted & cred->inheritable) & bit)) return err::perm;
-            if (a != raise && a != lower) return err::inval;
-            cred->ambient = a == raise ? cred->ambient | bit : cred->ambient & ~bit;
-        }
-        task.set_credentials(std::move(cred));
-        return 0;
-    }
-    default: return err::inval; // as a kernel that does not know the option
+    default: return credential_option(task, option, a, b, c, d);
     }
 }
 
