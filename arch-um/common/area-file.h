@@ -23,6 +23,7 @@ public:
 
     u8* data(u32 slot) const { return memory_.data() + offset(slot); }
     static u64 offset(u32 slot) { return u64 { slot } * stub::kAreaSize; }
+    static u32 slot_at(u64 offset) { return static_cast<u32>(offset / stub::kAreaSize); }
     int fd() const { return memory_.fd(); }
 
 private:

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "arch-um/common/stub-pool.h"
 #include "arch-um/seccomp/guest-thread.h"
-#include "arch-um/seccomp/stub-pool.h"
 #include "arch-um/stub/operations.h"
 
 namespace umbra::um {

@@ -9,12 +9,12 @@
 #include <sys/signalfd.h>
 
 #include "arch-um/seccomp/address-space.h"
-#include "arch-um/seccomp/stub-pool.h"
 #include "arch-um/stub/host-vdso.h"
 #include "arch-um/stub/zygote-handle.h"
 #include "arch-um/x86-64/cpu.h"
 #include "arch-um/x86-64/vdso/image.h"
 #include "hostabi/process.h"
+#include "hostabi/seccomp.h"
 
 namespace umbra::um {
 
@@ -82,8 +82,16 @@ std::unique_ptr<SeccompPlatform> SeccompPlatform::create(
             + ")";
         return nullptr;
     }
+    auto make = [&environment = platform->environment_, synchronous = options.synchronous_wake_up](
+                    stub::StubOrder const& answer) {
+        auto listener = hostabi::OwnedFd::adopt(answer.listener);
+        // Without it wake-ups cost more, so the platform pins threads instead.
+        if (synchronous) (void)hostabi::seccomp::set_synchronous_wake_up(listener.get());
+        return std::make_unique<StubProcess>(
+            environment, answer.pid, std::move(listener), AreaFile::slot_at(answer.service_offset));
+    };
     platform->pool_ = std::make_unique<StubPool>(platform->environment_, std::move(zygote).release_value(),
-        std::move(child_signal).release_value(), options.synchronous_wake_up);
+        std::move(child_signal).release_value(), std::move(make));
     return platform;
 }
 
@@ -96,7 +104,7 @@ SeccompPlatform::~SeccompPlatform()
 Result<std::unique_ptr<platform::AddressSpace>> SeccompPlatform::create_address_space(
     platform::VcpuContext& ctx)
 {
-    StubProcess* process = TRY(pool_->acquire(ctx));
+    auto* process = static_cast<StubProcess*>(TRY(pool_->acquire(ctx)));
     return std::unique_ptr<platform::AddressSpace>(std::make_unique<SeccompAddressSpace>(*pool_, *process));
 }
 

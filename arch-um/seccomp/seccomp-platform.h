@@ -7,13 +7,12 @@
 
 #include "arch-um/common/area-file.h"
 #include "arch-um/common/make-platform.h"
+#include "arch-um/common/stub-pool.h"
 #include "arch-um/common/um-platform.h"
 #include "arch-um/seccomp/stub-process.h"
 #include "hostabi/host-result.h"
 
 namespace umbra::um {
-
-class StubPool;
 
 class SeccompPlatform final : public UmPlatform {
 public:

@@ -260,6 +260,21 @@ void StubProcess::note_end()
     }
 }
 
+void StubProcess::look_after()
+{
+    // It keeps its place in the host's process table, and so its number, until its address space is released.
+    if (alive_ && hostabi::process::has_ended(pid_)) note_end();
+}
+
+bool StubProcess::is_buried()
+{
+    if (!reaped_) {
+        auto const ended = hostabi::process::poll_child(pid_);
+        reaped_ = ended.is_error() || ended.value().has_value();
+    }
+    return reaped_ && armed_ == 0;
+}
+
 bool StubProcess::is_reusable() const { return alive_ && idle_.size() == threads_.size(); }
 
 } // namespace umbra::um

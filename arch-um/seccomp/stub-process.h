@@ -19,8 +19,8 @@
 
 #include <linux/seccomp.h>
 
-#include "arch-um/common/area-file.h"
 #include "arch-um/common/patience.h"
+#include "arch-um/common/stub-pool.h"
 #include "arch-um/common/vcpu-port.h"
 #include "arch-um/seccomp/stub-thread.h"
 #include "arch-um/stub/layout.h"
@@ -29,24 +29,14 @@
 
 namespace umbra::um {
 
-/// What all stubs of a platform share.
-struct StubEnvironment {
-    AreaFile& areas;
-    unsigned vcpu_count;
-    bool fsgsbase;
-    bool pin_threads; ///< wake-ups across CPUs are dear: a guest thread follows its vCPU's CPU
-    u64 xsave_features;
-    u32 fp_image_size;
-};
-
-class StubProcess {
+class StubProcess final : public PooledStub {
 public:
     StubProcess(StubEnvironment const& environment, i32 pid, hostabi::OwnedFd listener, u32 service_slot);
-    ~StubProcess();
+    ~StubProcess() override;
     StubProcess(StubProcess const&) = delete;
 
-    i32 pid() const { return pid_; }
-    bool alive() const { return alive_; }
+    i32 pid() const override { return pid_; }
+    bool alive() const override { return alive_; }
     StubEnvironment const& environment() const { return environment_; }
     int listener() const { return listener_.get(); }
 
@@ -63,18 +53,12 @@ public:
     /// After a wait: takes the notifications that are there to their threads.
     void receive(UmPort& port);
 
-    /// Ends the stub. `reason` is a literal, for the log.
-    void kill(char const* reason);
+    void kill(char const* reason) override;
     char const* death_reason() const { return death_reason_; }
-    /// The host says that the process has ended.
-    void note_end();
-
-    // For the pool.
-    /// The guest's part of the address space is to be emptied before it is used.
-    void require_clearing() { clearing_required_ = true; }
-    bool is_reusable() const;
-    /// No completion refers to it any more.
-    bool is_quiet() const { return armed_ == 0; }
+    void look_after() override;
+    bool is_buried() override;
+    bool is_reusable() const override;
+    void require_clearing() override { clearing_required_ = true; }
 
 private:
     struct ListenerPoll final : hostabi::Completion {
@@ -85,9 +69,9 @@ private:
         void complete(i32 result) override;
     };
 
+    void note_end();
     void deliver(seccomp_notif const& n);
     void receive_from_leader(seccomp_notif const& n);
-    bool begin_batch(std::span<stub::Op const> batch);
     bool wait_locked(UmPort& port, Patience& patience);
     Result<void> clear_if_required(UmPort& port);
     Result<u64> execute_chunk(UmPort& port, std::span<stub::Op const> chunk);
@@ -100,6 +84,7 @@ private:
     hostabi::OwnedFd listener_;
     u32 service_slot_;
     bool alive_ = true;
+    bool reaped_ = false;
     bool clearing_required_ = false;
     char const* death_reason_ = "";
 

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // See stub-pool.h.
-#include "arch-um/seccomp/stub-pool.h"
+#include "arch-um/common/stub-pool.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
 
+#include "arch-um/common/patience.h"
+#include "hostabi/host-call.h"
 #include "hostabi/process.h"
-#include "hostabi/seccomp.h"
 
 namespace umbra::um {
 
@@ -17,19 +20,20 @@ namespace {
 constexpr u64 kAhead = 2;
 constexpr u64 kMaxReady = 16;
 
+/// Makes a non-blocking eventfd or signalfd unreadable, or at least less full: who polls it again will see.
 void drain(int fd)
 {
     u8 buffer[512];
-    while (hostabi::read_all(fd, buffer).value_or(0) == sizeof buffer) { }
+    hostabi::host_call(SYS_read, fd, buffer, sizeof buffer);
 }
 } // namespace
 
 StubPool::StubPool(StubEnvironment const& environment, std::unique_ptr<stub::ZygoteHandle> zygote,
-    hostabi::OwnedFd child_signal, bool synchronous_wake_up)
+    hostabi::OwnedFd child_signal, Maker maker)
     : environment_(environment)
     , zygote_(std::move(zygote))
     , child_signal_(std::move(child_signal))
-    , synchronous_wake_up_(synchronous_wake_up)
+    , make_(std::move(maker))
 {
     done_poll_.pool = this;
     child_poll_.pool = this;
@@ -41,12 +45,12 @@ StubPool::~StubPool()
 {
     zygote_->stop();
     take_answers();
-    for (auto& process : processes_)
-        (void)hostabi::process::send_signal(process->pid(), SIGKILL);
-    for (auto& process : processes_)
-        (void)hostabi::process::wait_for_child(process->pid());
-    for (auto& grave : graves_)
-        if (!grave.reaped) (void)hostabi::process::wait_for_child(grave.process->pid());
+    for (auto& stub : stubs_)
+        stub->kill("the platform ends");
+    for (auto* list : { &stubs_, &graves_ })
+        for (auto& stub : *list)
+            while (hostabi::process::wait_for_child(stub->pid()).ok()) {
+            } // a traced one may report more than its end
 }
 
 // --- Orders.
@@ -81,14 +85,9 @@ void StubPool::take_answers()
 
 void StubPool::adopt(stub::StubOrder const& answer)
 {
-    auto const slot = static_cast<u32>(answer.service_offset / stub::kAreaSize);
     if (answer.pid > 0 && answer.listener >= 0) {
-        auto listener = hostabi::OwnedFd::adopt(answer.listener);
-        // Without it the wake-ups cost more; the platform pins threads instead.
-        if (synchronous_wake_up_) (void)hostabi::seccomp::set_synchronous_wake_up(listener.get());
-        processes_.push_back(
-            std::make_unique<StubProcess>(environment_, answer.pid, std::move(listener), slot));
-        ready_.push_back(processes_.back().get());
+        stubs_.push_back(make_(answer));
+        ready_.push_back(stubs_.back().get());
         return;
     }
     ++refused_;
@@ -98,7 +97,7 @@ void StubPool::adopt(stub::StubOrder const& answer)
         (void)hostabi::process::send_signal(answer.pid, SIGKILL);
         (void)hostabi::process::wait_for_child(answer.pid); // it was killed, or could not install its filter
     }
-    environment_.areas.free(slot);
+    environment_.areas.free(AreaFile::slot_at(answer.service_offset));
 }
 
 void StubPool::arm(UmPort& port)
@@ -113,7 +112,7 @@ void StubPool::arm(UmPort& port)
     }
 }
 
-Result<StubProcess*> StubPool::acquire(platform::VcpuContext& ctx)
+Result<PooledStub*> StubPool::acquire(platform::VcpuContext& ctx)
 {
     UmPort& port = port_of(ctx);
     bury();
@@ -128,44 +127,38 @@ Result<StubProcess*> StubPool::acquire(platform::VcpuContext& ctx)
     }
     waiting_ports_.erase(std::find(waiting_ports_.begin(), waiting_ports_.end(), &port));
     if (ready_.empty()) return order_error_;
-    StubProcess* process = ready_.back();
+    PooledStub* stub = ready_.back();
     ready_.pop_back();
-    if (!process->alive()) {
-        release(*process); // killed from outside while nobody used it
+    if (!stub->alive()) {
+        release(*stub); // killed from outside while nobody used it
         return acquire(ctx);
     }
     if (ready_.size() + ordered_ < kAhead) order();
     arm(port);
-    return process;
+    return stub;
 }
 
 // --- The end of stubs.
 
-void StubPool::release(StubProcess& process)
+void StubPool::release(PooledStub& stub)
 {
-    if (process.is_reusable() && ready_.size() < kMaxReady) {
-        process.require_clearing();
-        ready_.push_back(&process);
+    if (stub.is_reusable() && ready_.size() < kMaxReady) {
+        stub.require_clearing();
+        ready_.push_back(&stub);
         return;
     }
-    process.kill("not needed any more");
-    auto const it = std::find_if(
-        processes_.begin(), processes_.end(), [&](auto& owned) { return owned.get() == &process; });
-    graves_.push_back({ std::move(*it), false });
-    processes_.erase(it);
+    stub.kill("not needed any more");
+    auto const it
+        = std::find_if(stubs_.begin(), stubs_.end(), [&](auto& owned) { return owned.get() == &stub; });
+    graves_.push_back(std::move(*it));
+    stubs_.erase(it);
     bury();
 }
 
 /// Frees dead stubs once the host has let go of them and no completion can come.
 void StubPool::bury()
 {
-    std::erase_if(graves_, [](Grave& grave) {
-        if (!grave.reaped) {
-            auto const ended = hostabi::process::poll_child(grave.process->pid());
-            grave.reaped = ended.is_error() || ended.value().has_value();
-        }
-        return grave.reaped && grave.process->is_quiet();
-    });
+    std::erase_if(graves_, [](auto& stub) { return stub->is_buried(); });
 }
 
 void StubPool::ChildSignalPoll::complete(i32 result)
@@ -175,18 +168,19 @@ void StubPool::ChildSignalPoll::complete(i32 result)
         return;
     }
     drain(pool->child_signal_.get());
-    pool->reap_ended();
+    pool->look_after_children();
     port->ring().poll(pool->child_signal_.get(), POLLIN, *this);
 }
 
-/// A stub in use that ended keeps its place in the host's process table until its address space is released.
-void StubPool::reap_ended()
+void StubPool::look_after_children()
 {
-    bury();
-    for (auto& process : processes_) {
-        if (!process->alive()) continue;
-        if (hostabi::process::has_ended(process->pid())) process->note_end();
+    if (on_child_signal) {
+        on_child_signal();
+    } else {
+        for (auto& stub : stubs_)
+            stub->look_after();
     }
+    bury();
 }
 
 } // namespace umbra::um
