@@ -33,6 +33,8 @@ HostResult<void> send_signal_by_pidfd(int pidfd, int signal)
     return host_status(host_call(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
 }
 
+bool is_end(i32 status) { return WIFEXITED(status) || WIFSIGNALED(status); }
+
 HostResult<std::optional<WaitStatus>> poll_child(i32 tid)
 {
     i32 status = 0;

@@ -26,6 +26,8 @@ struct WaitStatus {
     i32 id; ///< the thread that changed
     i32 status; ///< as wait(2) gives it: WIFSTOPPED and friends
 };
+/// Whether such a status says that the thread is gone, and not merely stopped.
+bool is_end(i32 status);
 /// wait4(2) with WNOHANG and __WALL. Nothing: no change to report. ECHILD: no such child or tracee.
 HostResult<std::optional<WaitStatus>> poll_child(i32 tid);
 /// A signalfd, non-blocking, that is readable when a child has changed. Blocks SIGCHLD in the calling thread

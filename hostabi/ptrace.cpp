@@ -2,6 +2,9 @@
 // The ptrace requests. The raw call differs from libc's: PEEK stores the word through its fourth argument.
 #include "hostabi/ptrace.h"
 
+#include <cerrno>
+#include <cstring>
+
 #include <elf.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -19,6 +22,21 @@
 namespace umbra::hostabi::ptrace {
 
 namespace {
+
+constexpr long kGetSyscallInfo = 0x420e; // PTRACE_GET_SYSCALL_INFO
+constexpr u8 kSyscallEntry = 1; // PTRACE_SYSCALL_INFO_ENTRY
+
+/// struct ptrace_syscall_info, which glibc's and the host's headers define differently.
+struct SyscallInfo {
+    u8 operation;
+    u8 padding[3];
+    u32 architecture;
+    u64 instruction;
+    u64 stack;
+    u64 number;
+    u64 args[6];
+    u64 more[2];
+};
 
 template <typename Address, typename Data>
 HostResult<void> request(long what, i32 tid, Address address, Data data)
@@ -44,6 +62,21 @@ HostResult<void> step_emulating(i32 tid, int signal)
     return request(PTRACE_SYSEMU_SINGLESTEP, tid, 0, signal);
 }
 HostResult<void> listen(i32 tid) { return request(PTRACE_LISTEN, tid, 0, 0); }
+
+HostResult<SyscallEntry> get_syscall_entry(i32 tid)
+{
+    SyscallInfo info {};
+    TRY(request(kGetSyscallInfo, tid, sizeof info, &info));
+    if (info.operation != kSyscallEntry) return HostErrno { EINVAL };
+    SyscallEntry entry { info.architecture, info.instruction, info.number, {} };
+    std::memcpy(entry.args, info.args, sizeof entry.args);
+    return entry;
+}
+
+HostResult<void> set_register(i32 tid, u64 offset, u64 value)
+{
+    return request(PTRACE_POKEUSER, tid, offset, value);
+}
 
 HostResult<void> get_registers(i32 tid, user_regs_struct& out)
 {

@@ -30,6 +30,17 @@ HostResult<void> step_emulating(i32 tid, int signal = 0); ///< the same, and a s
 /// Leaves a seized tracee in its group-stop but lets it be woken.
 HostResult<void> listen(i32 tid);
 
+/// The system call at whose entry the tracee stopped (PTRACE_GET_SYSCALL_INFO, Linux 5.3): cheaper than its
+/// registers, and the only way to tell a 32-bit entry.
+struct SyscallEntry {
+    u32 architecture; ///< AUDIT_ARCH_*
+    u64 instruction; ///< behind the system call instruction
+    u64 number;
+    u64 args[6];
+};
+HostResult<SyscallEntry> get_syscall_entry(i32 tid);
+/// One word of the registers, by its offset in user_regs_struct.
+HostResult<void> set_register(i32 tid, u64 offset, u64 value);
 HostResult<void> get_registers(i32 tid, user_regs_struct& out);
 HostResult<void> set_registers(i32 tid, user_regs_struct const& in);
 /// The XSAVE image in the layout of the signal frame. Returns the bytes filled in, at most out.size().

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "arch-um/ptrace/ptrace-platform.h"
 #include "arch-um/seccomp/seccomp-platform.h"
 #include "hostabi/probe.h"
 
@@ -34,8 +35,7 @@ std::unique_ptr<UmPlatform> make_platform(PlatformOptions const& options, std::s
     }
     if (options.backend == Backend::seccomp)
         return SeccompPlatform::create(options, std::move(ports), problem);
-    problem = "the ptrace backend is not built";
-    return nullptr;
+    return PtracePlatform::create(options, std::move(ports), problem);
 }
 
 } // namespace umbra::um

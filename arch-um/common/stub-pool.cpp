@@ -19,6 +19,8 @@ namespace {
 /// Ready and ordered stubs that are kept ahead of need, and the most that are kept.
 constexpr u64 kAhead = 2;
 constexpr u64 kMaxReady = 16;
+/// How often one request tries again when a new stub is refused or dies.
+constexpr unsigned kMaxRefusals = 3;
 
 /// Makes a non-blocking eventfd or signalfd unreadable, or at least less full: who polls it again will see.
 void drain(int fd)
@@ -49,8 +51,7 @@ StubPool::~StubPool()
         stub->kill("the platform ends");
     for (auto* list : { &stubs_, &graves_ })
         for (auto& stub : *list)
-            while (hostabi::process::wait_for_child(stub->pid()).ok()) {
-            } // a traced one may report more than its end
+            stub->wait_for_burial();
 }
 
 // --- Orders.
@@ -119,8 +120,15 @@ Result<PooledStub*> StubPool::acquire(platform::VcpuContext& ctx)
     unsigned const refused_before = refused_;
     Patience patience;
     waiting_ports_.push_back(&port);
-    while (ready_.empty()) {
-        if (refused_ != refused_before || patience.is_over()) break;
+    for (;;) {
+        while (!ready_.empty() && !ready_.back()->alive()) { // killed from outside while nobody used it
+            PooledStub* dead = ready_.back();
+            ready_.pop_back();
+            release(*dead);
+            ++refused_;
+        }
+        if (!ready_.empty()) break;
+        if (refused_ - refused_before >= kMaxRefusals || patience.is_over()) break;
         if (!ordered_) order();
         arm(port);
         ctx.wait(patience.deadline());
@@ -129,10 +137,6 @@ Result<PooledStub*> StubPool::acquire(platform::VcpuContext& ctx)
     if (ready_.empty()) return order_error_;
     PooledStub* stub = ready_.back();
     ready_.pop_back();
-    if (!stub->alive()) {
-        release(*stub); // killed from outside while nobody used it
-        return acquire(ctx);
-    }
     if (ready_.size() + ordered_ < kAhead) order();
     arm(port);
     return stub;

@@ -37,6 +37,8 @@ public:
     virtual void look_after() = 0;
     /// Ended, out of the host's process table, and no completion refers to it any more.
     virtual bool is_buried() = 0;
+    /// After kill(): waits for that. No completion can come any more.
+    virtual void wait_for_burial() = 0;
     /// Worth keeping: all of its threads are parked.
     virtual bool is_reusable() const = 0;
     /// The guest's part of the address space is to be emptied before it is used again.

@@ -4,28 +4,16 @@
 
 #include <cstring>
 
-#include <linux/audit.h>
-#include <signal.h>
-
+#include "arch-um/common/attention.h"
 #include "arch-um/common/patience.h"
 #include "arch-um/seccomp/stub-process.h"
 #include "arch-um/x86-64/trap.h"
-#include "hostabi/clock.h"
 
 namespace umbra::um {
 
 using platform::Trap;
 using platform::TrapKind;
 using State = StubThread::State;
-
-namespace {
-bool core_wants_the_vcpu(platform::VcpuContext& ctx)
-{
-    if (ctx.attention()) return true;
-    Nanoseconds const deadline = ctx.attention_deadline();
-    return deadline != kNever && hostabi::monotonic_now() >= deadline;
-}
-} // namespace
 
 SeccompGuestThread::~SeccompGuestThread() { process_.give_back_thread(thread_); }
 

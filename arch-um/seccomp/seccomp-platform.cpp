@@ -2,18 +2,11 @@
 // See seccomp-platform.h.
 #include "arch-um/seccomp/seccomp-platform.h"
 
-#include <cstring>
-
 #include <linux/seccomp.h>
-#include <signal.h>
-#include <sys/signalfd.h>
 
+#include "arch-um/common/stub-setup.h"
 #include "arch-um/seccomp/address-space.h"
-#include "arch-um/stub/host-vdso.h"
-#include "arch-um/stub/zygote-handle.h"
 #include "arch-um/x86-64/cpu.h"
-#include "arch-um/x86-64/vdso/image.h"
-#include "hostabi/process.h"
 #include "hostabi/seccomp.h"
 
 namespace umbra::um {
@@ -24,11 +17,6 @@ u32 filter_flags(PlatformOptions const& options)
     u32 flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
     if (options.killable_notifications) flags |= SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
     return flags;
-}
-
-std::string describe(char const* what, hostabi::HostErrno error)
-{
-    return std::string(what) + ": " + std::strerror(error.value);
 }
 } // namespace
 
@@ -50,38 +38,20 @@ SeccompPlatform::SeccompPlatform(PlatformOptions const& options, std::vector<std
 std::unique_ptr<SeccompPlatform> SeccompPlatform::create(
     PlatformOptions const& options, std::vector<std::unique_ptr<UmPort>> ports, std::string& problem)
 {
-    if (x86_64::largest_signal_frame() + sizeof(stub::AreaTail) > stub::kAreaSize) {
-        problem = "the host's signal frames are larger than a thread's area";
-        return nullptr;
-    }
-    auto areas = AreaFile::create();
-    if (areas.is_error()) {
-        problem = describe("cannot make the stubs' shared memory", areas.error());
-        return nullptr;
-    }
-    auto child_signal = hostabi::process::take_child_signals();
-    if (child_signal.is_error()) {
-        problem = describe("cannot watch for the end of stubs", child_signal.error());
-        return nullptr;
-    }
+    auto setup = prepare_stubs(problem);
+    if (!setup) return nullptr;
     std::unique_ptr<SeccompPlatform> platform(
-        new SeccompPlatform(options, std::move(ports), std::move(areas).release_value()));
-    auto const vdso = stub::HostVdso::find();
-    platform->set_vdso(x86_64::vdso_image(vdso));
-    int step = 0;
-    auto zygote = stub::ZygoteHandle::start(
+        new SeccompPlatform(options, std::move(ports), std::move(setup->areas)));
+    auto zygote = setup->start_zygote(
         {
             .kind = stub::StubKind::filtered,
             .filter_flags = filter_flags(options),
-            .fsgsbase = platform->environment_.fsgsbase,
+            .fsgsbase = options.fsgsbase,
             .area_fd = platform->areas_->fd(),
         },
-        vdso, step);
-    if (zygote.is_error()) {
-        problem = describe("cannot start the first stub", zygote.error()) + " (step " + std::to_string(step)
-            + ")";
-        return nullptr;
-    }
+        problem);
+    if (!zygote) return nullptr;
+    platform->set_vdso(setup->vdso_image());
     auto make = [&environment = platform->environment_, synchronous = options.synchronous_wake_up](
                     stub::StubOrder const& answer) {
         auto listener = hostabi::OwnedFd::adopt(answer.listener);
@@ -90,8 +60,8 @@ std::unique_ptr<SeccompPlatform> SeccompPlatform::create(
         return std::make_unique<StubProcess>(
             environment, answer.pid, std::move(listener), AreaFile::slot_at(answer.service_offset));
     };
-    platform->pool_ = std::make_unique<StubPool>(platform->environment_, std::move(zygote).release_value(),
-        std::move(child_signal).release_value(), std::move(make));
+    platform->pool_ = std::make_unique<StubPool>(
+        platform->environment_, std::move(zygote), std::move(setup->child_signal), std::move(make));
     return platform;
 }
 

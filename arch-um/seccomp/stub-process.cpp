@@ -275,6 +275,11 @@ bool StubProcess::is_buried()
     return reaped_ && armed_ == 0;
 }
 
+void StubProcess::wait_for_burial()
+{
+    if (!reaped_) (void)hostabi::process::wait_for_child(pid_);
+}
+
 bool StubProcess::is_reusable() const { return alive_ && idle_.size() == threads_.size(); }
 
 } // namespace umbra::um

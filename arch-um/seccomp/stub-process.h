@@ -57,6 +57,7 @@ public:
     char const* death_reason() const { return death_reason_; }
     void look_after() override;
     bool is_buried() override;
+    void wait_for_burial() override;
     bool is_reusable() const override;
     void require_clearing() override { clearing_required_ = true; }
 

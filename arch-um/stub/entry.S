@@ -8,6 +8,8 @@
 #define SYS_RT_SIGRETURN 15
 #define SYS_ARCH_PRCTL 158
 #define SYS_SECCOMP 317
+#define SYS_KILL 62
+#define SIGSTOP 19
 #define SYS_MUNMAP 11
 #define ARCH_SET_GS 0x1001
 #define ARCH_SET_FS 0x1002
@@ -31,6 +33,9 @@ report_call:
     .org STUB_SIGRETURN_CALL
 sigreturn_call:
     syscall
+    ud2
+    .org STUB_BREAKPOINT
+    int3
     ud2
 
 // A signal on a guest thread: its own alternate stack, all signals masked, rdi = number, rsi = siginfo, rdx =
@@ -148,13 +153,14 @@ new_thread:
 
 // The last steps of a new stub, without a stack: it is unmapped here (rdi its address, rsi its size), then the filter
 // goes up (r12 its flags, r13 the sock_fprog) and the stub is what it will always be. Jumps in from zygote.cpp.
+// A traced stub has no filter: it (r14 its process id) stops for its tracer, and is never resumed without one.
     .globl become_stub
 become_stub:
     xor %esp, %esp
     mov $SYS_MUNMAP, %eax
     syscall
     test %r13, %r13
-    jz service_start
+    jz stop_for_tracer
     mov $SYS_SECCOMP, %eax
     mov $1, %edi // SECCOMP_SET_MODE_FILTER
     mov %r12, %rsi
@@ -166,6 +172,12 @@ become_stub:
     jns service_start
     mov $SYS_EXIT, %eax
     mov $1, %edi
+    syscall
+    ud2
+stop_for_tracer:
+    mov $SYS_KILL, %eax
+    mov %r14, %rdi
+    mov $SIGSTOP, %esi
     syscall
     ud2
 

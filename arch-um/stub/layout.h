@@ -27,6 +27,7 @@
 #define STUB_OP_CALL 0x40 /* the system call that executes verified operations */
 #define STUB_REPORT_CALL 0x48 /* the one that reports a frame */
 #define STUB_SIGRETURN_CALL 0x50 /* the one native call: rt_sigreturn */
+#define STUB_BREAKPOINT 0x58 /* traced stubs: where a thread stops after an operation */
 
 /* A number that no host has: its call only carries registers to the kernel. */
 #define STUB_REPORT 0x70005ab1
@@ -57,6 +58,7 @@ constexpr u64 kAreaSize = STUB_AREA_SIZE;
 constexpr u64 kOpIp = kImage + STUB_OP_CALL + 2;
 constexpr u64 kReportIp = kImage + STUB_REPORT_CALL + 2;
 constexpr u64 kSigreturnIp = kImage + STUB_SIGRETURN_CALL + 2;
+constexpr u64 kBreakpoint = kImage + STUB_BREAKPOINT;
 constexpr i32 kReportNumber = STUB_REPORT;
 /// Where the zygote lives while it empties its address space; unused by any program loader.
 constexpr u64 kStaging = 0x200000000000;

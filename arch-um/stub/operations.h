@@ -3,6 +3,8 @@
 // the guest's part: the stub's own part must stay as it is whatever core asks for.
 #pragma once
 
+#include <algorithm>
+
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -46,6 +48,22 @@ inline Result<Op> operation(platform::ProtectRange const& r)
 {
     if (!is_guest_range(r.start, r.length)) return err::inval;
     return Op { SYS_mprotect, { r.start.value, r.length, host_protection(r.protection) } };
+}
+
+/// Translates and executes a batch, a few operations at a time. Stub: StubProcess, TracedProcess.
+template <typename Stub, typename Port, typename Item>
+Result<void> execute_all(Stub& stub, Port& port, std::span<Item const> batch)
+{
+    constexpr u64 kAtOnce = 16; // on a fiber's stack
+    while (!batch.empty()) {
+        Op ops[kAtOnce];
+        auto const chunk = batch.first(std::min<u64>(batch.size(), kAtOnce));
+        for (u64 i = 0; i < chunk.size(); ++i)
+            ops[i] = TRY(operation(chunk[i]));
+        TRY(stub.execute(port, { ops, chunk.size() }));
+        batch = batch.subspan(chunk.size());
+    }
+    return {};
 }
 
 } // namespace umbra::stub

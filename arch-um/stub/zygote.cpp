@@ -100,11 +100,15 @@ void set_signal_handlers(Control& control)
     // The kernel may have died before the line above took effect.
     if (host_call(SYS_getppid) != control.kernel_pid) host_call(SYS_exit_group, 1);
     if (is_host_error(host_call(SYS_munmap, kControl, kPageSize))) host_call(SYS_exit_group, 1);
+    u64 const pid = static_cast<u64>(host_call(SYS_getpid));
+    // Makes the kernel, whose child it is, its tracer.
+    if (!program && is_host_error(host_call(SYS_ptrace, 0 /* PTRACE_TRACEME */, 0, 0, 0)))
+        host_call(SYS_exit_group, 1);
     // become_stub unmaps the stack it would return to.
-    asm volatile("mov %0, %%r12\n\tmov %1, %%r13\n\tjmp become_stub"
+    asm volatile("mov %0, %%r12\n\tmov %1, %%r13\n\tmov %2, %%r14\n\tjmp become_stub"
                  :
-                 : "r"(flags), "r"(program), "D"(kZygoteStack), "S"(kZygoteStackSize)
-                 : "r12", "r13", "memory");
+                 : "r"(flags), "r"(program), "r"(pid), "D"(kZygoteStack), "S"(kZygoteStackSize)
+                 : "r12", "r13", "r14", "memory");
     __builtin_unreachable();
 }
 

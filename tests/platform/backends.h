@@ -8,7 +8,7 @@
 
 namespace umbra::test {
 
-inline auto const kAllBackends = testing::Values("seccomp", "seccomp_old_host");
+inline auto const kAllBackends = testing::Values("seccomp", "seccomp_old_host", "ptrace");
 
 inline std::string backend_name(testing::TestParamInfo<char const*> const& info) { return info.param; }
 
