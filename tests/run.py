@@ -339,8 +339,12 @@ def main():
 def report(results):
     if not IS_ROOT:
         print("not run: the lanes that need root")
+    groups = {}
     for name, why in results.skipped:
-        print(f"skipped {name}: {why.strip().splitlines()[-1].strip() if why.strip() else ''}")
+        reason = why.strip().splitlines()[-1].split("skip: ")[-1].strip() if why.strip() else "no reason given"
+        groups.setdefault((name.split("/")[0], reason), []).append(name)
+    for (lane, reason), names in groups.items():
+        print(f"skipped {len(names)} in {lane}: {reason}")
     for name in results.not_yet:
         print(f"not yet {name}")
     if results.failed:

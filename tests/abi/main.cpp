@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -106,6 +107,18 @@ std::vector<std::string> test_names()
     return names;
 }
 
+/// What the caller happened to leave behind must not decide: a shell's background jobs ignore SIGINT, for
+/// one.
+void reset_inherited_state()
+{
+    for (int signal = 1; signal < NSIG; signal++)
+        ::signal(signal, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::umask(022);
+}
+
 [[noreturn]] void run_alone(std::string const& name)
 {
     ::setsid();
@@ -162,9 +175,7 @@ Outcome run(std::string const& name, int timeout)
         return Outcome::failed;
     }
     if (pid == 0) {
-        sigset_t none;
-        sigemptyset(&none);
-        ::sigprocmask(SIG_SETMASK, &none, nullptr);
+        reset_inherited_state();
         ::prctl(PR_SET_CHILD_SUBREAPER, 0);
         run_alone(name);
     }
