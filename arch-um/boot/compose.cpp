@@ -6,7 +6,7 @@
 
 #include "arch-um/boot/backend-choice.h"
 #include "arch-um/boot/first-process.h"
-#include "arch-um/boot/panic.h"
+#include "arch-um/boot/outputs.h"
 #include "arch-um/common/make-platform.h"
 #include "arch-um/common/um-platform.h"
 #include "arch-um/x86-64/signal-frame.h"
@@ -64,6 +64,9 @@ vfs::Path bare_root(Kernel& kernel, RefPtr<vfs::MountNamespace>& mounts)
 
 int run_instance(RunOptions const& options)
 {
+    Outputs outputs;
+    std::string problem = outputs.open(options);
+    if (!problem.empty()) return fail(problem);
     auto host = hostabi::HostFeatures::probe_quick();
     auto decision = decide_backend(host, options.backend);
     if (decision.backend == BackendChoice::automatic) return fail(decision.refusal);
@@ -74,7 +77,6 @@ int run_instance(RunOptions const& options)
     auto wanted = um::PlatformOptions::for_host(host);
     wanted.backend = ptrace ? um::Backend::ptrace : um::Backend::seccomp;
     wanted.vcpus = ptrace ? 1 : options.cpus ? options.cpus : host.cpu_count();
-    std::string problem;
     auto platform = um::make_platform(wanted, problem);
     if (!platform) return fail(problem);
 
@@ -85,6 +87,7 @@ int run_instance(RunOptions const& options)
     if (!options.hostname.empty()) kernel_options.hostname = options.hostname;
     Kernel kernel(*platform, kernel_options);
     kernel.set_signal_frames(x86::make_signal_frames());
+    outputs.attach(kernel, options);
     KernelHostIo io(kernel, *platform);
     kernel.printk().info("umbra: %s backend, %u CPUs, %llu MiB", backend_name(decision.backend), wanted.vcpus,
         static_cast<unsigned long long>(options.memory >> 20));
@@ -97,6 +100,7 @@ int run_instance(RunOptions const& options)
     if (init.is_error()) return fail("no memory for the first process");
     wake_task(*init.value());
     kernel.scheduler().run();
+    outputs.detach();
     std::fflush(nullptr);
 
     return kernel.exit_status();

@@ -15,7 +15,9 @@
 
 #include "arch-um/boot/symbols.h"
 #include "core/base/panic.h"
+#include "core/kernel.h"
 #include "core/syscall/names.h"
+#include "core/task/scheduler.h"
 #include "core/task/task.h"
 #include "hostabi/host-call.h"
 #include "hostabi/process.h"
@@ -29,7 +31,7 @@ constexpr size_t kPanicStackSize = 64 << 10;
 constexpr int kMaxFrames = 64;
 constexpr int kErrorFd = 2;
 
-Task* (*task_source)() = nullptr;
+Kernel const* panic_kernel = nullptr;
 std::atomic<bool> panicking { false };
 
 __attribute__((format(printf, 1, 2))) void say(char const* format, ...)
@@ -85,7 +87,8 @@ void say_backtrace(u64 instruction, u64 frame)
 
 void say_task()
 {
-    Task* task = task_source ? task_source() : nullptr;
+    // Of the vCPU that holds the kernel lock: nearly always this one.
+    Task* task = panic_kernel ? panic_kernel->scheduler().active().running() : nullptr;
     if (!task) {
         say("task: none (host thread %d)\n", hostabi::process::own_tid());
         return;
@@ -172,6 +175,6 @@ void install_panic_handlers()
         (void)::sigaction(signal, &action, nullptr);
 }
 
-void set_panic_task_source(Task* (*source)()) { task_source = source; }
+void set_panic_kernel(Kernel const* kernel) { panic_kernel = kernel; }
 
 } // namespace umbra::boot

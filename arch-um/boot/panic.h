@@ -5,7 +5,7 @@
 #pragma once
 
 namespace umbra {
-class Task;
+class Kernel;
 }
 
 namespace umbra::boot {
@@ -15,7 +15,7 @@ namespace umbra::boot {
 void install_panic_handlers();
 /// The alternate stack belongs to a thread: each further host thread calls this.
 void install_panic_stack();
-/// Tells the task that a host thread is running, or null; must be callable at any moment on any thread.
-void set_panic_task_source(Task* (*source)());
+/// The kernel whose running task is named; null: none (any more).
+void set_panic_kernel(Kernel const* kernel);
 
 } // namespace umbra::boot

@@ -45,7 +45,7 @@ public:
     static constexpr u64 kBufferSize = 256 << 10;
     /// Longest text of one record, as Linux's PRINTKRB_RECORD_MAX.
     static constexpr u64 kRecordMax = 1024;
-    static constexpr u8 kConsoleLevelDefault = 7, kConsoleLevelQuiet = 4, kConsoleLevelMinimum = 1;
+    static constexpr u8 kConsoleLevelDefault = 5, kConsoleLevelQuiet = 1, kConsoleLevelMinimum = 1;
 
     explicit Printk(platform::Platform& platform);
 

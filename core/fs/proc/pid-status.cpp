@@ -100,8 +100,9 @@ void add_memory(std::string& out, Subject const& subject)
     add_size(out, "VmSize", memory->total_pages());
     add_size(out, "VmLck", usage.locked);
     add_size(out, "VmPin", 0);
-    add_size(out, "VmHWM", std::max(memory->peak_resident_pages(), memory->resident_pages()));
-    add_size(out, "VmRSS", memory->resident_pages());
+    u64 resident = usage.resident_anonymous + usage.resident_file;
+    add_size(out, "VmHWM", std::max(memory->peak_resident_pages(), resident));
+    add_size(out, "VmRSS", resident);
     add_size(out, "RssAnon", usage.resident_anonymous);
     add_size(out, "RssFile", usage.resident_file);
     add_size(out, "RssShmem", 0);
@@ -182,7 +183,8 @@ Layout layout_of(Subject const& subject)
     RefPtr<mm::AddressSpace> memory = subject.memory();
     if (!memory) return l;
     l.size = memory->total_pages() << kPageShift;
-    l.resident = memory->resident_pages();
+    mm::MemoryUsage usage = memory->usage();
+    l.resident = usage.resident_anonymous + usage.resident_file;
     if (check_inspection(subject).is_error()) {
         // As Linux: 1 instead of 0, which would mean a kernel thread.
         l.start_code = l.end_code = 1;

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Connecting log and trace.
+#include "arch-um/boot/outputs.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "arch-um/boot/panic.h"
+#include "core/kernel.h"
+#include "core/syscall/names.h"
+
+namespace umbra::boot {
+
+namespace {
+std::string open_file(char const* option, std::string const& path, std::unique_ptr<HostText>& file)
+{
+    if (path.empty()) return {};
+    file = HostText::create(path);
+    if (file) return {};
+    return std::string(option) + " " + path + ": " + std::strerror(errno)
+        + ": give a file that can be written";
+}
+} // namespace
+
+std::string Outputs::open(RunOptions const& options)
+{
+    std::string problem = open_file("--log", options.log_file, log_);
+    if (problem.empty() && options.strace)
+        problem = open_file("--strace-output", options.strace->output, trace_);
+    return problem;
+}
+
+void Outputs::attach(Kernel& kernel, RunOptions const& options)
+{
+    kernel_ = &kernel;
+    set_panic_kernel(&kernel);
+    Printk& log = kernel.printk();
+    if (options.quiet) log.set_console_level(Printk::kConsoleLevelQuiet);
+    log.set_console(&standard_error_);
+    if (log_) log.set_log_file(log_.get());
+    if (!options.strace) return;
+    std::vector<i64> calls;
+    for (std::string const& name : options.strace->calls)
+        calls.push_back(syscall_number(name));
+    trace::TextSink& sink = trace_ ? *trace_ : standard_error_;
+    strace_ = std::make_unique<trace::Strace>(kernel.trace(), sink, calls, options.strace->excluded);
+}
+
+void Outputs::detach()
+{
+    strace_.reset();
+    set_panic_kernel(nullptr);
+    if (!kernel_) return;
+    kernel_->printk().set_console(nullptr);
+    kernel_->printk().set_log_file(nullptr);
+    kernel_ = nullptr;
+}
+
+} // namespace umbra::boot

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Where the kernel's log and the trace of system calls go, by the options -q, --log, --strace and
+// --strace-output.
+#pragma once
+
+#include "arch-um/boot/host-text.h"
+#include "arch-um/boot/options.h"
+
+namespace umbra {
+class Kernel;
+}
+
+namespace umbra::boot {
+
+/// Outlives the kernel that it is attached to.
+class Outputs {
+public:
+    /// Opens the files; what is wrong in one sentence, or nothing.
+    std::string open(RunOptions const& options);
+    /// From here on the kernel is heard. Before it is destroyed: detach().
+    void attach(Kernel& kernel, RunOptions const& options);
+    void detach();
+
+private:
+    HostText standard_error_ { 2 };
+    std::unique_ptr<HostText> log_, trace_;
+    std::unique_ptr<trace::Strace> strace_;
+    Kernel* kernel_ = nullptr;
+};
+
+} // namespace umbra::boot
