@@ -165,6 +165,11 @@ public:
                                          : "";
         return "Usage: " + std::string(name == "umbra" ? "" : "umbra ") + name + rest + "\n";
     }
+    std::string make_option_name(CLI::Option const* option, bool positional) const override
+    {
+        return option->check_name("--strace") ? "--strace[=LIST]"
+                                              : Formatter::make_option_name(option, positional);
+    }
     /// CLI11 appends " ..." to the type of list options, which reads as one option taking many.
     std::string make_option_opts(CLI::Option const* option) const override
     {

@@ -8,6 +8,7 @@
 #include "core/kernel.h"
 #include "core/task/lifecycle.h"
 #include "core/task/scheduler.h"
+#include "core/tty/tty.h"
 
 namespace umbra::fs {
 
@@ -216,13 +217,15 @@ Result<std::string> pid_stat(Subject const& subject)
 {
     Process& process = *subject.process;
     ResourceUsage usage = usage_of(subject), children = process.children_usage;
+    tty::Tty const* terminal = process.session().terminal;
     SignalSets s = signal_sets(subject);
     Layout l = layout_of(subject);
     Task* task = subject.task.get();
     std::string out = format_text("%d (", subject.id().value);
     append_escaped(out, subject_name(subject), "\n");
     append_format(out, ") %c %d %d %d %d %d ", state_text(subject)[0], parent_id(process),
-        process.group->id.value, process.session().id.value, 0, -1);
+        process.group->id.value, process.session().id.value, terminal ? i32(terminal->device()) : 0,
+        terminal && terminal->foreground() ? terminal->foreground()->id.value : -1);
     // PF_RANDOMIZE, and PF_FORKNOEXEC, which ps shows as flag 1.
     append_format(out, "%u %llu %llu %llu %llu ", process.has_execed ? 0x400000 : 0x400040,
         ull(usage.minor_faults), ull(children.minor_faults), ull(usage.major_faults),
