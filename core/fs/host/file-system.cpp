@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/fs/host/host-inode.h"
+#include "core/kernel.h"
 
 namespace umbra::fs {
 
@@ -69,23 +70,70 @@ u64 HostFileSystem::inode_number(HostKey const& key)
     return key.inode ^ index << 48;
 }
 
-vfs::Attributes HostFileSystem::to_guest(vfs::Attributes attributes) const
+vfs::Attributes HostFileSystem::to_guest(device::HostStatus const& status) const
 {
+    auto attributes = status.attributes;
     if (auto const& owners = options_.owners_as_root) {
         if (attributes.uid == owners->uid) attributes.uid = 0;
         if (attributes.gid == owners->gid) attributes.gid = 0;
     }
+    if (auto it = overrides_.find({ status.device, status.inode }); it != overrides_.end()) {
+        auto const& kept = it->second;
+        attributes.mode = kept.mode.value_or(attributes.mode);
+        attributes.uid = kept.uid.value_or(attributes.uid);
+        attributes.gid = kept.gid.value_or(attributes.gid);
+        if (kept.rdev) attributes.rdev = kept.rdev;
+    }
     return attributes;
+}
+
+u32 HostFileSystem::to_host_uid(u32 uid) const
+{
+    return options_.owners_as_root && uid == 0 ? options_.owners_as_root->uid : uid;
+}
+
+u32 HostFileSystem::to_host_gid(u32 gid) const
+{
+    return options_.owners_as_root && gid == 0 ? options_.owners_as_root->gid : gid;
+}
+
+Nanoseconds HostFileSystem::now() const { return kernel_.platform().now(platform::HostClock::monotonic); }
+
+void HostFileSystem::add_dirty(HostRegular& file) { dirty_.try_emplace(&file, Ref<HostRegular>(file)); }
+
+void HostFileSystem::remove_dirty(HostRegular& file) { dirty_.erase(&file); }
+
+Result<void> HostFileSystem::sync()
+{
+    std::vector<Ref<HostRegular>> files; // writing back takes them off the list, and waits
+    for (auto const& [pointer, file] : dirty_)
+        files.push_back(file);
+    Result<void> outcome;
+    for (auto& file : files)
+        if (auto written = file->write_back(); written.is_error()) outcome = written;
+    return outcome;
 }
 
 Ref<HostInode> HostFileSystem::inode_for(
     HostDirectory& parent, std::string_view name, device::HostStatus const& status)
 {
     HostKey key { status.device, status.inode };
-    if (auto it = inodes_.find(key); it != inodes_.end()) return Ref<HostInode>(*it->second);
+    u32 type = to_guest(status).mode & abi::s_ifmt;
+    if (auto it = inodes_.find(key); it != inodes_.end()) {
+        Ref<HostInode> known(*it->second);
+        // The host may use a number again for something else.
+        if ((known->mode() & abi::s_ifmt) == type) {
+            if (!is_read_only()) {
+                known->set_place(parent, name);
+                known->adopt(status);
+            }
+            return known;
+        }
+        inodes_.erase(it);
+    }
     RefPtr<HostDirectory> where(&parent);
     auto make = [&]() -> Ref<HostInode> {
-        switch (status.attributes.mode & abi::s_ifmt) {
+        switch (type) {
         case abi::s_ifdir:
             return make_ref<HostDirectory>(*this, key, status, where, name);
         case abi::s_ifreg:
