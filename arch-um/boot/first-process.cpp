@@ -134,6 +134,10 @@ void run_first_process(Task& init, drivers::HostIo& io, RunOptions const& option
     if (child.is_error()) give_up(init, "no memory for the command", kExitUmbraError);
     init.files().close_all(init);
     u32 status = reap_until(init, child.value());
+    // What guests wrote through mappings into the host's files.
+    auto mounts = init.fs().mounts->mounts(); // a copy: writing waits
+    for (auto const& mount : mounts)
+        (void)mount->file_system().sync(); // there is nobody left to tell
     exit_group(init.process(), status);
     exit_current_task();
 }
