@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the host charges for the mechanisms that Umbra is built on, bare: the floor beneath the guest's figures.
-// One line "NAME NANOSECONDS" each, like bench.cpp; run by compare.py on the host.
+// What the host charges for the mechanisms that Umbra is built on, bare: the floor beneath the guest's
+// figures. One line "NAME NANOSECONDS" each, like bench.cpp; run by compare.py on the host.
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
@@ -34,8 +34,8 @@
 namespace {
 
 constexpr size_t kPage = 4096;
-constexpr int kRounds = 5;
-constexpr int kCalls = 4'000; ///< of a trapped thread, in a round
+constexpr int kRounds = 25;
+constexpr int kCalls = 500; ///< of a trapped thread, in a round
 
 long check(long result, char const* what)
 {
@@ -90,7 +90,8 @@ struct Shared {
     sock_fprog program { sizeof filter / sizeof filter[0], filter };
     check(prctl(PR_SET_PDEATHSIG, SIGKILL), "PR_SET_PDEATHSIG");
     check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "PR_SET_NO_NEW_PRIVS");
-    long const listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+    long const listener
+        = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
     __atomic_store_n(&shared.listener, listener < 0 ? -errno : int(listener), __ATOMIC_RELEASE);
     for (;;)
         syscall(SYS_getppid);
@@ -204,7 +205,10 @@ public:
     ~Memory() { close(fd_); }
     Memory(Memory const&) = delete;
     void allocate() const { check(fallocate(fd_, 0, 0, kSize), "fallocate"); }
-    void give_back() const { check(fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, kSize), "punch"); }
+    void give_back() const
+    {
+        check(fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, kSize), "punch");
+    }
     char* map(int flags) const
     {
         void* p = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED | flags, fd_, 0);
@@ -232,7 +236,7 @@ double median(std::vector<double> values)
 void memory_steps()
 {
     std::vector<double> first_touch, minor, allocate, populate, unmap;
-    for (int round = 0; round < kRounds; ++round) {
+    for (int round = 0; round < 5; ++round) {
         Memory memory;
         auto const timed = [](std::vector<double>& into, auto&& step) {
             double const start = now();
@@ -259,7 +263,7 @@ void memory_steps()
 
 void native_call()
 {
-    constexpr int kCount = 200'000;
+    constexpr int kCount = 5'000;
     report("getppid", median_of(kCount, [] {
         for (int i = 0; i < kCount; ++i)
             syscall(SYS_getppid);
