@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "hostabi/clock.h"
 #include "hostabi/host-call.h"
 #include "hostabi/terminal.h"
 
@@ -127,11 +128,11 @@ HostResult<u64> HostStream::write_now(std::span<u8 const> in)
     return static_cast<u64>(TRY(host_value(result)));
 }
 
-u32 HostStream::poll_now(u32 events) const
+u32 HostStream::poll_within(u32 events, Nanoseconds timeout) const
 {
     pollfd entry { fd_.get(), static_cast<short>(events), 0 };
-    timespec const at_once {};
-    i64 const result = host_call(SYS_ppoll, &entry, 1, &at_once, nullptr, 0);
+    timespec const limit = to_timespec(timeout);
+    i64 const result = host_call(SYS_ppoll, &entry, 1, &limit, nullptr, 0);
     return result > 0 ? static_cast<u16>(entry.revents) : 0;
 }
 

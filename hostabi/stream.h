@@ -41,7 +41,9 @@ public:
     HostResult<u64> read_now(std::span<u8> out);
     HostResult<u64> write_now(std::span<u8 const> in);
     /// The poll(2) bits of `events` (and POLLERR, POLLHUP) that hold now.
-    u32 poll_now(u32 events) const;
+    u32 poll_now(u32 events) const { return poll_within(events, 0); }
+    /// The same, waiting up to `timeout`: not on a vCPU.
+    u32 poll_within(u32 events, Nanoseconds timeout) const;
     /// lseek(2) on the shared position. Does not wait except where a file system is slow.
     HostResult<u64> seek(i64 offset, int whence);
     HostResult<StreamStatus> status() const;

@@ -25,11 +25,7 @@ constexpr int kFatalSignals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGA
     SIGINT, SIGQUIT, SIGXCPU };
 
 /// The host kernel's `struct termios`, shorter than libc's: the raw ioctl can be called from anywhere.
-struct KernelTermios {
-    u32 input, output, control, local;
-    u8 line;
-    u8 characters[19];
-};
+using KernelTermios = TerminalMode;
 static_assert(sizeof(KernelTermios) == 36);
 
 struct SavedTerminal {
@@ -121,6 +117,29 @@ bool is_foreground(int fd)
     return foreground == host_call(SYS_getpgid, 0);
 }
 
+bool is_background(int fd)
+{
+    i32 foreground = 0;
+    if (host_call(SYS_ioctl, fd, TIOCGPGRP, &foreground) < 0) return false;
+    return foreground != host_call(SYS_getpgid, 0);
+}
+
+void stop_process(int signal)
+{
+    // The signal is blocked in every thread; unblocked in this one, it acts before tgkill returns.
+    SignalMask const before = block_signals({});
+    set_signal_mask(SignalMask(before.bits & ~SignalMask::bit(signal)));
+    host_call(SYS_tgkill, host_call(SYS_getpid), host_call(SYS_gettid), signal);
+    set_signal_mask(before);
+}
+
+HostResult<TerminalMode> terminal_mode(int fd)
+{
+    TerminalMode mode {};
+    TRY(host_status(host_call(SYS_ioctl, fd, TCGETS, &mode)));
+    return mode;
+}
+
 HostResult<RawTerminal> RawTerminal::enter(int fd)
 {
     if (saved.taken.exchange(true)) return HostErrno { EBUSY };
@@ -151,8 +170,13 @@ void RawTerminal::suspend() { restore_terminal(); }
 
 void RawTerminal::resume()
 {
+    TerminalMode now;
+    if (host_call(SYS_ioctl, saved.fd, TCGETS, &now) < 0) return;
+    bool const still_raw = saved.raw_fd >= 0 && !(now.local & static_cast<u32>(ICANON | ECHO | ISIG));
+    if (still_raw) return;
     // Whoever had the terminal meanwhile may have changed it: what the user gets back in the end is that.
-    if (host_call(SYS_ioctl, saved.fd, TCGETS, &saved.mode) == 0) set_raw();
+    saved.mode = now;
+    set_raw();
 }
 
 void restore_terminal()

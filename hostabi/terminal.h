@@ -22,6 +22,22 @@ HostResult<void> set_window_size(int fd, WindowSize size);
 /// Whether the calling process may read from the terminal, and change it, without being stopped.
 bool is_foreground(int fd);
 
+/// It is the terminal of this process's session, and another process group has it now. Not so for a terminal
+/// that is no controlling one: that can be used by anybody.
+bool is_background(int fd);
+/// Stops the calling process by SIGTSTP, SIGTTIN or SIGTTOU as if it had the default action, and returns when
+/// it is continued; at once where nobody could continue it (an orphaned process group).
+void stop_process(int signal);
+
+/// The terminal's settings, as the host's kernel has them: for the guest's own terminal to start with.
+struct TerminalMode {
+    u32 input, output, control, local;
+    u8 line;
+    u8 characters[19];
+};
+/// ENOTTY: not a terminal.
+HostResult<TerminalMode> terminal_mode(int fd);
+
 /// Raw mode for as long as it lives. One at a time in a process. `fd` must stay open.
 class [[nodiscard]] RawTerminal {
 public:
@@ -36,6 +52,8 @@ public:
     ~RawTerminal();
 
     /// Gives the terminal back for a while (the kernel process is about to be stopped), and takes it again.
+    /// resume() also serves after a SIGSTOP, which nobody sees coming; it does nothing to a terminal that is
+    /// still raw.
     void suspend();
     void resume();
 

@@ -7,6 +7,7 @@
 #include "arch-um/boot/backend-choice.h"
 #include "arch-um/boot/first-process.h"
 #include "arch-um/boot/outputs.h"
+#include "arch-um/boot/terminal.h"
 #include "arch-um/common/make-platform.h"
 #include "arch-um/common/um-platform.h"
 #include "arch-um/x86-64/signal-frame.h"
@@ -77,6 +78,7 @@ int run_instance(RunOptions const& options)
     auto wanted = um::PlatformOptions::for_host(host);
     wanted.backend = ptrace ? um::Backend::ptrace : um::Backend::seccomp;
     wanted.vcpus = ptrace ? 1 : options.cpus ? options.cpus : host.cpu_count();
+    Terminal terminal; // blocks signals: before the platform starts threads
     auto platform = um::make_platform(wanted, problem);
     if (!platform) return fail(problem);
 
@@ -89,6 +91,7 @@ int run_instance(RunOptions const& options)
     kernel.set_signal_frames(x86::make_signal_frames());
     outputs.attach(kernel, options);
     KernelHostIo io(kernel, *platform);
+    terminal.connect(kernel, io);
     kernel.printk().info("umbra: %s backend, %u CPUs, %llu MiB", backend_name(decision.backend), wanted.vcpus,
         static_cast<unsigned long long>(options.memory >> 20));
 
@@ -96,10 +99,11 @@ int run_instance(RunOptions const& options)
     auto root = bare_root(kernel, mounts);
     auto init = create_init(kernel, { .root = root, .cwd = root, .mounts = Ref<vfs::MountNamespace>(*mounts),
         .credentials = make_ref<Credentials>(),
-        .start = [&](Task& task) { run_first_process(task, io, options); } });
+        .start = [&](Task& task) { run_first_process(task, io, terminal, options); } });
     if (init.is_error()) return fail("no memory for the first process");
     wake_task(*init.value());
     kernel.scheduler().run();
+    terminal.finish();
     outputs.detach();
     std::fflush(nullptr);
 

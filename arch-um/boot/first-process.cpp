@@ -5,11 +5,11 @@
 #include <cstdio>
 
 #include "arch-um/boot/root-tree.h"
+#include "arch-um/boot/terminal.h"
 #include "core/kernel.h"
 #include "core/task/lifecycle.h"
 #include "core/task/process-table.h"
 #include "core/task/task-access.h"
-#include "drivers-virtual/stdio/stdio-file.h"
 
 namespace umbra::boot {
 
@@ -20,16 +20,6 @@ namespace {
     std::fprintf(stderr, "umbra: %s\n", message.c_str());
     exit_group(init.process(), u32(status) << 8);
     exit_current_task();
-}
-
-void open_stdio(Task& task, drivers::HostIo& io, RunOptions const& options)
-{
-    for (int fd = 0; fd < 3; ++fd) {
-        auto file = drivers::make_stdio_file(task.kernel(), io, fd, { options.user.uid, options.user.gid });
-        if (file.is_error()) continue; // closed in the caller: closed in the guest
-        // The table is empty up to here, so the number asked for is free.
-        MUST(task.files().add(file.release_value(), false, 3, fd));
-    }
 }
 
 std::vector<std::string> command_of(RunOptions const& options)
@@ -94,8 +84,9 @@ std::string enter_working_directory(Task& task, RunOptions const& options)
     return {};
 }
 
-void start_command(Task& task, RunOptions const& options)
+void start_command(Task& task, Terminal& terminal, RunOptions const& options)
 {
+    terminal.adopt_command(task);
     task.set_credentials(command_credentials(options));
     auto problem = enter_working_directory(task, options);
     int failed = 0;
@@ -124,13 +115,13 @@ u32 reap_until(Task& init, Pid command)
 
 } // namespace
 
-void run_first_process(Task& init, drivers::HostIo& io, RunOptions const& options)
+void run_first_process(Task& init, drivers::HostIo& io, Terminal& terminal, RunOptions const& options)
 {
     auto mounted = mount_root_tree(init, io, options);
     if (!mounted.message.empty()) give_up(init, mounted.message, kExitUmbraError);
-    open_stdio(init, io, options);
-    if (options.own_init) return start_command(init, options);
-    auto child = spawn_kernel_child(init, [&options](Task& task) { start_command(task, options); });
+    terminal.open_stdio(init, options);
+    if (options.own_init) return start_command(init, terminal, options);
+    auto child = spawn_kernel_child(init, [&](Task& task) { start_command(task, terminal, options); });
     if (child.is_error()) give_up(init, "no memory for the command", kExitUmbraError);
     init.files().close_all(init);
     u32 status = reap_until(init, child.value());

@@ -8,7 +8,9 @@
 
 namespace umbra::boot {
 
+class Terminal;
+
 /// What process 1 runs on its fiber.
-void run_first_process(Task& init, drivers::HostIo& io, RunOptions const& options);
+void run_first_process(Task& init, drivers::HostIo& io, Terminal& terminal, RunOptions const& options);
 
 } // namespace umbra::boot
