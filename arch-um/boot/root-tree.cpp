@@ -13,6 +13,7 @@
 #include "core/kernel.h"
 #include "core/task/task.h"
 #include "core/vfs/file-system-types.h"
+#include "core/vfs/operations.h"
 #include "drivers-virtual/archive/archive.h"
 #include "drivers-virtual/host-files/host-files.h"
 #include "drivers-virtual/root-image/root-image.h"
@@ -109,6 +110,24 @@ void enter_root(Tree& tree, Ref<vfs::FileSystem> fs)
     context.cwd = context.root;
 }
 
+/// -v HOST:GUEST[:ro]: a host directory, written through unless read-only, on a directory of the tree.
+BootError mount_volume(Tree& tree, VolumeChoice const& volume)
+{
+    auto what = "-v " + volume.host + ":" + volume.guest;
+    auto access = volume.read_only ? fs::HostAccess::read_only : fs::HostAccess::write_through;
+    auto fs = host_directory(tree, volume.host, { .access = access, .owners_as_root = owner_mapping(tree.options) });
+    if (fs.is_error()) return failed(what, fs.error());
+    auto const& root = tree.task.fs().root;
+    // A directory that is not there is made, as other tools do; that it is there already is no error.
+    (void)vfs::mkdir(tree.task, { root, volume.guest }, 0755);
+    auto at = vfs::walk(tree.task, root, volume.guest, { .want_directory = true });
+    if (at.is_error()) return failed(what, at.error());
+    u32 flags = vfs::kMountRelAtime | (volume.read_only ? u32 { vfs::kMountReadOnly } : 0);
+    auto mount = make_ref<vfs::Mount>(fs.value(), fs.value()->root_dentry(), flags, volume.host);
+    auto attached = tree.task.fs().mounts->attach(mount, at.value());
+    return attached.is_error() ? failed(what, attached.error()) : BootError {};
+}
+
 } // namespace
 
 BootError mount_root_tree(Task& task, drivers::HostIo& io, RunOptions const& options)
@@ -132,6 +151,10 @@ BootError mount_root_tree(Task& task, drivers::HostIo& io, RunOptions const& opt
     };
     for (auto const& row : kMounts) {
         error = mount_type(tree, row.type, row.where, row.options, row.flags);
+        if (!error.message.empty()) return error;
+    }
+    for (auto const& volume : options.volumes) {
+        error = mount_volume(tree, volume);
         if (!error.message.empty()) return error;
     }
     return {};
