@@ -123,7 +123,7 @@ def file_comments():
 
 
 def file_names():
-    exceptions = re.compile(r"^(README\.md|LICENSE|AUTHORS|CONTRIBUTING\.md|meson\.build|meson_options\.txt|__init__\.py)$")
+    exceptions = re.compile(r"^(README\.md|LICENSE|AUTHORS|CONTRIBUTING\.md|meson\.build|meson_options\.txt|__init__\.py|_umbra)$")
     for name in FILES:
         for part in name.split("/"):
             if part.startswith(".") or exceptions.match(part):
