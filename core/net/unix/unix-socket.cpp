@@ -133,7 +133,7 @@ Result<void> UnixSocket::connect_stream(Task& task, std::string const& name)
 {
     TRY(autobind_for_credentials());
     auto listener = TRY(find_endpoint(task, name, type()));
-    if (endpoint_->state == State::unconnected) TRY(wait_for_backlog(task, *listener));
+    TRY(wait_for_backlog(task, *listener));
     if (endpoint_->state == State::connected) return err::isconn;
     if (endpoint_->state != State::unconnected) return err::inval;
 
