@@ -28,7 +28,7 @@ public:
         u64 taken = is_semaphore_ ? 1 : count_;
         count_ -= taken;
         queue_.wake_all(abi::pollout | abi::pollwrnorm);
-        if (TRY(buffer.put(&taken, sizeof taken)) < sizeof taken) return err::fault;
+        TRY(buffer.put_all(&taken, sizeof taken));
         return sizeof taken;
     }
 
@@ -37,12 +37,11 @@ public:
         u64 added;
         if (buffer.remaining() < sizeof added) return err::inval;
         buffer.truncate(sizeof added);
-        if (TRY(buffer.take(&added, sizeof added)) < sizeof added) return err::fault;
-        if (added == kOverflow) return err::inval;
+        TRY(buffer.take_all(&added, sizeof added));
         if (added >= kOverflow - count_) {
-            // The value is taken again by the retry.
+            // Not accepted: the retry takes it again.
             buffer.rewind(sizeof added);
-            return err::again;
+            return added == kOverflow ? err::inval : err::again;
         }
         count_ += added;
         queue_.wake_all(abi::pollin | abi::pollrdnorm);

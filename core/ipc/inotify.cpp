@@ -106,8 +106,8 @@ Result<u64> Inotify::read(IoBuffer& buffer, u64)
         std::string bytes(event.size(), '\0');
         std::memcpy(bytes.data(), &record, sizeof record);
         std::ranges::copy(event.name, bytes.begin() + sizeof record);
-        auto put = buffer.put(bytes.data(), bytes.size());
-        if (put.is_error() || put.value() < bytes.size()) return moved > 0 ? Result<u64>(moved) : err::fault;
+        if (buffer.put_all(bytes.data(), bytes.size()).is_error())
+            return moved > 0 ? Result<u64>(moved) : err::fault;
         moved += bytes.size();
     }
     return moved > 0 ? Result<u64>(moved) : err::inval;

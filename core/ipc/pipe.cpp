@@ -125,11 +125,7 @@ Result<u64> Pipe::merge_into_last(IoBuffer& buffer)
     PipeSlot& last = slot(used_ - 1);
     u32 end = last.offset + last.length;
     if (!last.mergeable || end + rest > kPageSize) return 0;
-    u64 copied = TRY(buffer.take(data(last.frame) + end, rest));
-    if (copied < rest) {
-        buffer.rewind(copied);
-        return err::fault;
-    }
+    TRY(buffer.take_all(data(last.frame) + end, rest));
     last.length += rest;
     return rest;
 }
@@ -138,12 +134,10 @@ Result<void> Pipe::append_page(IoBuffer& buffer, bool packet)
 {
     mm::Frame frame = TRY(take_frame());
     u32 wanted = u32(std::min<u64>(kPageSize, buffer.remaining()));
-    auto copied = buffer.take(data(frame), wanted);
-    if (copied.is_error() || copied.value() < wanted) {
-        // All of a page or nothing: a write of up to PIPE_BUF bytes is never seen in part.
-        if (copied.ok()) buffer.rewind(copied.value());
+    // All of a page or nothing: a write of up to PIPE_BUF bytes is never seen in part.
+    if (auto copied = buffer.take_all(data(frame), wanted); copied.is_error()) {
         give_frame(frame);
-        return err::fault;
+        return copied;
     }
     push({ .frame = frame, .length = wanted, .packet = packet, .mergeable = !packet });
     return {};

@@ -80,8 +80,7 @@ public:
             if (!task.pending.take(signals_, info) && !task.process().shared_pending.take(signals_, info))
                 break;
             auto out = describe(info);
-            auto put = buffer.put(&out, sizeof out);
-            if (put.is_error() || put.value() < sizeof out)
+            if (buffer.put_all(&out, sizeof out).is_error())
                 return moved > 0 ? Result<u64>(moved) : err::fault;
             moved += sizeof out;
         }

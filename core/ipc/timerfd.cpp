@@ -87,7 +87,7 @@ Result<u64> TimerFd::read(IoBuffer& buffer, u64)
     if (ticks_ == 0) return err::again;
     catch_up();
     ticks = std::exchange(ticks_, 0);
-    if (TRY(buffer.put(&ticks, sizeof ticks)) < sizeof ticks) return err::fault;
+    TRY(buffer.put_all(&ticks, sizeof ticks));
     return sizeof ticks;
 }
 

@@ -120,11 +120,21 @@ public:
     Result<u64> put(void const* from, u64 length);
     Result<u64> put_zeros(u64 length);
     Result<u64> take(void* to, u64 length);
+    /// The same, all or nothing: EFAULT with the cursor where it was.
+    Result<void> put_all(void const* from, u64 length) { return whole(put(from, length), length); }
+    Result<void> take_all(void* to, u64 length) { return whole(take(to, length), length); }
     /// Goes back over the last `count` bytes transferred (at most what one put or take moved).
     void rewind(u64 count);
 
 private:
     IoBuffer() = default;
+    Result<void> whole(Result<u64> const& moved, u64 length)
+    {
+        if (moved.is_error()) return moved.error();
+        if (moved.value() == length) return {};
+        rewind(moved.value());
+        return err::fault;
+    }
     template <typename Move>
     Result<u64> move(u64 length, Move&& move_piece);
 

@@ -44,11 +44,10 @@ Result<u64> UnixSocket::send_datagram(Task& task, IoBuffer& data, SendRequest& r
     TRY(check_target(*target, !named));
     if (!end.has_send_space()) return err::again;
     auto packet = std::make_unique<Packet>(Ref<UnixEndpoint>(end), size);
-    u64 copied = size > 0 ? TRY(data.take(packet->data(), size)) : 0;
+    TRY(data.take_all(packet->data(), size));
     // The copy may have waited: things may be different now.
-    auto still = copied < size ? Result<void>(err::fault) : check_target(*target, !named);
-    if (still.is_error()) {
-        data.rewind(copied);
+    if (auto still = check_target(*target, !named); still.is_error()) {
+        data.rewind(size);
         return still.error();
     }
     packet->sender_name = end.name;
@@ -65,11 +64,7 @@ Result<u64> UnixSocket::receive_datagram(IoBuffer& data, ReceiveRequest& request
     if (end.queue.empty()) return nothing_to_receive();
     Packet& packet = *end.queue.front();
     u64 size = packet.size(), wanted = std::min(size, data.remaining());
-    u64 copied = wanted > 0 ? TRY(data.put(packet.data(), wanted)) : 0;
-    if (copied < wanted) {
-        data.rewind(copied);
-        return err::fault;
-    }
+    TRY(data.put_all(packet.data(), wanted));
     if (!packet.sender_name.empty()) request.from = address_of(packet.sender_name);
     if (wanted < size) request.result_flags |= abi::msg_trunc;
     if (type() == abi::sock_seqpacket) request.result_flags |= abi::msg_eor;
@@ -79,7 +74,7 @@ Result<u64> UnixSocket::receive_datagram(IoBuffer& data, ReceiveRequest& request
         request.ancillary = std::move(packet.ancillary);
         Network::of(end.kernel).discard(end.dequeue());
     }
-    return request.flags & abi::msg_trunc ? size : copied;
+    return request.flags & abi::msg_trunc ? size : wanted;
 }
 
 } // namespace umbra::net

@@ -16,11 +16,7 @@ constexpr u64 kMaxPacket = 32 << 10;
 Result<std::unique_ptr<Packet>> fill_packet(UnixEndpoint& sender, IoBuffer& data, u64 size)
 {
     auto packet = std::make_unique<Packet>(Ref<UnixEndpoint>(sender), size);
-    u64 copied = TRY(data.take(packet->data(), size));
-    if (copied < size) {
-        data.rewind(copied);
-        return err::fault;
-    }
+    TRY(data.take_all(packet->data(), size));
     packet->sender_name = sender.name;
     return packet;
 }
