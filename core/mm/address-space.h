@@ -119,7 +119,9 @@ public:
     GuestAddr arguments_start {}, arguments_end {}, environment_start {}, environment_end {}, stack_start {};
     GuestAddr code_start {}, code_end {}, data_start {}, data_end {};
     std::vector<u64> auxv;
-    std::optional<vfs::Path> executable;
+    /// The program's file: while it runs, nobody may open it for writing (ETXTBSY).
+    void set_executable(vfs::Path path);
+    std::optional<vfs::Path> const& executable() const { return executable_; }
     u64 limit_address_space = ~u64 { 0 }, limit_data = ~u64 { 0 }, limit_stack = 8 << 20, limit_memlock = 8 << 20;
 
     // --- inspection ---
@@ -182,6 +184,7 @@ private:
     u64 break_start_ = 0, break_end_ = 0;
     u64 resident_ = 0, peak_resident_ = 0, total_pages_ = 0;
     u64 mmap_base_ = 0;
+    std::optional<vfs::Path> executable_;
 };
 
 } // namespace umbra::mm

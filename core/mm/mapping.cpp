@@ -10,6 +10,7 @@
 #include "core/kernel.h"
 #include "core/task/scheduler.h"
 #include "core/task/task.h"
+#include "core/vfs/file.h"
 
 namespace umbra::mm {
 
@@ -36,11 +37,20 @@ Result<Ref<AddressSpace>> AddressSpace::create(Kernel& kernel)
 
 AddressSpace::~AddressSpace()
 {
+    if (executable_) vfs::allow_write(executable_->inode());
     // The stub is thrown away whole: nothing needs to be unmapped from it.
     stub_.reset();
     pages_.for_each(0, kernel_.platform().machine().task_size >> kPageShift, [&](u64, Pte& e) { drop_entry(e); });
     for (auto& [start, vma] : areas_)
         static_cast<TaggedNode<MemoryObject>&>(*vma).unlink();
+}
+
+void AddressSpace::set_executable(vfs::Path path)
+{
+    // Whoever runs a file has checked that nobody writes to it; nothing waits in between.
+    if (vfs::deny_write(path.inode()).is_error()) return;
+    if (executable_) vfs::allow_write(executable_->inode());
+    executable_ = std::move(path);
 }
 
 Vma* AddressSpace::find(u64 address) const
@@ -473,8 +483,9 @@ Result<Ref<AddressSpace>> AddressSpace::fork()
         if (stub_->protect(*current().vcpu, protects).is_error())
             hide(0, kernel_.platform().machine().task_size >> kPageShift);
     }
+    if (executable_) child->set_executable(*executable_);
     child->break_start_ = break_start_, child->break_end_ = break_end_, child->mmap_base_ = mmap_base_;
-    child->vdso = vdso, child->auxv = auxv, child->executable = executable;
+    child->vdso = vdso, child->auxv = auxv;
     child->arguments_start = arguments_start, child->arguments_end = arguments_end;
     child->environment_start = environment_start, child->environment_end = environment_end;
     child->stack_start = stack_start, child->code_start = code_start, child->code_end = code_end;

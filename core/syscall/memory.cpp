@@ -3,6 +3,7 @@
 #include "core/abi/mman.h"
 
 #include "core/fs/tmpfs/tmpfs.h"
+#include "core/fs/tmpfs/tmpfs.h"
 #include "core/mm/address-space.h"
 #include "core/syscall/syscall.h"
 
@@ -55,10 +56,9 @@ SyscallResult sys_mmap(Task& task, u64 address, u64 length, u32 prot, u32 flags,
         request.grows_down = (flags & map_growsdown) && !request.shared;
         if (request.shared) {
             // Shared anonymous memory is an unnamed tmpfs file, as in Linux.
-            auto cache = make_ref<mm::PageCache>(task.kernel().memory());
-            cache->resize(page_up(length));
-            request.object = cache;
-            request.label = "/dev/zero (deleted)";
+            auto file = TRY(fs::make_shared_memory_file(task.kernel(), "/dev/zero", page_up(length)));
+            request.object = TRY(file->mmap_object(0, page_up(length), true));
+            request.path = file->path();
         }
     } else {
         TRY(attach_file(task, request, fd, offset));

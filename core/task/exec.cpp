@@ -427,7 +427,7 @@ Result<void> exec_task(Task& task, ExecRequest request)
     space->limit_data = task.limit(Resource::data);
     space->limit_stack = task.limit(Resource::stack);
     space->limit_memlock = task.limit(Resource::memlock);
-    space->executable = file.path();
+    space->set_executable(*file.path());
     auto loaded = TRY(load_program(task, *space, file, image));
     TRY(mm::map_vdso(kernel, *space));
     bool secure = false;

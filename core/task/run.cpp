@@ -61,9 +61,10 @@ void handle_exception(Task& task, Trap const& trap)
     case 16:
     case 19: signal = sigfpe; break;
     case 17: signal = sigbus; break;
-    default: break; // #GP, #SS, #NP: SIGSEGV with si_addr 0 as Linux
+    default: break; // #GP, #SS, #NP: SIGSEGV
     }
-    force_fault_signal(task, signal, trap.host_code, trap.address);
+    // Linux gives no address for those.
+    force_fault_signal(task, signal, trap.host_code, signal == sigsegv ? GuestAddr(0) : trap.address);
 }
 
 /// Runs the call, again where a restart is due and no handler ran, and leaves its result in the guest's rax.
