@@ -87,7 +87,8 @@ int run_instance(RunOptions const& options)
     kernel_options.fault_around = options.fault_around;
     kernel_options.quiet = options.quiet;
     if (!options.hostname.empty()) kernel_options.hostname = options.hostname;
-    Kernel kernel(*platform, kernel_options);
+    // Never deleted: its memory goes with the process, and taking it apart object by object would only delay the exit.
+    Kernel& kernel = *new Kernel(*platform, kernel_options);
     kernel.set_signal_frames(x86::make_signal_frames());
     outputs.attach(kernel, options);
     KernelHostIo io(kernel, *platform);
