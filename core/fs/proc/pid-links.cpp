@@ -30,8 +30,8 @@ protected:
     Result<vfs::Path> target(Subject const& subject) override
     {
         RefPtr<mm::AddressSpace> memory = subject.memory();
-        if (!memory || !memory->executable) return err::noent;
-        return *memory->executable;
+        if (!memory || !memory->executable()) return err::noent;
+        return *memory->executable();
     }
 };
 
