@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Arguments as text. Reads the caller's memory where an argument points there; what cannot be read is shown
 // as its address.
+// size: one case for each kind of argument; the switches are tables that a split would only scatter
 #include <algorithm>
 #include <cinttypes>
 #include <cstdarg>

@@ -108,7 +108,7 @@ struct CallRow {
     Returns returns = Returns::number;
 };
 /// The row of a call, made from the types of table.def if the table has none.
-CallRow const& call_row(i64 number);
+CallRow call_row(i64 number);
 
 struct Call {
     Task& task;

@@ -194,27 +194,15 @@ CallRow derived_row(i64 number)
     return row;
 }
 
-using Rows = std::array<CallRow, size_t(kSyscallNumberLimit)>;
-
-Rows make_rows()
-{
-    Rows rows;
-    for (i64 number = 0; number < kSyscallNumberLimit; ++number) {
-        CallRow row = derived_row(number);
-        auto known = std::find_if(std::begin(kCalls), std::end(kCalls),
-            [&](CallRow const& call) { return row.name && std::string_view(call.name) == row.name; });
-        rows[size_t(number)] = known == std::end(kCalls) ? row : *known;
-    }
-    return rows;
-}
 } // namespace
 
-CallRow const& call_row(i64 number)
+CallRow call_row(i64 number)
 {
-    // Immutable once made; nothing is made in a run without a trace.
-    static Rows const rows = make_rows();
-    static CallRow const unknown = derived_row(-1);
-    return number >= 0 && number < kSyscallNumberLimit ? rows[size_t(number)] : unknown;
+    // Searched anew each time: a traced call costs far more than a look through the table.
+    CallRow row = derived_row(number >= 0 && number < kSyscallNumberLimit ? number : -1);
+    auto known = std::find_if(std::begin(kCalls), std::end(kCalls),
+        [&](CallRow const& call) { return row.name && std::string_view(call.name) == row.name; });
+    return known == std::end(kCalls) ? row : *known;
 }
 
 } // namespace umbra::trace

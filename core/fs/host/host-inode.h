@@ -3,6 +3,7 @@
 // References: an inode holds the directory it was found in (its place on the host, for opening it again); the
 // file system's table knows every inode without holding it. Host descriptors are held by inodes, few at a
 // time: HandleCache.
+// size: one class by aspects, whose contracts are read together
 #pragma once
 
 #include <memory>
