@@ -98,6 +98,7 @@ Result<PipeEnds> make_pipe(Kernel& kernel, u32 flags)
     u64 number = kernel.next_unique();
     auto path = vfs::make_anonymous_path(
         kernel, "pipe:[" + std::to_string(number) + "]", abi::s_ififo | 0600, number);
+    path.inode().attachment = RefPtr<RefCounted>(Ref<RefCounted>(pipe)); // for opening /proc/pid/fd/N
     auto read_end = make_ref<PipeFile>(path, (flags & abi::o_nonblock) | abi::o_rdonly, pipe);
     auto write_end
         = make_ref<PipeFile>(path, (flags & (abi::o_nonblock | abi::o_direct)) | abi::o_wronly, pipe);
@@ -132,6 +133,8 @@ Result<Ref<vfs::File>> open_fifo(vfs::Path const& path, u32 flags)
     // Waits for an opening of the other kind, which may be over again by the time this task runs.
     u64& awaited = access == abi::o_rdonly ? pipe->writer_openings : pipe->reader_openings;
     bool partner = access == abi::o_rdwr || (access == abi::o_rdonly ? pipe->writers : pipe->readers) > 0;
+    // A pipe opened again by /proc/pid/fd/N waits for nobody, as on Linux.
+    if (&path.inode().file_system() == &path.inode().file_system().kernel().anonymous_files()) partner = true;
     if (!partner && nonblocking) file->ignore_hangup_until_writer();
     if (!partner && !nonblocking)
         TRY(pipe->openers.wait_until([&awaited, before = awaited] { return awaited != before; }));

@@ -18,7 +18,9 @@ SyscallResult open_at(Task& task, GuestFd directory, UserCString path, vfs::Open
     FdTable& files = task.files();
     GuestFd fd = TRY(files.reserve(task.limit(Resource::nofile)));
     auto opened = [&]() -> Result<Ref<vfs::File>> {
-        auto base = TRY(task.path_base(directory, name));
+        // With these an absolute path starts at the descriptor too.
+        bool scoped = how.resolve & (vfs::kResolveBeneath | vfs::kResolveInRoot);
+        auto base = TRY(task.path_base(directory, scoped ? "." : std::string_view(name)));
         return vfs::open(task, { base, name }, how);
     }();
     if (opened.is_error()) {
