@@ -240,7 +240,6 @@ def all_lanes():
     for backend in BACKENDS:
         for user in users:
             lanes.append(abi_guest_lane(f"abi-{backend}-{user}", backend, as_user[user], "0:0"))
-            lanes.append(system_lane(f"system-{backend}-{user}", backend, as_user[user]))
         # Within the guest an ordinary user, too: what is refused to others is part of the ABI.
         lanes.append(abi_guest_lane(f"abi-{backend}-{users[-1]}-unprivileged", backend, as_user[users[-1]], "1000:1000"))
     return lanes

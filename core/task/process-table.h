@@ -16,7 +16,11 @@ public:
     {
     }
 
-    /// The next free number. EAGAIN when there is none.
+    /// The most tasks and processes there may be (threads-max): each costs the host a thread or a process, so a fork bomb
+    /// must end in EAGAIN long before the host feels it.
+    static constexpr u64 kMaxTasks = 16384, kMaxProcesses = 1500;
+
+    /// The next free number. EAGAIN when there is none, or too many are in use.
     Result<Pid> allocate();
     void add(Process& process);
     void add(Task& task);
