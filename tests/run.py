@@ -69,7 +69,7 @@ def parse_gtest(output, names):
     left = dict.fromkeys(names)
     current, lines = None, []
     for line in output.splitlines():
-        match = re.match(r"\[ (?:RUN     |      OK|  FAILED |  SKIPPED) \] (\S+)(?: \(\d+ ms\))?$", line)
+        match = re.match(r"\[ (?:RUN     |      OK| FAILED | SKIPPED) \] (\S+)(?: \(\d+ ms\))?$", line)
         if not match:
             lines.append(line)
             continue
@@ -186,7 +186,7 @@ def listed(text):
     return names
 
 
-def gtest_lane(name, program, build="build", user="self", timeout=600, extra=()):
+def gtest_lane(name, program, build="build", user="self", timeout=300, extra=()):
     binary = pathlib.Path(program).name
     return Lane(name, [program], lambda: [str(SANDBOX.path / (build + "-" + binary)), *extra], parse_gtest,
                 lambda: [str(SANDBOX.path / (build + "-" + binary)), "--gtest_list_tests", *extra], user, timeout, build)
@@ -203,7 +203,7 @@ def abi_guest_lane(name, backend, user, guest_user):
     def command():
         return [str(SANDBOX.path / "build-umbra"), "run", "--backend", backend, "-q", "-u", guest_user,
                 "-e", "UMBRA_ABI_STRICT=1", "-v", f"{SANDBOX.path}:/tests:ro", "--", "/tests/build-abi-tests"]
-    return Lane(name, ["umbra", "tests/abi/abi-tests"], command, parse_lines, lambda: [program(), "--list"], user, 900)
+    return Lane(name, ["umbra", "tests/abi/abi-tests"], command, parse_lines, lambda: [program(), "--list"], user, 300)
 
 
 def system_lane(name, backend, user):
