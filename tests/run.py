@@ -206,21 +206,6 @@ def abi_guest_lane(name, backend, user, guest_user):
     return Lane(name, ["umbra", "tests/abi/abi-tests"], command, parse_lines, lambda: [program(), "--list"], user, 300)
 
 
-def system_lane(name, backend, user):
-    def command():
-        return [sys.executable, str(SANDBOX.path / "system/run.py"), "--umbra", str(SANDBOX.path / "build-umbra"),
-                "--rootfs", str(rootfs()), "--backend", backend]
-    return Lane(name, ["umbra"], command, parse_lines,
-                lambda: [sys.executable, str(SANDBOX.path / "system/run.py"), "--list"], user, 900)
-
-
-def rootfs():
-    """The cached Debian tree that the system tests run in; made on first use."""
-    sys.path.insert(0, str(ROOT / "tests/system"))
-    import debian
-    return debian.ensure_tar()
-
-
 def style_lane():
     script = str(ROOT / "tests/style/check.py")
     return Lane("style", ["libcore.a"], lambda: [sys.executable, script], parse_lines)
