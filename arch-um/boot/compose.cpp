@@ -100,14 +100,17 @@ int run_instance(RunOptions const& options)
     auto root = bare_root(kernel, mounts);
     auto init = create_init(kernel, { .root = root, .cwd = root, .mounts = Ref<vfs::MountNamespace>(*mounts),
         .credentials = make_ref<Credentials>(),
-        .start = [&](Task& task) { run_first_process(task, io, terminal, options); } });
-    if (init.is_error()) return fail("no memory for the first process");
+        .start = [&](Task& task) { run_first_process(task, io, terminal, options, problem); } });
+    if (init.is_error()) {
+        outputs.detach();
+        return fail("no memory for the first process");
+    }
     wake_task(*init.value());
+    outputs.start(kernel, platform->ring(0));
     kernel.scheduler().run();
     terminal.finish();
     outputs.detach();
-    std::fflush(nullptr);
-
+    if (!problem.empty()) std::fprintf(stderr, "umbra: %s\n", problem.c_str());
     return kernel.exit_status();
 }
 

@@ -2,8 +2,6 @@
 // The first process: mounts, opens stdin, stdout and stderr, starts the command, reaps, ends.
 #include "arch-um/boot/first-process.h"
 
-#include <cstdio>
-
 #include "arch-um/boot/root-tree.h"
 #include "arch-um/boot/terminal.h"
 #include "core/kernel.h"
@@ -15,10 +13,9 @@ namespace umbra::boot {
 
 namespace {
 
-[[noreturn]] void give_up(Task& init, std::string const& message, int status)
+[[noreturn]] void give_up(Task& task, int status)
 {
-    std::fprintf(stderr, "umbra: %s\n", message.c_str());
-    exit_group(init.process(), u32(status) << 8);
+    exit_group(task.process(), u32(status) << 8);
     exit_current_task();
 }
 
@@ -46,7 +43,7 @@ std::vector<std::string> candidates(RunOptions const& options, std::string const
 }
 
 /// Becomes the command; returns what docker would exit with if that fails.
-int exec_command(Task& task, RunOptions const& options)
+int exec_command(Task& task, RunOptions const& options, std::string& problem)
 {
     auto command = command_of(options);
     Errno worst = err::noent;
@@ -59,8 +56,9 @@ int exec_command(Task& task, RunOptions const& options)
         if (worst != err::noent && worst != err::acces) break;
     }
     bool missing = worst == err::noent;
-    std::fprintf(stderr, "umbra: %s: %s\n", command[0].c_str(),
-        missing ? "no such command in the tree" : worst == err::acces ? "not executable (EACCES)" : errno_name(worst));
+    problem = command[0] + ": "
+        + (missing ? "no such command in the tree"
+                   : worst == err::acces ? "not executable (EACCES)" : errno_name(worst));
     return missing ? kExitNotFound : kExitCannotExecute;
 }
 
@@ -84,22 +82,13 @@ std::string enter_working_directory(Task& task, RunOptions const& options)
     return {};
 }
 
-void start_command(Task& task, Terminal& terminal, RunOptions const& options)
+void start_command(Task& task, Terminal& terminal, RunOptions const& options, std::string& problem)
 {
     terminal.adopt_command(task);
     task.set_credentials(command_credentials(options));
-    auto problem = enter_working_directory(task, options);
-    int failed = 0;
-    if (!problem.empty()) {
-        std::fprintf(stderr, "umbra: %s\n", problem.c_str());
-        failed = kExitUmbraError;
-    } else {
-        failed = exec_command(task, options);
-    }
-    if (failed) {
-        exit_group(task.process(), u32(failed) << 8);
-        exit_current_task();
-    }
+    problem = enter_working_directory(task, options);
+    int const failed = problem.empty() ? exec_command(task, options, problem) : kExitUmbraError;
+    if (failed) give_up(task, failed);
 }
 
 /// Reaps until the command has ended; its wait status.
@@ -115,14 +104,19 @@ u32 reap_until(Task& init, Pid command)
 
 } // namespace
 
-void run_first_process(Task& init, drivers::HostIo& io, Terminal& terminal, RunOptions const& options)
+void run_first_process(
+    Task& init, drivers::HostIo& io, Terminal& terminal, RunOptions const& options, std::string& problem)
 {
     auto mounted = mount_root_tree(init, io, options);
-    if (!mounted.message.empty()) give_up(init, mounted.message, kExitUmbraError);
+    problem = mounted.message;
+    if (!problem.empty()) give_up(init, kExitUmbraError);
     terminal.open_stdio(init, options);
-    if (options.own_init) return start_command(init, terminal, options);
-    auto child = spawn_kernel_child(init, [&](Task& task) { start_command(task, terminal, options); });
-    if (child.is_error()) give_up(init, "no memory for the command", kExitUmbraError);
+    if (options.own_init) return start_command(init, terminal, options, problem);
+    auto child = spawn_kernel_child(init, [&](Task& task) { start_command(task, terminal, options, problem); });
+    if (child.is_error()) {
+        problem = "no memory for the command";
+        give_up(init, kExitUmbraError);
+    }
     init.files().close_all(init);
     u32 status = reap_until(init, child.value());
     // What guests wrote through mappings into the host's files.

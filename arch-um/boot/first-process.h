@@ -3,6 +3,8 @@
 // what is orphaned to it, and ends the instance with the command's status.
 #pragma once
 
+#include <string>
+
 #include "arch-um/boot/options.h"
 #include "drivers-virtual/host-io.h"
 
@@ -10,7 +12,9 @@ namespace umbra::boot {
 
 class Terminal;
 
-/// What process 1 runs on its fiber.
-void run_first_process(Task& init, drivers::HostIo& io, Terminal& terminal, RunOptions const& options);
+/// What process 1 runs on its fiber. `problem`: one sentence for the user where the command could not be
+/// started; printed by the caller once the vCPUs have stopped, since they must not wait for standard error.
+void run_first_process(
+    Task& init, drivers::HostIo& io, Terminal& terminal, RunOptions const& options, std::string& problem);
 
 } // namespace umbra::boot

@@ -8,6 +8,7 @@
 #include "arch-um/boot/panic.h"
 #include "core/kernel.h"
 #include "core/syscall/names.h"
+#include "core/task/scheduler.h"
 
 namespace umbra::boot {
 
@@ -34,6 +35,7 @@ void Outputs::attach(Kernel& kernel, RunOptions const& options)
 {
     kernel_ = &kernel;
     set_panic_kernel(&kernel);
+    set_panic_texts({ &standard_error_, log_.get(), trace_.get() });
     Printk& log = kernel.printk();
     if (options.quiet) log.set_console_level(Printk::kConsoleLevelQuiet);
     log.set_console(&standard_error_);
@@ -46,13 +48,23 @@ void Outputs::attach(Kernel& kernel, RunOptions const& options)
     strace_ = std::make_unique<trace::Strace>(kernel.trace(), sink, calls, options.strace->excluded);
 }
 
+void Outputs::start(Kernel& kernel, hostabi::Ring& ring)
+{
+    auto run_there = [&kernel](std::function<void()> work) { kernel.scheduler().vcpu(0).run_soon(std::move(work)); };
+    for (HostText* text : { &standard_error_, log_.get(), trace_.get() })
+        if (text) text->start(ring, run_there);
+}
+
 void Outputs::detach()
 {
     strace_.reset();
+    set_panic_texts({});
     set_panic_kernel(nullptr);
     if (!kernel_) return;
     kernel_->printk().set_console(nullptr);
     kernel_->printk().set_log_file(nullptr);
+    for (HostText* text : { &standard_error_, log_.get(), trace_.get() })
+        if (text) text->finish();
     kernel_ = nullptr;
 }
 

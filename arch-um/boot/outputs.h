@@ -17,8 +17,11 @@ class Outputs {
 public:
     /// Opens the files; what is wrong in one sentence, or nothing.
     std::string open(RunOptions const& options);
-    /// From here on the kernel is heard. Before it is destroyed: detach().
+    /// From here on the kernel is heard.
     void attach(Kernel& kernel, RunOptions const& options);
+    /// The vCPUs are about to run: text goes out through the main thread's ring.
+    void start(Kernel& kernel, hostabi::Ring& ring);
+    /// On the main thread, once the vCPUs have stopped, and before the kernel is destroyed: writes what is left.
     void detach();
 
 private:

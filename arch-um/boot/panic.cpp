@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "arch-um/boot/host-text.h"
 #include "arch-um/boot/symbols.h"
 #include "core/base/panic.h"
 #include "core/kernel.h"
@@ -32,6 +33,7 @@ constexpr int kMaxFrames = 64;
 constexpr int kErrorFd = 2;
 
 Kernel const* panic_kernel = nullptr;
+PanicTexts panic_texts {};
 std::atomic<bool> panicking { false };
 
 __attribute__((format(printf, 1, 2))) void say(char const* format, ...)
@@ -116,6 +118,8 @@ void begin_panic()
 {
     if (!panicking.exchange(true)) {
         hostabi::restore_terminal();
+        for (HostText const* text : panic_texts)
+            if (text) text->write_rest_at_panic();
         return;
     }
     for (;;)
@@ -176,5 +180,6 @@ void install_panic_handlers()
 }
 
 void set_panic_kernel(Kernel const* kernel) { panic_kernel = kernel; }
+void set_panic_texts(PanicTexts const& texts) { panic_texts = texts; }
 
 } // namespace umbra::boot

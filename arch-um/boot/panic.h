@@ -4,11 +4,15 @@
 // registers.
 #pragma once
 
+#include <array>
+
 namespace umbra {
 class Kernel;
 }
 
 namespace umbra::boot {
+
+class HostText;
 
 /// Sets the hook of core/base/panic.h and handlers for the signals of faults in the kernel, on an alternate
 /// stack, since the fault may be a fiber's stack that overflowed. Call once, first of all.
@@ -17,5 +21,8 @@ void install_panic_handlers();
 void install_panic_stack();
 /// The kernel whose running task is named; null: none (any more).
 void set_panic_kernel(Kernel const* kernel);
+/// What was said and has not gone out yet goes out before the panic's own text. Null: nothing.
+using PanicTexts = std::array<HostText const*, 3>;
+void set_panic_texts(PanicTexts const& texts);
 
 } // namespace umbra::boot

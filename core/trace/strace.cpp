@@ -154,6 +154,7 @@ void Strace::syscall_exit(Task& task, i64 number, u64 const args[6], SyscallResu
     buffer_ += " = ";
     append_result(buffer_, number, result);
     end_line();
+    sink_.wait_for_room();
 }
 
 void Strace::context_switch(Task* from, Task*)

@@ -12,10 +12,14 @@
 
 namespace umbra::trace {
 
-/// Where the text goes. Called under the kernel lock; a line may come in several pieces. Must not wait.
+/// Where the text goes. Called under the kernel lock.
 class TextSink {
 public:
+    /// A line may come in several pieces. Must not wait.
     virtual void write(std::string_view text) = 0;
+    /// Lets the current task sleep while more text is held than the sink has room for: whoever is traced goes
+    /// as fast as the trace is read.
+    virtual void wait_for_room() = 0;
 
 protected:
     ~TextSink() = default;
