@@ -7,6 +7,7 @@
 #include "arch-um/boot/backend-choice.h"
 #include "arch-um/boot/first-process.h"
 #include "arch-um/boot/outputs.h"
+#include "arch-um/boot/panic.h"
 #include "arch-um/boot/terminal.h"
 #include "arch-um/common/make-platform.h"
 #include "arch-um/common/um-platform.h"
@@ -107,6 +108,9 @@ int run_instance(RunOptions const& options)
     }
     wake_task(*init.value());
     outputs.start(kernel, platform->ring(0));
+    // Each vCPU's thread needs its own: the main thread has one.
+    for (unsigned i = 1; i < wanted.vcpus; ++i)
+        kernel.scheduler().vcpu(i).run_soon(install_panic_stack);
     kernel.scheduler().run();
     terminal.finish();
     outputs.detach();
