@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import statistics
@@ -145,6 +146,45 @@ def idle(instance, seconds):
             "wake-ups": after - before, "seconds": seconds}
 
 
+def read_until(fd, text, seconds):
+    """Reads a terminal until `text` has come; False if it does not."""
+    got, end = b"", time.monotonic() + seconds
+    while text not in got:
+        left = end - time.monotonic()
+        if left <= 0 or not select.select([fd], [], [], left)[0]:
+            return False
+        got += os.read(fd, 4096)
+    return True
+
+
+def keystrokes(instance, count):
+    """Milliseconds from a key to the answer of a program that reads a raw terminal, beside twice as many spinning
+    processes as there are CPUs. (median, slowest); None where it does not answer."""
+    script = (f"stty raw -echo; for i in $(seq {2 * os.cpu_count()}); do while :; do :; done & done; "
+              "echo ready; exec cat")
+    master, slave = os.openpty()
+    process = subprocess.Popen(instance.command("/bin/sh", "-c", script), stdin=slave, stdout=slave, stderr=slave,
+                               start_new_session=True)
+    os.close(slave)
+    try:
+        if not read_until(master, b"ready", 20):
+            return None
+        times = []
+        for i in range(count):
+            time.sleep(0.05)
+            key = bytes([ord("a") + i % 26])
+            began = time.monotonic()
+            os.write(master, key)
+            if not read_until(master, key, 20):
+                return None
+            times.append((time.monotonic() - began) * 1e3)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        os.close(master)
+    return {"median-ms": statistics.median(times), "slowest-ms": max(times)}
+
+
 def nanoseconds(value):
     if value is None:
         return "-"
@@ -167,6 +207,10 @@ def table(report):
         print(f"\ngetppid in the guest over the bare round trip: {call / floor:.2f} (target 1.3)")
     if report["start-ms"] is not None:
         print(f"start and end of an instance: {report['start-ms']:.1f} ms (target: first instruction within 20 ms)")
+    if report["keystroke"]:
+        k = report["keystroke"]
+        print(f"a key's answer beside spinning processes: {k['median-ms']:.1f} ms, the slowest {k['slowest-ms']:.1f} ms "
+              "(target: delayed by at most 20 ms)")
     if report["idle"]:
         i = report["idle"]
         print(f"idle: {i['pss-beyond-guest-mib']:.1f} MiB Pss beyond the guest's pages (target 8), of which the guest has "
@@ -185,7 +229,7 @@ def main():
     instance = Instance(options)
     pick = min if options.best else statistics.median
     rootfs = pathlib.Path(options.rootfs).resolve()
-    report = {"work": {}, "mechanisms": {}, "start-ms": None, "idle": None}
+    report = {"work": {}, "mechanisms": {}, "start-ms": None, "keystroke": None, "idle": None}
     # The same files for both: `scratch` as the host names them, `inside` as the guest does.
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="umbra-bench-", dir=rootfs / "tmp"))
     scratch.chmod(0o755)
@@ -201,6 +245,7 @@ def main():
         if not options.names:
             report["mechanisms"] = mechanisms(options.runs, pick)
             report["start-ms"] = start_up(instance, inside, options.runs, pick)
+            report["keystroke"] = keystrokes(instance, 50)
             report["idle"] = idle(instance, 10)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
