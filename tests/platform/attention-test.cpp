@@ -62,10 +62,12 @@ TEST_P(Attention, races_with_system_calls)
     u64 expected = 0;
     u64 interruptions = 0;
     u64 calls = 0;
-    auto const end = platform->now(platform::HostClock::monotonic) + 300'000'000;
-    for (u64 round = 0; platform->now(platform::HostClock::monotonic) < end; ++round) {
-        vcpu->slice_end
-            = platform->now(platform::HostClock::monotonic) + static_cast<Nanoseconds>(round * 37 % 20'000);
+    // Until there was enough of both, and not by time: on a loaded machine they are far apart.
+    for (u64 round = 0; calls < 3000 || interruptions < 50; ++round) {
+        // Each fourth time without an end, so that calls get through however slow they are.
+        vcpu->slice_end = round % 4 == 0
+            ? kNever
+            : platform->now(platform::HostClock::monotonic) + static_cast<Nanoseconds>(round * 37 % 20'000);
         Trap const trap = enter(*guest);
         if (trap.kind == TrapKind::interrupted) {
             ++interruptions;
@@ -81,8 +83,6 @@ TEST_P(Attention, races_with_system_calls)
             ASSERT_EQ(registers(*guest).rax, expected);
         }
     }
-    EXPECT_GT(calls, 100u);
-    EXPECT_GT(interruptions, 10u);
 }
 
 TEST_P(Attention, dead_thread_is_told)
