@@ -3,6 +3,7 @@
 #include "tests/platform/harness.h"
 
 #include <cstring>
+#include <stdexcept>
 
 #include "arch-um/common/make-platform.h"
 #include "hostabi/probe.h"
@@ -103,7 +104,7 @@ std::unique_ptr<Guest> PlatformTest::make_guest(Code const& code)
 {
     auto guest = std::make_unique<Guest>();
     auto space = platform->create_address_space(*vcpu);
-    EXPECT_TRUE(space.ok());
+    if (space.is_error()) throw std::runtime_error("no address space");
     guest->space = std::move(space).release_value();
     guest->code_offset = new_frame();
     guest->data_offset = new_frame();
@@ -113,7 +114,7 @@ std::unique_ptr<Guest> PlatformTest::make_guest(Code const& code)
     map(*guest, kDataAt, guest->data_offset, Protection::read | Protection::write);
     map(*guest, kStackAt, guest->stack_offset, Protection::read | Protection::write);
     auto thread = guest->space->create_thread(*vcpu);
-    EXPECT_TRUE(thread.ok());
+    if (thread.is_error()) throw std::runtime_error("no guest thread");
     guest->thread = std::move(thread).release_value();
     auto& r = registers(*guest);
     r.rip = kCodeAt;

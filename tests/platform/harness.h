@@ -96,6 +96,7 @@ protected:
     u64 word(u64 offset) const;
     void put_word(u64 offset, u64 value);
 
+    /// Throws where the platform refuses, which ends this test and leaves the others.
     std::unique_ptr<Guest> make_guest(Code const& code);
     std::unique_ptr<platform::GuestThread> make_thread(Guest& guest, Code const& code);
     void write_code(Guest& guest, Code const& code);

@@ -8,6 +8,8 @@
 
 #include <sys/syscall.h>
 
+#include "arch-um/common/make-platform.h"
+
 namespace umbra::test {
 namespace {
 
@@ -170,9 +172,10 @@ TEST_P(Threads, segment_bases)
     EXPECT_NE(enter(*guest).kind, TrapKind::died);
 }
 
-TEST_P(Threads, two_vcpus_in_parallel)
+class ParallelThreads : public PlatformTest { };
+
+TEST_P(ParallelThreads, two_vcpus)
 {
-    if (std::string(GetParam()) == "ptrace") GTEST_SKIP() << "ptrace has one vCPU";
     // Each makes two thousand system calls; first both in one space, then each in its own.
     for (bool shared : { true, false }) {
         start(2); // a vCPU's port belongs to the thread that first waited in it
@@ -201,7 +204,15 @@ TEST_P(Threads, two_vcpus_in_parallel)
     }
 }
 
+TEST(PtraceThreads, a_second_vcpu_is_refused)
+{
+    std::string problem;
+    EXPECT_FALSE(um::make_platform({ .backend = um::Backend::ptrace, .vcpus = 2 }, problem));
+    EXPECT_EQ(problem, "the ptrace backend runs one CPU only");
+}
+
 INSTANTIATE_TEST_SUITE_P(, Threads, kAllBackends, backend_name);
+INSTANTIATE_TEST_SUITE_P(, ParallelThreads, kParallelBackends, backend_name);
 
 } // namespace
 } // namespace umbra::test
