@@ -63,13 +63,19 @@ Result<u64> TracedProcess::execute_one(UmPort& port, TracedThread& thread, Op co
     return result;
 }
 
+/// Takes away what the last user of the stub mapped.
+Result<void> TracedProcess::clear_if_required(UmPort& port)
+{
+    if (!clearing_required_) return {};
+    TRY(execute_one(port, leader_, { SYS_munmap, { 0, stub::kZone } }));
+    clearing_required_ = false;
+    return {};
+}
+
 Result<u64> TracedProcess::execute(UmPort& port, std::span<Op const> batch)
 {
     if (!alive_) return err::io;
-    if (clearing_required_) {
-        TRY(execute_one(port, leader_, { SYS_munmap, { 0, stub::kZone } }));
-        clearing_required_ = false;
-    }
+    TRY(clear_if_required(port));
     u64 result = 0;
     for (Op const& op : batch)
         result = TRY(execute_one(port, leader_, op));
@@ -79,6 +85,7 @@ Result<u64> TracedProcess::execute(UmPort& port, std::span<Op const> batch)
 Result<TracedThread*> TracedProcess::take_thread(UmPort& port)
 {
     TracedThread* thread;
+    TRY(clear_if_required(port)); // the thread may run before anything is mapped for it
     if (!idle_.empty()) {
         thread = idle_.back();
         idle_.pop_back();

@@ -43,6 +43,7 @@ private:
     bool wait_until_stopped(UmPort& port, TracedThread& thread);
     Result<u64> execute_one(UmPort& port, TracedThread& thread, stub::Op const& op);
     Result<TracedThread*> create_thread(UmPort& port);
+    Result<void> clear_if_required(UmPort& port);
 
     StubEnvironment const& environment_;
     Tracer& tracer_;

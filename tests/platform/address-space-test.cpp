@@ -167,6 +167,27 @@ TEST_P(AddressSpaces, a_new_one_shows_nothing_of_the_last)
     }
 }
 
+/// As after a fork: the child's thread runs before anything is mapped for it.
+TEST_P(AddressSpaces, a_thread_in_an_empty_one_faults_at_once)
+{
+    for (int i = 0; i < 10; ++i)
+        make_guest(Code().syscall(SYS_exit));
+    for (int i = 0; i < 10; ++i) {
+        Guest guest;
+        auto space = platform->create_address_space(*vcpu);
+        ASSERT_TRUE(space.ok());
+        guest.space = std::move(space).release_value();
+        auto thread = guest.space->create_thread(*vcpu);
+        ASSERT_TRUE(thread.ok());
+        guest.thread = std::move(thread).release_value();
+        registers(guest).rip = kCodeAt;
+        registers(guest).rsp = kStackTop;
+        Trap const trap = enter(guest);
+        EXPECT_EQ(trap.kind, TrapKind::fault);
+        EXPECT_EQ(trap.address, GuestAddr(kCodeAt));
+    }
+}
+
 TEST_P(AddressSpaces, a_thousand_leak_nothing)
 {
     auto const code = Code().syscall(SYS_getpid).syscall(SYS_exit_group);
