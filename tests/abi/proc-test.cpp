@@ -259,6 +259,7 @@ TEST(Proc, memory_file_reads_ones_own_memory)
     ASSERT_EQ(::pwrite(fd, "IN", 2, off_t(reinterpret_cast<uintptr_t>(secret))), 2);
     EXPECT_STREQ(secret, "IN memory");
     EXPECT_ERROR(::pread(fd, got, 1, 0), EIO);
+    EXPECT_ERROR(::pwrite(fd, got, 1, 0), EIO);
 }
 
 TEST(Proc, threads_are_tasks)

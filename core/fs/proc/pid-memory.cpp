@@ -276,6 +276,8 @@ private:
     }
     template <typename Copy> Result<u64> write_piece(u64 address, std::span<u8> piece, Copy copy)
     {
+        // First: bytes that were taken from the caller count as written.
+        if (memory_->kernel_view(GuestAddr(address), Protection::write, true).is_error()) return err::io;
         u64 count = TRY(copy(piece));
         auto view = memory_->kernel_view(GuestAddr(address), Protection::write, true);
         if (view.is_error()) return err::io;
