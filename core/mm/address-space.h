@@ -92,7 +92,7 @@ public:
     Result<void> resident(u64 address, u64 length, std::span<u8> out);
     Result<void> lock_range(u64 address, u64 length, bool lock);
     Result<void> populate(u64 address, u64 length, bool write);
-    /// fork(2): everything the child sees. May wait. ENOMEM, EAGAIN.
+    /// fork(2): everything the child sees (fork.cpp). May wait. ENOMEM, EAGAIN.
     Result<Ref<AddressSpace>> fork();
 
     // --- faults and kernel access (fault.cpp) ---
@@ -144,6 +144,7 @@ public:
     void clear();
 
 private:
+    friend class ForkPlan; ///< fork.cpp
     AddressSpace(Kernel& kernel, std::unique_ptr<platform::AddressSpace> stub);
 
     // mapping.cpp

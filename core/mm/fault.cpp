@@ -17,16 +17,6 @@ using platform::Protection;
 
 namespace {
 constexpr u64 kMaxWindow = u64 { 1 } << kMaxOrder;
-
-Protection protection_of(u32 prot, bool writable)
-{
-    auto p = Protection::none;
-    // x86 pages are readable when writable or executable.
-    if (prot & 7) p = p | Protection::read;
-    if ((prot & 2) && writable) p = p | Protection::write;
-    if (prot & 4) p = p | Protection::execute;
-    return p;
-}
 }
 
 void AddressSpace::account(i64 pages)
@@ -114,7 +104,7 @@ Result<void> AddressSpace::fill_from_object(Vma& vma, u64 page, bool write, Wind
     Frame frame = TRY(vma.object->page(vma.object_index(page), vma.shared && write ? PageUse::write : PageUse::read));
     window = { page, page + 1 };
     if (!vma.shared && write) {
-        Frame copy = TRY(memory.allocate());
+        Frame copy = TRY(memory.allocate(0, FrameContent::any));
         std::memcpy(memory.data(copy), memory.data(frame), kPageSize);
         set_entry(page, Pte::make(copy, Pte::kWritable));
         return {};
@@ -164,11 +154,11 @@ Result<void> AddressSpace::copy_on_write(Vma& vma, u64 page, Window& window)
         for (u64 p = plan.first; p < plan.last; ++p)
             pages_.get(p).bits |= Pte::kWritable;
     } else {
-        auto got = memory.allocate(unsigned(__builtin_ctzll(size)));
+        auto got = memory.allocate(unsigned(__builtin_ctzll(size)), FrameContent::any);
         if (got.is_error() && size > 1) {
             plan = { page, page + 1 };
             size = 1;
-            got = memory.allocate();
+            got = memory.allocate(0, FrameContent::any);
         }
         Frame block = TRY(std::move(got));
         for (u64 i = 0; i < size; ++i) {
@@ -214,7 +204,7 @@ Result<void> AddressSpace::show(Vma& vma, Window window, u64 page)
     auto flush = [&] {
         if (!run_count) return;
         batch.push_back({ GuestAddr(run_first << kPageShift), run_count << kPageShift,
-            protection_of(vma.prot, run_writable), memory.handle(run_frame), memory.offset(run_frame), true });
+            vma.shown_protection(run_writable), memory.handle(run_frame), memory.offset(run_frame), true });
         run_count = 0;
     };
     for (u64 p = window.first; p < window.last; ++p) {
@@ -242,7 +232,7 @@ Result<void> AddressSpace::show(Vma& vma, Window window, u64 page)
     Pte& e = pages_.get(page);
     bool writable = e.writable() && (vma.prot & 2);
     e.bits |= Pte::kShown | (writable ? u64(Pte::kShownWritable) : 0);
-    platform::Mapping one { GuestAddr(page << kPageShift), kPageSize, protection_of(vma.prot, writable),
+    platform::Mapping one { GuestAddr(page << kPageShift), kPageSize, vma.shown_protection(writable),
         memory.handle(e.frame()), memory.offset(e.frame()), true };
     return stub_->map(vcpu, std::span(&one, 1));
 }
@@ -261,7 +251,7 @@ bool AddressSpace::show_host_file(Vma& vma, u64 page)
     u64 at = first;
     auto add = [&](u64 from, u64 to) {
         if (from >= to) return;
-        batch.push_back({ GuestAddr(from << kPageShift), (to - from) << kPageShift, protection_of(vma.prot, false),
+        batch.push_back({ GuestAddr(from << kPageShift), (to - from) << kPageShift, vma.shown_protection(false),
             handle, vma.object_index(from) << kPageShift, false });
         for (u64 p = from; p < to; ++p)
             pages_.get(p).bits |= Pte::kShown | Pte::kHostFile;

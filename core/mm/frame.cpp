@@ -129,7 +129,7 @@ void PhysicalMemory::put_block(Bank& bank, u32 index, unsigned order, u8 state)
     bank.link(index, order, state);
 }
 
-Result<Frame> PhysicalMemory::allocate(unsigned order)
+Result<Frame> PhysicalMemory::allocate(unsigned order, FrameContent content)
 {
     u64 count = u64 { 1 } << order;
     if (used_pages_ + count > limit_pages_) return err::nomem;
@@ -145,7 +145,7 @@ Result<Frame> PhysicalMemory::allocate(unsigned order)
                 put_block(bank, index, order, kAbsent);
                 return r.error();
             }
-        } else if (state == kDirty) {
+        } else if (state == kDirty && content == FrameContent::zeroed) {
             std::memset(bank.memory->data() + offset, 0, count << kPageShift);
         }
         for (u64 i = 0; i < count; ++i)

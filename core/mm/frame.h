@@ -30,14 +30,17 @@ struct Frame : Strong<struct FrameTag, u64> {
 /// The largest block: 2^9 frames, 2 MiB.
 constexpr unsigned kMaxOrder = 9;
 
+/// Whoever overwrites whole frames at once need not have them cleared first.
+enum class FrameContent : u8 { zeroed, any };
+
 class PhysicalMemory {
 public:
     /// At most `limit` bytes are ever in use; banks are made on demand.
     PhysicalMemory(platform::Platform& platform, u64 limit);
     ~PhysicalMemory();
 
-    /// 2^order contiguous zeroed frames with one reference each, aligned to their size. ENOMEM at the limit.
-    Result<Frame> allocate(unsigned order);
+    /// 2^order contiguous frames with one reference each, aligned to their size. ENOMEM at the limit.
+    Result<Frame> allocate(unsigned order, FrameContent content = FrameContent::zeroed);
     /// One zeroed frame.
     Result<Frame> allocate() { return allocate(0); }
     void ref(Frame frame);

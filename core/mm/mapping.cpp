@@ -93,23 +93,11 @@ std::unique_ptr<Vma> AddressSpace::remove(std::map<u64, std::unique_ptr<Vma>>::i
     return vma;
 }
 
-namespace {
-std::unique_ptr<Vma> copy_area(Vma const& from)
-{
-    auto v = std::make_unique<Vma>();
-    v->start = from.start, v->end = from.end, v->prot = from.prot, v->shared = from.shared;
-    v->grows_down = from.grows_down, v->locked = from.locked, v->dont_fork = from.dont_fork;
-    v->wipe_on_fork = from.wipe_on_fork, v->dont_dump = from.dont_dump, v->may_write = from.may_write;
-    v->object = from.object, v->object_page = from.object_page, v->path = from.path, v->label = from.label;
-    return v;
-}
-}
-
 void AddressSpace::split(u64 address)
 {
     Vma* vma = find(address);
     if (!vma || vma->start == address) return;
-    auto upper = copy_area(*vma);
+    auto upper = vma->copy();
     upper->start = address;
     upper->object_page = vma->object_page + ((address - vma->start) >> kPageShift);
     upper->grows_down = false;
@@ -366,7 +354,7 @@ Result<u64> AddressSpace::set_break(u64 address)
 Result<GuestAddr> AddressSpace::move_pages(
     Vma& vma, u64 old_start, u64 old_length, u64 new_length, u64 new_start, u32 flags)
 {
-    auto moved = copy_area(vma);
+    auto moved = vma.copy();
     moved->start = new_start, moved->end = new_start + new_length;
     moved->object_page = vma.object_page + ((old_start - vma.start) >> kPageShift);
     insert(std::move(moved));
@@ -439,60 +427,13 @@ Result<GuestAddr> AddressSpace::remap(u64 address, u64 old_length, u64 new_lengt
         new_address = TRY(choose_address(place));
     }
     if (old_length == 0) {
-        auto view = copy_area(*vma);
+        auto view = vma->copy();
         view->start = new_address, view->end = new_address + new_length;
         view->object_page = vma->object_page + ((address - vma->start) >> kPageShift);
         insert(std::move(view));
         return GuestAddr(new_address);
     }
     return move_pages(*vma, address, old_length, new_length, new_address, flags);
-}
-
-Result<Ref<AddressSpace>> AddressSpace::fork()
-{
-    auto child = TRY(create(kernel_));
-    SpaceGuard guard(lock);
-    auto& memory = kernel_.memory();
-    std::vector<platform::ProtectRange> protects;
-    for (auto& [start, vma] : areas_) {
-        if (vma->dont_fork) continue;
-        auto copy = copy_area(*vma);
-        copy->locked = false;
-        child->insert(std::move(copy));
-        if (vma->wipe_on_fork) continue;
-        u8 shown_prot = u8((vma->prot & 7 ? 1 : 0) | (vma->prot & 4));
-        pages_.for_each(vma->start >> kPageShift, vma->end >> kPageShift, [&](u64 page, Pte& e) {
-            if (!e.present()) return;
-            // Shared file pages come back by a fault; anonymous and copied ones must not be lost.
-            if (vma->shared && vma->object) return;
-            if (!vma->shared) e.bits &= ~u64(Pte::kWritable);
-            memory.ref(e.frame());
-            child->pages_.get(page) = Pte::make(e.frame(), e.bits & Pte::kWritable);
-            child->account(1);
-            if (!e.shown_writable()) return;
-            e.bits &= ~u64(Pte::kShownWritable);
-            auto prot = platform::Protection(shown_prot);
-            if (!protects.empty() && protects.back().start.value + protects.back().length == page << kPageShift
-                && protects.back().protection == prot)
-                protects.back().length += kPageSize;
-            else
-                protects.push_back({ GuestAddr(page << kPageShift), kPageSize, prot });
-        });
-    }
-    if (!protects.empty()) {
-        if (stub_->protect(*current().vcpu, protects).is_error())
-            hide(0, kernel_.platform().machine().task_size >> kPageShift);
-    }
-    if (executable_) child->set_executable(*executable_);
-    child->break_start_ = break_start_, child->break_end_ = break_end_, child->mmap_base_ = mmap_base_;
-    child->vdso = vdso, child->auxv = auxv;
-    child->arguments_start = arguments_start, child->arguments_end = arguments_end;
-    child->environment_start = environment_start, child->environment_end = environment_end;
-    child->stack_start = stack_start, child->code_start = code_start, child->code_end = code_end;
-    child->data_start = data_start, child->data_end = data_end;
-    child->limit_address_space = limit_address_space, child->limit_data = limit_data;
-    child->limit_stack = limit_stack, child->limit_memlock = limit_memlock;
-    return child;
 }
 
 void AddressSpace::clear()

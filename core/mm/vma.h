@@ -2,6 +2,7 @@
 // A virtual memory area: a range of a guest address space with one protection and one source of pages.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -33,9 +34,22 @@ public:
     u64 last_fault_end = 0;
     u32 fault_pages = 0;
 
+    /// The same area, belonging to no address space, without the history of its faults.
+    std::unique_ptr<Vma> copy() const;
     u64 pages() const { return (end - start) >> kPageShift; }
     /// The object's page behind guest page number `page`.
     u64 object_index(u64 page) const { return object_page + (page - (start >> kPageShift)); }
+    /// What the stub shows of a page that may (not yet) be written.
+    platform::Protection shown_protection(bool writable) const
+    {
+        using platform::Protection;
+        auto p = Protection::none;
+        // x86 pages are readable when writable or executable.
+        if (prot & 7) p = p | Protection::read;
+        if ((prot & 2) && writable) p = p | Protection::write;
+        if (prot & 4) p = p | Protection::execute;
+        return p;
+    }
     bool allows(platform::Protection access) const
     {
         return (access == platform::Protection::read && (prot & 5))

@@ -183,27 +183,53 @@ TEST(Memory, shared_anonymous_is_shared_over_fork)
     EXPECT_EQ(area[kPage], 3);
 }
 
-TEST(Memory, private_anonymous_is_copied_on_write_over_fork)
+/// Parent and child write to every other page each, and see only what is theirs.
+void expect_private_over_fork(size_t pages)
 {
-    Mapping area(64 * kPage);
-    for (size_t i = 0; i < 64; i++)
-        area[i * kPage] = char(i);
+    SCOPED_TRACE(pages);
+    Mapping area(pages * kPage);
+    auto at = [&](size_t i) -> char& { return area[i * kPage]; };
+    for (size_t i = 0; i < pages; i++)
+        if (i % 5 != 4) at(i) = char(i % 90); // some were never touched
+    auto before = [](size_t i) { return i % 5 != 4 ? char(i % 90) : char(0); };
     Gate child_wrote, parent_wrote;
     pid_t child = start([&] {
-        for (size_t i = 0; i < 64; i += 2)
-            area[i * kPage] = 100;
+        for (size_t i = 0; i < pages; i += 2)
+            at(i) = 100;
         child_wrote.open();
         parent_wrote.wait();
-        for (size_t i = 1; i < 64; i += 2)
-            ASSERT_EQ(area[i * kPage], char(i));
+        for (size_t i = 1; i < pages; i += 2)
+            ASSERT_EQ(at(i), before(i));
     });
     child_wrote.wait();
-    for (size_t i = 0; i < 64; i++)
-        ASSERT_EQ(area[i * kPage], char(i));
-    for (size_t i = 1; i < 64; i += 2)
-        area[i * kPage] = 101;
+    for (size_t i = 0; i < pages; i++)
+        ASSERT_EQ(at(i), before(i));
+    for (size_t i = 1; i < pages; i += 2)
+        at(i) = 101;
     parent_wrote.open();
     EXPECT_EQ(wait_for(child), exited(0));
+}
+
+TEST(Memory, private_anonymous_is_copied_on_write_over_fork)
+{
+    for (size_t pages : { 1, 2, 7, 15, 16, 17, 64, 1000 })
+        expect_private_over_fork(pages);
+}
+
+TEST(Memory, written_pages_that_became_read_only_stay_private_over_fork)
+{
+    Mapping area(3 * kPage);
+    for (size_t i = 0; i < 3; i++)
+        area[i * kPage] = char('a' + i);
+    ASSERT_EQ(::mprotect(area.data(), 3 * kPage, PROT_READ), 0);
+    in_child([&] {
+        ASSERT_EQ(area[kPage], 'b');
+        ASSERT_FALSE(can_write(&area[kPage]));
+        ASSERT_EQ(::mprotect(area.data(), 3 * kPage, PROT_READ | PROT_WRITE), 0);
+        area[kPage] = 'x';
+    });
+    EXPECT_EQ(area[kPage], 'b');
+    EXPECT_FALSE(can_write(&area[kPage]));
 }
 
 TEST(Memory, copies_over_three_generations)
