@@ -368,8 +368,10 @@ Result<GuestAddr> AddressSpace::move_pages(
     });
     for (auto& [page, e] : entries)
         pages_.get(target + (page - first)) = e;
-    if (flags & mremap_dontunmap) return GuestAddr(new_start);
-    TRY(unmap_locked(old_start, old_start + old_length));
+    if (!(flags & mremap_dontunmap)) TRY(unmap_locked(old_start, old_start + old_length));
+    // What was cut out of an area and comes back is one with it again: the next call may span both.
+    try_merge(new_start + new_length);
+    try_merge(new_start);
     return GuestAddr(new_start);
 }
 

@@ -311,6 +311,22 @@ TEST(Memory, mremap_fixed_moves_and_replaces)
     EXPECT_FALSE(can_read(from.data()));
 }
 
+TEST(Memory, mremap_back_makes_one_area_again)
+{
+    Mapping area(8 * kPage), away(2 * kPage);
+    std::memset(area.data(), 1, area.size());
+    char* middle = area.data() + 3 * kPage;
+    int const how = MREMAP_MAYMOVE | MREMAP_FIXED;
+    ASSERT_EQ(::mremap(middle, 2 * kPage, 2 * kPage, how, away.data()), away.data());
+    ASSERT_EQ(::mremap(away.data(), 2 * kPage, 2 * kPage, how, middle), middle);
+    // A call that spans the seams works with one area only.
+    ASSERT_NE(::mremap(area.data(), 8 * kPage, 7 * kPage, 0), MAP_FAILED);
+    EXPECT_EQ(middle[0], 1);
+    Mapping elsewhere(6 * kPage);
+    ASSERT_EQ(::mremap(area.data() + kPage, 6 * kPage, 6 * kPage, how, elsewhere.data()), elsewhere.data());
+    EXPECT_EQ(elsewhere[5 * kPage], 1);
+}
+
 TEST(Memory, mremap_errors)
 {
     Mapping area(2 * kPage);
