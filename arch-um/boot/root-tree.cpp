@@ -4,9 +4,7 @@
 
 #include <cstring>
 
-#include <fcntl.h>
-
-#include "core/fs/host/host-fs.h"
+#include "arch-um/boot/volume.h"
 #include "core/fs/overlay/overlay.h"
 #include "core/fs/tar/tar.h"
 #include "core/fs/tmpfs/tmpfs.h"
@@ -15,9 +13,7 @@
 #include "core/vfs/file-system-types.h"
 #include "core/vfs/operations.h"
 #include "drivers-virtual/archive/archive.h"
-#include "drivers-virtual/host-files/host-files.h"
 #include "drivers-virtual/root-image/root-image.h"
-#include "hostabi/fd.h"
 
 namespace umbra::boot {
 
@@ -28,15 +24,6 @@ struct Tree {
     drivers::HostIo& io;
     RunOptions const& options;
 };
-
-Result<Ref<vfs::FileSystem>> host_directory(Tree& tree, std::string const& path, fs::HostFsOptions const& how)
-{
-    auto fd = hostabi::OwnedFd::open(path.c_str(), O_PATH | O_DIRECTORY);
-    if (fd.is_error()) return hostabi::to_guest_errno(fd.error());
-    return fs::make_host_file_system(tree.task.kernel(), drivers::make_host_file(fd.release_value(), tree.io), how);
-}
-
-BootError failed(std::string what, Errno why) { return { what + ": " + errno_name(why) }; }
 
 /// Mounts an instance of a known type on a directory of the tree; a directory that is not there is no error where the tree
 /// comes from the user, who may not want it.
@@ -96,8 +83,8 @@ Result<Ref<vfs::FileSystem>> root_file_system(Tree& tree, BootError& error)
         break;
     }
     auto access = options.write_through ? fs::HostAccess::write_through : fs::HostAccess::read_only;
-    auto host = TRY(host_directory(
-        tree, options.root_path, { .access = access, .owners_as_root = owner_mapping(options) }));
+    auto host = TRY(host_directory(tree.task, tree.io, options.root_path,
+        { .access = access, .owners_as_root = owner_mapping(options) }));
     return options.write_through ? host : writable_above(tree, host);
 }
 
@@ -108,24 +95,6 @@ void enter_root(Tree& tree, Ref<vfs::FileSystem> fs)
     context.mounts = make_ref<vfs::MountNamespace>(mount);
     context.root = { mount, mount->root() };
     context.cwd = context.root;
-}
-
-/// -v HOST:GUEST[:ro]: a host directory, written through unless read-only, on a directory of the tree.
-BootError mount_volume(Tree& tree, VolumeChoice const& volume)
-{
-    auto what = "-v " + volume.host + ":" + volume.guest;
-    auto access = volume.read_only ? fs::HostAccess::read_only : fs::HostAccess::write_through;
-    auto fs = host_directory(tree, volume.host, { .access = access, .owners_as_root = owner_mapping(tree.options) });
-    if (fs.is_error()) return failed(what, fs.error());
-    auto const& root = tree.task.fs().root;
-    // A directory that is not there is made, as other tools do; that it is there already is no error.
-    (void)vfs::mkdir(tree.task, { root, volume.guest }, 0755);
-    auto at = vfs::walk(tree.task, root, volume.guest, { .want_directory = true });
-    if (at.is_error()) return failed(what, at.error());
-    u32 flags = vfs::kMountRelAtime | (volume.read_only ? u32 { vfs::kMountReadOnly } : 0);
-    auto mount = make_ref<vfs::Mount>(fs.value(), fs.value()->root_dentry(), flags, volume.host);
-    auto attached = tree.task.fs().mounts->attach(mount, at.value());
-    return attached.is_error() ? failed(what, attached.error()) : BootError {};
 }
 
 } // namespace
@@ -154,7 +123,7 @@ BootError mount_root_tree(Task& task, drivers::HostIo& io, RunOptions const& opt
         if (!error.message.empty()) return error;
     }
     for (auto const& volume : options.volumes) {
-        error = mount_volume(tree, volume);
+        error = mount_volume(task, io, volume, owner_mapping(options));
         if (!error.message.empty()) return error;
     }
     return {};
