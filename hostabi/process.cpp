@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "hostabi/fd.h"
 #include "hostabi/host-call.h"
 
 namespace umbra::hostabi::process {
@@ -151,6 +152,17 @@ u64 raise_descriptor_limit()
     if (now.is_error()) return 1024; // Linux's default; the question itself was refused
     Limit const wanted { now.value().hard, now.value().hard };
     return set_limit(RLIMIT_NOFILE, wanted).ok() ? wanted.soft : now.value().soft;
+}
+
+u32 reserve_standard_descriptors()
+{
+    u32 closed = 0;
+    for (int fd = 0; fd < 3; ++fd) {
+        if (host_call(SYS_fcntl, fd, F_GETFD) >= 0) continue;
+        auto place = OwnedFd::open("/", O_PATH); // the lowest free number, which is this one
+        if (place.ok() && place.value().release() == fd) closed |= 1u << fd;
+    }
+    return closed;
 }
 
 } // namespace umbra::hostabi::process

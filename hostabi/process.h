@@ -65,5 +65,8 @@ HostResult<Limit> limit(int resource);
 HostResult<void> set_limit(int resource, Limit limit);
 /// Raises the soft limit of open files to the hard one; returns the limit now in force.
 u64 raise_descriptor_limit();
+/// Keeps the numbers 0, 1 and 2 from being given to descriptors of ours where the caller has closed them: what stands
+/// there instead can be neither read nor written. Bit n: n was closed. Before anything else is opened.
+u32 reserve_standard_descriptors();
 
 } // namespace umbra::hostabi::process

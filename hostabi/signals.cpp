@@ -51,4 +51,10 @@ void set_signal_action(int signal, SignalAction action)
     if (sigaction(signal, &wanted, nullptr) != 0) panic("hostabi: signal %d has no action", signal);
 }
 
+bool is_signal_ignored(int signal)
+{
+    struct sigaction now { };
+    return sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 } // namespace umbra::hostabi

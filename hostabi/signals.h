@@ -46,5 +46,7 @@ HostResult<void> read_signal(int queue, signalfd_siginfo& out);
 
 enum class SignalAction : u8 { ignore, standard };
 void set_signal_action(int signal, SignalAction action);
+/// Whether the signal is ignored, as nohup(1) and a shell's background jobs have it.
+bool is_signal_ignored(int signal);
 
 } // namespace umbra::hostabi

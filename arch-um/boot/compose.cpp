@@ -66,6 +66,7 @@ vfs::Path bare_root(Kernel& kernel, RefPtr<vfs::MountNamespace>& mounts)
 
 int run_instance(RunOptions const& options)
 {
+    u32 const closed = hostabi::process::reserve_standard_descriptors();
     Outputs outputs;
     std::string problem = outputs.open(options);
     if (!problem.empty()) return fail(problem);
@@ -79,7 +80,7 @@ int run_instance(RunOptions const& options)
     auto wanted = um::PlatformOptions::for_host(host);
     wanted.backend = ptrace ? um::Backend::ptrace : um::Backend::seccomp;
     wanted.vcpus = ptrace ? 1 : options.cpus ? options.cpus : host.cpu_count();
-    Terminal terminal; // blocks signals: before the platform starts threads
+    Terminal terminal(closed); // blocks signals: before the platform starts threads
     auto platform = um::make_platform(wanted, problem);
     if (!platform) return fail(problem);
 

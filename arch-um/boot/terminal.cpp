@@ -20,10 +20,20 @@ namespace {
 constexpr hostabi::SignalMask kSignals { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT,
     SIGTSTP, SIGTTIN, SIGTTOU };
 
+hostabi::SignalMask ignored_signals()
+{
+    hostabi::SignalMask ignored;
+    for (int signal : { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGTSTP, SIGPIPE })
+        if (hostabi::is_signal_ignored(signal)) ignored.bits |= hostabi::SignalMask::bit(signal);
+    return ignored;
+}
+
 } // namespace
 
-Terminal::Terminal()
-    : plan_(drivers::plan_console())
+Terminal::Terminal(u32 closed)
+    : closed_(closed)
+    , ignored_(ignored_signals())
+    , plan_(drivers::plan_console())
     , signals_(kSignals)
     , console_(drivers::HostConsole::create(plan_))
 {
@@ -66,12 +76,14 @@ void Terminal::open_stdio(Task& init, RunOptions const& options)
         RefPtr<vfs::File> file;
         if (plan_.is_console[size_t(fd)]) {
             file = console;
+        } else if (closed_ & (1u << fd)) {
+            continue; // closed in the guest
         } else if (auto made
             = drivers::make_stdio_file(*kernel_, *io_, fd, { options.user.uid, options.user.gid });
                    made.ok()) {
             file = made.release_value();
         }
-        if (!file) continue; // closed in the caller: closed in the guest
+        if (!file) continue;
         // The table is empty from here on, so the number asked for is free.
         MUST(init.files().add(Ref<vfs::File>(file), false, 3, fd));
     }
@@ -84,6 +96,9 @@ void Terminal::adopt_command(Task& command)
     command_ = command.pid().value;
     // Of its own, so that a signal to its group does not meet process 1. Fails where it is process 1.
     (void)tty::create_session(command);
+    // execve(2): what is ignored stays ignored.
+    for (int signal = 1; signal <= 64; ++signal)
+        if (ignored_.contains(signal)) command.process().handlers->actions[size_t(signal - 1)].handler = abi::sig_ign;
     if (!tty_) return;
     Process& process = command.process();
     if (process.session().id == process.id && !process.session().terminal) tty_->take_session(process);

@@ -26,8 +26,9 @@ namespace umbra::boot {
 
 class Terminal {
 public:
-    /// Before other threads are started: blocks the signals that will come by the ring.
-    Terminal();
+    /// Before other threads are started: blocks the signals that will come by the ring. `closed`: bit n says that the
+    /// caller's descriptor n was closed.
+    explicit Terminal(u32 closed);
     ~Terminal();
 
     /// Once the kernel is there: makes /dev/console what the user's terminal is.
@@ -46,6 +47,8 @@ private:
     void host_signal(int signal);
     void forward(int signal);
 
+    u32 closed_;
+    hostabi::SignalMask ignored_; ///< when Umbra was started
     drivers::ConsolePlan plan_;
     drivers::HostSignals signals_;
     std::unique_ptr<drivers::HostConsole> console_;
