@@ -27,6 +27,8 @@ AS_NOBODY = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear
              "--bounding-set", "-all", "--inh-caps", "-all"]
 BACKENDS = ["seccomp", "ptrace"]
 IS_ROOT = os.geteuid() == 0
+# The system's: one in somebody's home is closed to others.
+PYTHON = shutil.which("python3", path="/usr/bin:/bin") or sys.executable
 SANDBOX = None  # made by main()
 
 
@@ -147,9 +149,11 @@ class Sandbox:
 class Lane:
     """A named set of cases. `prepare` builds what it needs; `command` gives the argv; `names` lists the cases."""
 
-    def __init__(self, name, targets, command, parse, listing=None, user="self", timeout=600, build="build", env=None):
+    def __init__(self, name, targets, command, parse, listing=None, user="self", timeout=600, build="build", env=None,
+                 needs_debian=False):
         self.name, self.targets, self.command, self.parse = name, targets, command, parse
         self.listing, self.user, self.timeout, self.build, self.env = listing, user, timeout, build, env or {}
+        self.needs_debian = needs_debian
 
     def run(self, results, log_directory):
         environment = dict(os.environ, TMPDIR=str(SANDBOX.scratch), **self.env)
@@ -206,6 +210,39 @@ def abi_guest_lane(name, backend, user, guest_user):
     return Lane(name, ["umbra", "tests/abi/abi-tests"], command, parse_lines, lambda: [program(), "--list"], user, 300)
 
 
+SYSTEM_PROGRAMS = [f"tests/system/{name}-{library}" for name in ("hello", "storms") for library in ("glibc", "musl")]
+
+
+def system_lane(name, backend, user):
+    """Real programs in a Debian tree, run as a user would run them: tests/system."""
+    def command():
+        path = SANDBOX.path
+        return [PYTHON, str(path / "system/main.py"), "--umbra", str(path / "build-umbra"), "--backend", backend,
+                "--tree", str(path / "debian"), "--tar", str(path / "debian.tar"), "--programs", str(path / "programs"),
+                "--sources", str(path / "sources"), "--jobs", JOBS]
+    return Lane(name, ["umbra", *SYSTEM_PROGRAMS], command, parse_lines, lambda: command() + ["--list"], user,
+                needs_debian=True)
+
+
+def prepare_debian():
+    """The tree as an archive and unpacked, in the sandbox; returns an error text or None."""
+    status, output = run([PYTHON, str(ROOT / "tests/system/make-tree.py")], 1500)
+    archive = pathlib.Path(output.splitlines()[-1] if output else "")
+    if status != 0 or not archive.is_file():
+        return output
+    shutil.copy(archive, SANDBOX.path / "debian.tar")
+    (SANDBOX.path / "debian").mkdir(mode=0o755)
+    # The devices are not needed, and an ordinary user cannot make them.
+    status, output = run(["tar", "-xpf", str(archive), "--exclude", "./dev/*", "-C", str(SANDBOX.path / "debian")], 600)
+    (SANDBOX.path / "programs").mkdir()
+    for program in SYSTEM_PROGRAMS:
+        binary = ROOT / "build" / program
+        shutil.copy(binary, SANDBOX.path / "programs" / binary.name)
+    for part in ("docs", "tools"):
+        shutil.copytree(ROOT / part, SANDBOX.path / "sources" / part)
+    return None if status == 0 else output
+
+
 def style_lane():
     script = str(ROOT / "tests/style/check.py")
     return Lane("style", ["libcore.a"], lambda: [sys.executable, script], parse_lines)
@@ -227,6 +264,8 @@ def all_lanes():
             lanes.append(abi_guest_lane(f"abi-{backend}-{user}", backend, as_user[user], "0:0"))
         # Within the guest an ordinary user, too: what is refused to others is part of the ABI.
         lanes.append(abi_guest_lane(f"abi-{backend}-{users[-1]}-unprivileged", backend, as_user[users[-1]], "1000:1000"))
+        for user in users:
+            lanes.append(system_lane(f"system-{backend}-{user}", backend, as_user[user]))
     return lanes
 
 
@@ -276,6 +315,12 @@ def prepare(lanes, results):
             results.record(f"{lane.name}/build", "failed", "not built: " + " ".join(missing))
         else:
             runnable.append(lane)
+    if any(lane.needs_debian for lane in runnable):
+        print("making a Debian tree", flush=True)
+        error = prepare_debian()
+        results.record("build/debian-tree", "failed" if error else "passed", error or "")
+        if error:
+            runnable = [lane for lane in runnable if not lane.needs_debian]
     return runnable
 
 
