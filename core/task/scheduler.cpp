@@ -18,6 +18,8 @@ constexpr Nanoseconds kSlice = 4'000'000;
 constexpr u64 kSleeperCredit = 3'000'000;
 /// A woken task preempts one that is this much ahead of it.
 constexpr u64 kWakeupGranularity = 1'000'000;
+/// How long a task waits for its vCPU before another may take it: several wake-ups on another CPU.
+constexpr Nanoseconds kStealDelay = 250'000;
 
 constexpr u32 kWeights[40] = { 88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100,
     4904, 3906, 3121, 2501, 1991, 1586, 1277, 1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45,
@@ -122,7 +124,7 @@ bool Vcpu::shutting_down() const { return kernel_.is_shutting_down(); }
 
 void Vcpu::wait(Nanoseconds deadline)
 {
-    deadline = std::min(deadline, timers_.next());
+    deadline = std::min({ deadline, timers_.next(), offer_deadline() });
     kernel_.lock().release();
     port_.wait(deadline);
     kernel_.lock().acquire(port_);
@@ -132,6 +134,39 @@ void Vcpu::wait(Nanoseconds deadline)
         work();
     if (timers_.next() != kNever) timers_.run(kernel_.time().monotonic());
     if (running_ && !queue_.empty() && !need_resched_ && kernel_.time().monotonic() >= slice_end_) need_resched_ = true;
+    if (offer_deadline() != kNever) offer_work();
+}
+
+Nanoseconds Vcpu::offer_deadline() const
+{
+    if (queue_.empty() || kernel_.scheduler().idle_count_ == 0 || idle_) return kNever;
+    return std::max(waiting_since_ + kStealDelay, next_offer_);
+}
+
+/// Wakes an idle vCPU if somebody here has waited long enough and may run there.
+void Vcpu::offer_work()
+{
+    Nanoseconds const now = kernel_.time().monotonic();
+    if (now < offer_deadline()) return;
+    next_offer_ = now + kSlice; // unless the one that is woken makes a difference before
+    for (auto& other : kernel_.scheduler().vcpus_) {
+        if (!other->idle_) continue;
+        auto const fits = [&](Task const* task) { return task->affinity >> other->index_ & 1; };
+        if (std::any_of(queue_.begin(), queue_.end(), fits)) return other->port_.wake();
+    }
+}
+
+/// Gives a task away to the vCPU with the shortest queue.
+void Vcpu::balance()
+{
+    auto const& vcpus = kernel_.scheduler().vcpus_;
+    Vcpu& least = **std::min_element(vcpus.begin(), vcpus.end(),
+        [](auto const& a, auto const& b) { return a->queue_length() < b->queue_length(); });
+    if (queue_.size() < least.queue_.size() + 2) return;
+    Task* task = least.take(*this);
+    if (!task) return;
+    least.enqueue(*task);
+    least.port_.wake();
 }
 
 void Vcpu::charge(Task& task)
@@ -165,31 +200,41 @@ void Vcpu::enqueue(Task& task)
 {
     task.vcpu = this;
     task.state = TaskState::runnable;
-    if (queue_.empty()) slice_end_ = kernel_.time().monotonic() + kSlice;
+    if (queue_.empty()) {
+        waiting_since_ = kernel_.time().monotonic();
+        slice_end_ = waiting_since_ + kSlice;
+        next_offer_ = 0;
+    }
     queue_.insert(&task);
+}
+
+Task* Vcpu::take(Vcpu& from)
+{
+    for (Task* task : from.queue_) {
+        if (!(task->affinity >> index_ & 1)) continue;
+        from.queue_.erase(task);
+        if (from.queue_.empty()) from.waiting_since_ = kNever;
+        if (&from != this) {
+            // Virtual runtimes of two queues do not compare: carry the distance over.
+            u64 ahead = task->virtual_runtime - std::min(task->virtual_runtime, from.min_virtual_runtime_);
+            task->virtual_runtime = min_virtual_runtime_ + ahead;
+            task->vcpu = this;
+        }
+        return task;
+    }
+    return nullptr;
 }
 
 Task* Vcpu::pick()
 {
-    auto take = [this](Vcpu& from) -> Task* {
-        for (Task* task : from.queue_) {
-            if (!(task->affinity >> index_ & 1)) continue;
-            from.queue_.erase(task);
-            if (&from != this) {
-                // Virtual runtimes of two queues do not compare: carry the distance over.
-                u64 ahead = task->virtual_runtime - std::min(task->virtual_runtime, from.min_virtual_runtime_);
-                task->virtual_runtime = min_virtual_runtime_ + ahead;
-                task->vcpu = this;
-            }
-            return task;
-        }
-        return nullptr;
-    };
     if (Task* task = take(*this)) return task;
     Vcpu* busiest = nullptr;
     for (auto& other : kernel_.scheduler().vcpus_)
         if (other.get() != this && (!busiest || other->queue_length() > busiest->queue_length())) busiest = other.get();
-    return busiest ? take(*busiest) : nullptr;
+    if (!busiest || busiest->queue_.empty()) return nullptr;
+    // A task that was woken just now is about to run where it is.
+    if (busiest->running_ && kernel_.time().monotonic() < busiest->waiting_since_ + kStealDelay) return nullptr;
+    return take(*busiest);
 }
 
 void Vcpu::switch_to(Task& task)
@@ -232,7 +277,9 @@ void Vcpu::run()
             continue;
         }
         idle_ = true;
+        ++kernel_.scheduler().idle_count_;
         wait(kNever);
+        --kernel_.scheduler().idle_count_;
         idle_ = false;
     }
     kernel_.lock().release();
@@ -244,6 +291,8 @@ void Vcpu::reschedule_if_needed()
     need_resched_ = false;
     if (queue_.empty()) return;
     Task& task = *running_;
+    if (kernel_.time().monotonic() >= slice_end_) balance();
+    if (queue_.empty()) return;
     charge(task);
     if ((*queue_.begin())->virtual_runtime >= task.virtual_runtime && kernel_.time().monotonic() < slice_end_) return;
     ++task.usage.involuntary_switches;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The scheduler: a run queue per vCPU ordered by virtual runtime (fair time-sharing weighted by nice), preemption by
-// attention, stealing by idle vCPUs. A vCPU is one host thread; it runs task fibers, and sleeps in its port.
+// attention. A vCPU is one host thread; it runs task fibers, and sleeps in its port.
+// Balance: a wake-up on another CPU costs twenty traps, so a task stays where it was woken while it need not wait
+// long. Once a queue has had somebody waiting for a while, idle vCPUs are woken to steal; at the end of a slice, a vCPU
+// whose queue is longer than another's by two gives one task away.
 #pragma once
 
 #include <functional>
@@ -76,6 +79,10 @@ private:
     void enqueue(Task& task);
     void switch_to(Task& task);
     void switch_away(); ///< from the running task's fiber to the loop
+    Task* take(Vcpu& from); ///< the first of `from`'s queue that may run here
+    Nanoseconds offer_deadline() const; ///< when offer_work() is due
+    void offer_work();
+    void balance();
     void charge(Task& task);
 
     Kernel& kernel_;
@@ -87,6 +94,8 @@ private:
     TimerQueue timers_;
     u64 min_virtual_runtime_ = 0;
     Nanoseconds slice_end_ = kNever;
+    Nanoseconds waiting_since_ = kNever; ///< somebody has been in the queue without a gap; kNever: it is empty
+    Nanoseconds next_offer_ = 0;
     Nanoseconds cpu_deadline_ = kNever;
     Nanoseconds charged_until_ = 0;
     u64 user_cycles_ = 0, system_cycles_ = 0;
@@ -131,6 +140,7 @@ private:
     Kernel& kernel_;
     std::vector<std::unique_ptr<Vcpu>> vcpus_;
     Vcpu* active_ = nullptr;
+    unsigned idle_count_ = 0;
     u64 context_switches_ = 0;
     double load_[3] = { 0, 0, 0 };
     Nanoseconds load_updated_ = 0;
