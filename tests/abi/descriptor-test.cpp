@@ -302,6 +302,10 @@ TEST(Device, standard_links)
     EXPECT_STREQ(target, "/proc/self/fd");
     Pipe pipe;
     ASSERT_EQ(::write(pipe.write_end, "x", 1), 1);
+    struct stat status;
+    ASSERT_EQ(::fstat(pipe.write_end, &status), 0);
+    EXPECT_EQ(status.st_uid, ::geteuid());
+    EXPECT_EQ(status.st_gid, ::getegid());
     std::string name = "/dev/fd/" + std::to_string(int(pipe.read_end));
     Fd again = ::open(name.c_str(), O_RDONLY);
     char c;
