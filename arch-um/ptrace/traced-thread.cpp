@@ -114,7 +114,8 @@ void TracedThread::take_stop(int signal)
         return;
     case Mode::operating: {
         Registers now;
-        if (signal != SIGTRAP || !get(tid_, now)) {
+        // A SIGTRAP may also be somebody's kill(2): the operation is done behind the breakpoint and nowhere else.
+        if (signal != SIGTRAP || !get(tid_, now) || now.rip != stub::kBreakpoint + 1) {
             if (signal == stub::kKickSignal) kick_outstanding_ = false;
             (void)ptrace::resume(tid_);
             return;
@@ -190,7 +191,9 @@ void TracedThread::take_report()
 void TracedThread::start_operation(stub::Op const& op)
 {
     Registers r;
-    if (!get(tid_, r)) return;
+    mode_ = Mode::operating;
+    state_ = State::running;
+    if (!get(tid_, r)) return; // killed: its end is about to be reported
     r.rip = stub::kImage + STUB_OP_CALL;
     r.rbx = stub::kBreakpoint; // where the image goes on after the call
     r.rax = op.number;
@@ -199,8 +202,6 @@ void TracedThread::start_operation(stub::Op const& op)
     r.orig_rax = platform::kNoSyscall; // or the host would restart what it takes for an interrupted call
     r.eflags &= ~kTrapFlag;
     set(tid_, r);
-    mode_ = Mode::operating;
-    state_ = State::running;
     (void)ptrace::resume(tid_);
 }
 

@@ -13,11 +13,13 @@ constexpr i32 kAnyChild = -1;
 void Tracer::add(i32 tid, Tracee& tracee)
 {
     tracees_[tid] = &tracee;
-    auto const it = std::find_if(early_.begin(), early_.end(), [tid](auto& e) { return e.id == tid; });
-    if (it == early_.end()) return;
-    i32 const status = it->status;
-    early_.erase(it);
-    tracee.take_status(status);
+    // There may be two: that it stopped, and that somebody killed it.
+    auto const first = std::stable_partition(
+        early_.begin(), early_.end(), [tid](auto& early) { return early.id != tid; });
+    std::vector const mine(first, early_.end());
+    early_.erase(first, early_.end());
+    for (auto const& early : mine)
+        tracee.take_status(early.status);
 }
 
 void Tracer::collect()

@@ -188,6 +188,17 @@ TEST_P(AddressSpaces, a_thread_in_an_empty_one_faults_at_once)
     }
 }
 
+/// Killed from outside, behind the platform's back: what it cannot do any more it must not claim.
+TEST_P(AddressSpaces, a_killed_one_takes_nothing)
+{
+    auto guest = make_guest(Code().syscall(SYS_getpid));
+    kill(guest->space->host_pid(), SIGKILL);
+    platform::Mapping const mapping { GuestAddr(kArena), kPageSize, Protection::read, bank->handle(), 0 };
+    EXPECT_TRUE(guest->space->map(*vcpu, { &mapping, 1 }).is_error());
+    EXPECT_TRUE(guest->space->create_thread(*vcpu).is_error());
+    EXPECT_EQ(enter(*guest).kind, TrapKind::died);
+}
+
 TEST_P(AddressSpaces, a_thousand_leak_nothing)
 {
     auto const code = Code().syscall(SYS_getpid).syscall(SYS_exit_group);
