@@ -19,7 +19,8 @@ namespace {
 // CLONE_PTRACE: the new thread has the same tracer, from its first instruction on.
 constexpr u64 kThreadFlags
     = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PTRACE;
-constexpr u64 kMaxIdleThreads = 8;
+/// A stub with more threads is not kept for another guest.
+constexpr u64 kMaxPooledThreads = 8;
 
 bool is_error_value(u64 result) { return result > ~u64 { 4095 }; }
 } // namespace
@@ -123,10 +124,7 @@ Result<TracedThread*> TracedProcess::create_thread(UmPort& port)
 void TracedProcess::give_back_thread(TracedThread& thread)
 {
     if (!alive_ || thread.state() != TracedThread::State::stopped) return;
-    if (idle_.size() < kMaxIdleThreads)
-        idle_.push_back(&thread);
-    else
-        thread.start_operation({ SYS_exit, {} });
+    idle_.push_back(&thread);
 }
 
 void TracedProcess::kill(char const* reason)
@@ -142,11 +140,16 @@ void TracedProcess::kill(char const* reason)
 
 void TracedProcess::note_end(TracedThread& thread)
 {
-    // A guest thread ends alone only when the kernel had it exit; any other way, the whole process goes.
+    // No thread ends alone: all are about to be reported, the leader as the last.
     if (&thread != &leader_) return;
     alive_ = false;
     for (auto& other : threads_)
         other->forget();
+}
+
+bool TracedProcess::is_reusable() const
+{
+    return alive_ && idle_.size() == threads_.size() && threads_.size() <= kMaxPooledThreads;
 }
 
 bool TracedProcess::is_buried()

@@ -32,7 +32,7 @@ public:
     void look_after() override { } // its tracer is told
     bool is_buried() override;
     void wait_for_burial() override;
-    bool is_reusable() const override { return alive_ && idle_.size() == threads_.size(); }
+    bool is_reusable() const override;
     void require_clearing() override { clearing_required_ = true; }
     char const* death_reason() const { return death_reason_; }
 

@@ -21,7 +21,8 @@ using stub::Op;
 namespace {
 constexpr u64 kThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
 /// A stub that had more threads than this is not worth keeping.
-constexpr u64 kMaxIdleThreads = 8;
+/// A stub with more threads is not kept for another guest.
+constexpr u64 kMaxPooledThreads = 8;
 
 bool is_error_value(u64 result) { return result > ~u64 { 4095 }; }
 } // namespace
@@ -234,9 +235,8 @@ Result<StubThread*> StubProcess::create_thread(UmPort& port)
 void StubProcess::give_back_thread(StubThread& thread)
 {
     if (!alive_) return;
-    bool const keep = idle_.size() < kMaxIdleThreads;
-    thread.retire(!keep);
-    if (keep) idle_.push_back(&thread);
+    thread.retire();
+    idle_.push_back(&thread);
 }
 
 // --- The end.
@@ -280,6 +280,9 @@ void StubProcess::wait_for_burial()
     if (!reaped_) (void)hostabi::process::wait_for_child(pid_);
 }
 
-bool StubProcess::is_reusable() const { return alive_ && idle_.size() == threads_.size(); }
+bool StubProcess::is_reusable() const
+{
+    return alive_ && idle_.size() == threads_.size() && threads_.size() <= kMaxPooledThreads;
+}
 
 } // namespace umbra::um

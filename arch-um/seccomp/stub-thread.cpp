@@ -93,8 +93,7 @@ void StubThread::receive_operation(seccomp_notif const& n)
     if (operation_next_ == operation_count_ || !(operations_[operation_next_] == actual))
         return process_.kill("a host call that was not ordered");
     ++operation_next_;
-    if (!hostabi::seccomp::answer_continue(process_.listener(), n.id).ok()) return;
-    if (state_ == State::exiting) forget();
+    (void)hostabi::seccomp::answer_continue(process_.listener(), n.id);
 }
 
 void StubThread::receive_report(seccomp_notif const& n)
@@ -121,7 +120,6 @@ void StubThread::receive_report(seccomp_notif const& n)
     if (frame_requested_ && signal_ != stub::kKickSignal)
         return process_.kill("guest code ran while it should not");
     frame_requested_ = false;
-    if (retired_ && end_when_parked_) return end();
     if (waiting_port && waiting_port != process_.receiving_port_) waiting_port->wake();
 }
 
@@ -288,24 +286,11 @@ void StubThread::kick()
     kick_outstanding_ = hostabi::process::send_signal_to_thread(process_.pid(), tid_, stub::kKickSignal).ok();
 }
 
-void StubThread::retire(bool end_it)
+void StubThread::retire()
 {
     retired_ = true;
-    end_when_parked_ = end_it;
     waiting_port = nullptr;
-    if (state_ == State::in_syscall)
-        request_frame();
-    else if (state_ == State::in_report && end_it)
-        end();
-}
-
-void StubThread::end()
-{
-    operations_[0] = { SYS_exit, {} };
-    operation_next_ = 0;
-    operation_count_ = 1;
-    state_ = State::exiting;
-    answer(static_cast<u64>(Resume::exit));
+    if (state_ == State::in_syscall) request_frame();
 }
 
 } // namespace umbra::um

@@ -28,7 +28,6 @@ public:
         running, ///< in guest code, or on its way to a call
         in_syscall, ///< waits for the result of a plain call
         in_report, ///< waits in the signal entry: the frame is in the area
-        exiting,
         dead,
     };
 
@@ -69,8 +68,8 @@ public:
     void follow(UmPort const& port);
     void forget() { state_ = State::dead; }
 
-    /// No guest thread owns it any more: it will park in a report as soon as it can, or end.
-    void retire(bool end_it);
+    /// No guest thread owns it any more: it will park in a report as soon as it can.
+    void retire();
     void adopt() { retired_ = false; }
 
     /// Notifications, handed over by the process.
@@ -90,7 +89,6 @@ private:
     stub::Resume store_bases();
     u64 fp_offset() const;
     void answer(u64 value);
-    void end();
     bool same_call(seccomp_data const& other) const;
 
     StubProcess& process_;
@@ -101,7 +99,6 @@ private:
     bool kick_outstanding_ = false;
     bool frame_requested_ = false;
     bool retired_ = false;
-    bool end_when_parked_ = false;
     bool answer_uncertain_ = false; ///< a signal may have interrupted the call that was answered last
     bool registers_loaded_ = false;
     bool fp_loaded_ = false;

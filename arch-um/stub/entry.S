@@ -59,8 +59,6 @@ report:
 report_answered:
     cmp $STUB_RESUME, %eax
     je resume
-    cmp $STUB_EXIT, %eax
-    je thread_exit
     mov %rsp, %rcx
     or $(STUB_AREA_SIZE - 1), %rcx
     mov (1 - STUB_AREA_BASES)(%rcx), %rsi
@@ -83,16 +81,6 @@ set_bases_by_calls:
     lea resume(%rip), %rbx
 base_call:
     mov $SYS_ARCH_PRCTL, %eax
-    xor %edx, %edx
-    xor %r10d, %r10d
-    xor %r8d, %r8d
-    xor %r9d, %r9d
-    jmp op_call
-
-thread_exit:
-    mov $SYS_EXIT, %eax
-    xor %edi, %edi
-    xor %esi, %esi
     xor %edx, %edx
     xor %r10d, %r10d
     xor %r8d, %r8d

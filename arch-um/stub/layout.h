@@ -36,7 +36,6 @@
 #define STUB_RESUME 0
 #define STUB_RESUME_WITH_BASES 1 /* load fs and gs base from the area by wrfsbase */
 #define STUB_RESUME_WITH_BASE_CALLS 2 /* the same where the host has no FSGSBASE: by arch_prctl */
-#define STUB_EXIT 3 /* the thread ends */
 
 #ifndef __ASSEMBLER__
 
@@ -73,7 +72,6 @@ enum class Resume : u32 {
     plain = STUB_RESUME,
     with_bases = STUB_RESUME_WITH_BASES,
     with_base_calls = STUB_RESUME_WITH_BASE_CALLS,
-    exit = STUB_EXIT,
 };
 
 /// One host call that the leader executes after the kernel has compared every register with its own copy.

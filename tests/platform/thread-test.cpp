@@ -4,6 +4,7 @@
 #include "tests/platform/harness.h"
 
 #include <cstring>
+#include <fstream>
 #include <thread>
 
 #include <sys/syscall.h>
@@ -49,6 +50,39 @@ TEST_P(Threads, several_in_one_space)
             threads.back()->registers(*vcpu)->rip = kCodeAt;
             expect_syscall(threads.back()->enter(*vcpu), SYS_gettid);
         }
+    }
+}
+
+/// Bytes of the stub's memory in which its threads take signals.
+u64 area_bytes(platform::AddressSpace const& space)
+{
+    std::ifstream maps("/proc/" + std::to_string(space.host_pid()) + "/maps");
+    u64 bytes = 0;
+    for (std::string line; std::getline(maps, line);) {
+        if (line.find("umbra-areas") == line.npos) continue;
+        u64 const start = std::stoull(line, nullptr, 16);
+        bytes += std::stoull(line.substr(line.find('-') + 1), nullptr, 16) - start;
+    }
+    return bytes;
+}
+
+TEST_P(Threads, a_crowd_that_comes_and_goes_needs_no_more_each_time)
+{
+    auto guest = make_guest(Code().syscall(SYS_gettid));
+    u64 after_the_first = 0;
+    for (int round = 0; round < 4; ++round) {
+        std::vector<std::unique_ptr<platform::GuestThread>> threads;
+        for (int i = 0; i < 20; ++i) {
+            auto thread = guest->space->create_thread(*vcpu);
+            ASSERT_TRUE(thread.ok());
+            threads.push_back(std::move(thread).release_value());
+            threads.back()->registers(*vcpu)->rip = kCodeAt;
+            expect_syscall(threads.back()->enter(*vcpu), SYS_gettid);
+        }
+        u64 const now = area_bytes(*guest->space);
+        ASSERT_GT(now, 20 * kPageSize);
+        if (round == 0) after_the_first = now;
+        EXPECT_EQ(now, after_the_first);
     }
 }
 
