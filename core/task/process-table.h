@@ -11,11 +11,6 @@ namespace umbra {
 
 class ProcessTable {
 public:
-    explicit ProcessTable(Kernel& kernel)
-        : kernel_(kernel)
-    {
-    }
-
     /// The most tasks and processes there may be (threads-max): each costs the host a thread or a process, so a fork bomb
     /// must end in EAGAIN long before the host feels it.
     static constexpr u64 kMaxTasks = 16384, kMaxProcesses = 1500;
@@ -46,7 +41,6 @@ public:
     static constexpr i32 kPidMax = 4194304;
 
 private:
-    Kernel& kernel_;
     std::map<i32, Process*> processes_;
     std::map<i32, Task*> tasks_;
     std::map<i32, ProcessGroup*> groups_;

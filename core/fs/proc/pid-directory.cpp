@@ -216,9 +216,9 @@ Result<Subject> find_subject(Kernel& kernel, PidReference const& reference)
         if (!task || task->start_time != reference.start_time) return err::srch;
         return Subject { task->process(), task, true };
     }
-    Process* process = table.find_process(reference.id);
-    if (!process || process->start_time != reference.start_time) return err::srch;
-    return Subject { *process, process->leader(), false };
+    Process* found = table.find_process(reference.id);
+    if (!found || found->start_time != reference.start_time) return err::srch;
+    return Subject { *found, found->leader(), false };
 }
 
 Result<Ref<Task>> live_task(Subject const& subject)
