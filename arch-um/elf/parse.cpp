@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // ELF program headers by libelf. Everything in the file is hostile: all sums are checked before they are believed.
+// tests/fuzz feeds this with anything.
 #include "core/platform/elf.h"
 
 #include <algorithm>
@@ -10,36 +11,43 @@
 
 namespace umbra::platform {
 
+static_assert(kElfHeaderSize == sizeof(Elf64_Ehdr) && kElfProgramHeaderSize == sizeof(Elf64_Phdr));
+
 namespace {
 
-constexpr u64 kMaxHeaders = 64 << 10; // Linux refuses more than 64 KiB of program headers
 constexpr u64 kAddressLimit = u64 { 1 } << 47;
+constexpr u64 kOffsetLimit = u64 { 1 } << 63; // a file's offsets are signed
 
-bool add_load(ElfImage& image, GElf_Phdr const& p, u64 file_size)
+/// Linux maps each segment before it has looked at the next, so the caller is lost by the time this matters.
+bool can_be_mapped(GElf_Phdr const& p)
 {
-    if (p.p_memsz == 0) return true;
     if (p.p_filesz > p.p_memsz || p.p_memsz > kAddressLimit || p.p_vaddr > kAddressLimit - p.p_memsz) return false;
-    if (p.p_offset > file_size || p.p_filesz > file_size - p.p_offset) return false;
-    if ((p.p_vaddr & kPageMask) != (p.p_offset & kPageMask)) return false;
-    image.loads.push_back({ p.p_offset, p.p_vaddr, p.p_filesz, p.p_memsz, p.p_align, bool(p.p_flags & PF_R),
-        bool(p.p_flags & PF_W), bool(p.p_flags & PF_X) });
-    return true;
+    if (p.p_filesz == 0) return true;
+    return p.p_offset < kOffsetLimit - kAddressLimit && (p.p_vaddr & kPageMask) == (p.p_offset & kPageMask);
 }
 
-bool fill(ElfImage& image, Elf* elf, GElf_Ehdr const& header, u64 file_size)
+void add_load(ElfImage& image, GElf_Phdr const& p)
 {
-    for (int i = 0; i < header.e_phnum; ++i) {
+    if (!can_be_mapped(p)) image.mappable = false;
+    if (!image.mappable || p.p_memsz == 0) return;
+    image.loads.push_back({ p.p_offset, p.p_vaddr, p.p_filesz, p.p_memsz, p.p_align, bool(p.p_flags & PF_R),
+        bool(p.p_flags & PF_W), bool(p.p_flags & PF_X) });
+}
+
+bool fill(ElfImage& image, Elf* elf)
+{
+    for (int i = 0; i < image.program_header_count; ++i) {
         GElf_Phdr p;
         if (!gelf_getphdr(elf, i, &p)) return false;
-        if (p.p_type == PT_LOAD && !add_load(image, p, file_size)) return false;
-        if (p.p_type == PT_INTERP && image.interpreter_size == 0) {
-            if (p.p_filesz < 2 || p.p_filesz > 4096 || p.p_offset > file_size || p.p_filesz > file_size - p.p_offset)
-                return false;
+        if (p.p_type == PT_LOAD) add_load(image, p);
+        if (p.p_type == PT_INTERP && !image.has_interpreter) {
+            image.has_interpreter = true;
             image.interpreter_offset = p.p_offset, image.interpreter_size = p.p_filesz;
         }
         if (p.p_type == PT_GNU_STACK) image.executable_stack = p.p_flags & PF_X;
     }
-    if (image.loads.empty()) return false;
+    if (image.loads.empty()) image.mappable = false;
+    if (!image.mappable) return true;
     image.lowest = ~u64 { 0 };
     for (auto const& l : image.loads) {
         image.lowest = std::min(image.lowest, page_down(l.address));
@@ -48,48 +56,61 @@ bool fill(ElfImage& image, Elf* elf, GElf_Ehdr const& header, u64 file_size)
     return true;
 }
 
-} // namespace
-
-u64 elf_header_extent(std::span<u8 const> first)
+ElfKind kind_of(Elf64_Ehdr const& h)
 {
-    if (first.size() < sizeof(Elf64_Ehdr)) return 0;
-    Elf64_Ehdr h;
-    std::memcpy(&h, first.data(), sizeof h);
-    if (std::memcmp(h.e_ident, ELFMAG, SELFMAG) != 0 || h.e_ident[EI_CLASS] != ELFCLASS64
-        || h.e_ident[EI_DATA] != ELFDATA2LSB || h.e_machine != EM_X86_64)
-        return 0;
-    if (h.e_type != ET_EXEC && h.e_type != ET_DYN) return 0;
-    if (h.e_phentsize != sizeof(Elf64_Phdr) || h.e_phnum == 0) return 0;
-    u64 size = u64(h.e_phnum) * sizeof(Elf64_Phdr);
-    if (size > kMaxHeaders || h.e_phoff > (u64 { 1 } << 40)) return 0;
-    // Program headers beyond the first megabyte are legal but unheard of; they would be read whole.
-    if (h.e_phoff + size > (1 << 20)) return 0;
-    return std::max<u64>(sizeof h, h.e_phoff + size);
+    if (h.e_type == ET_EXEC) return ElfKind::fixed;
+    return h.e_type == ET_DYN ? ElfKind::position_independent : ElfKind::no_program;
 }
 
-Result<ElfImage> parse_elf(std::span<u8 const> header, u64 file_size)
+/// An image of header and table alone, which libelf finds nothing wrong with: the table follows the header, and what
+/// is not needed here, or not looked at by Linux, is as it should be.
+std::vector<char> clean_image(Elf64_Ehdr h, std::span<u8 const> table)
 {
-    u64 extent = elf_header_extent(header);
-    if (extent == 0 || extent > header.size()) return err::noexec;
-    elf_version(EV_CURRENT);
-    // libelf wants a writable image although it only reads; and section headers, which are not needed here and may lie
-    // beyond what was read, are cut off.
-    std::vector<char> copy(reinterpret_cast<char const*>(header.data()), reinterpret_cast<char const*>(header.data()) + extent);
-    Elf64_Ehdr h;
-    std::memcpy(&h, copy.data(), sizeof h);
+    std::memset(h.e_ident, 0, sizeof h.e_ident);
+    std::memcpy(h.e_ident, ELFMAG, SELFMAG);
+    h.e_ident[EI_CLASS] = ELFCLASS64, h.e_ident[EI_DATA] = ELFDATA2LSB;
+    h.e_ident[EI_VERSION] = EV_CURRENT, h.e_version = EV_CURRENT;
+    h.e_ehsize = sizeof h, h.e_phoff = sizeof h;
     h.e_shoff = 0, h.e_shnum = 0, h.e_shstrndx = 0;
-    std::memcpy(copy.data(), &h, sizeof h);
-    Elf* elf = elf_memory(copy.data(), copy.size());
+    std::vector<char> image(sizeof h + table.size());
+    std::memcpy(image.data(), &h, sizeof h);
+    std::memcpy(image.data() + sizeof h, table.data(), table.size());
+    return image;
+}
+
+} // namespace
+
+Result<ElfTable> elf_program_headers(std::span<u8 const> first)
+{
+    Elf64_Ehdr h;
+    if (first.size() < sizeof h) return err::noexec;
+    std::memcpy(&h, first.data(), sizeof h);
+    if (std::memcmp(h.e_ident, ELFMAG, SELFMAG) != 0 || h.e_machine != EM_X86_64) return err::noexec;
+    u64 size = u64 { h.e_phnum } * sizeof(Elf64_Phdr);
+    if (h.e_phentsize != sizeof(Elf64_Phdr) || size == 0 || size > kElfMaxTable) return err::noexec;
+    if (h.e_phoff >= kOffsetLimit - size) return err::noexec;
+    return ElfTable { h.e_phoff, size };
+}
+
+Result<ElfImage> parse_elf(std::span<u8 const> first, std::span<u8 const> table)
+{
+    auto place = TRY(elf_program_headers(first));
+    if (table.size() < place.size) return err::noexec;
+    Elf64_Ehdr h;
+    std::memcpy(&h, first.data(), sizeof h);
+    elf_version(EV_CURRENT);
+    // libelf wants memory that it may write, although it only reads.
+    auto bytes = clean_image(h, table.first(place.size));
+    Elf* elf = elf_memory(bytes.data(), bytes.size());
     if (!elf) return err::noexec;
     ElfImage image {};
-    GElf_Ehdr eh;
-    bool good = gelf_getehdr(elf, &eh) && fill(image, elf, eh, file_size);
-    elf_end(elf);
-    if (!good) return err::noexec;
-    image.position_independent = h.e_type == ET_DYN;
+    image.kind = kind_of(h);
     image.entry = h.e_entry;
     image.program_headers_offset = h.e_phoff;
     image.program_header_count = h.e_phnum;
+    bool good = fill(image, elf);
+    elf_end(elf);
+    if (!good) return err::noexec;
     return image;
 }
 

@@ -2,7 +2,9 @@
 // execve(2): from a name to a running program. The new address space is built beside the old one; only when nothing
 // can fail any more does the task move into it.
 #include <algorithm>
+#include <bit>
 #include <cstring>
+#include <optional>
 
 #include "core/abi/mman.h"
 #include "core/kernel.h"
@@ -22,6 +24,7 @@ namespace umbra {
 
 using namespace abi;
 using platform::ElfImage;
+using platform::ElfKind;
 
 namespace {
 
@@ -30,6 +33,7 @@ constexpr u64 kScriptHeader = 256;
 constexpr u64 kArgumentLimit = 128 << 10; // one string, MAX_ARG_STRLEN
 constexpr u64 kStackReserve = 128 << 10;
 constexpr u64 kPieBase = 0x555555554000;
+constexpr u64 kMaxFileOffset = ~u64 { 0 } >> 1;
 
 /// An executable file that is open, with execute permission checked.
 struct Executable {
@@ -68,12 +72,13 @@ Result<std::vector<u8>> read_at(vfs::File& file, u64 offset, u64 size)
     return bytes;
 }
 
+/// `head`: the file's first page. ENOEXEC where it is no ELF file for this machine, or ends within its headers.
 Result<ElfImage> read_elf(vfs::File& file, std::vector<u8> const& head)
 {
-    u64 extent = platform::elf_header_extent(head);
-    if (extent == 0) return err::noexec;
-    auto header = extent <= head.size() ? head : TRY(read_at(file, 0, extent));
-    return platform::parse_elf(header, file.inode().attributes().size);
+    auto place = TRY(platform::elf_program_headers(head));
+    if (place.offset + place.size <= head.size())
+        return platform::parse_elf(head, std::span(head).subspan(place.offset, place.size));
+    return platform::parse_elf(head, TRY(read_at(file, place.offset, place.size)));
 }
 
 /// "#! interpreter [argument]": rewrites the request. ENOEXEC for a malformed line.
@@ -135,8 +140,10 @@ Result<void> map_segments(mm::AddressSpace& space, vfs::File& file, ElfImage con
                 at += n;
             }
         }
+        // As in Linux, what lies beyond the file's pages is writable whatever the segment says.
+        u32 const zero_prot = prot_read | prot_write | (s.executable ? prot_exec : 0);
         if (end > mapped_end)
-            TRY(space.map({ .address = mapped_end, .length = end - mapped_end, .prot = prot_of(s), .fixed = true }));
+            TRY(space.map({ .address = mapped_end, .length = end - mapped_end, .prot = zero_prot, .fixed = true }));
     }
     return {};
 }
@@ -154,48 +161,78 @@ struct Loaded {
     u16 program_header_count = 0;
 };
 
-/// The interpreter's errors are ELIBBAD where the file is not what it should be, as in Linux.
-Result<u64> load_interpreter(Task& task, mm::AddressSpace& space, std::string const& name, Loaded& out)
+/// An ELF file that is open, with its headers read and not yet mapped.
+struct Program {
+    Ref<vfs::File> file;
+    ElfImage image;
+};
+
+/// What PT_INTERP names: ENOEXEC where that is no name, ELIBBAD where it is not what can be an interpreter, EIO where a
+/// file ends too early, as Linux has them.
+Result<std::optional<Program>> open_interpreter(Task& task, vfs::File& program, ElfImage const& image)
 {
-    ExecRequest request { .base = task.fs().cwd, .name = name };
+    if (!image.has_interpreter) return std::optional<Program>();
+    u64 const size = image.interpreter_size;
+    if (size < 2 || size > kPathMax) return err::noexec;
+    if (image.interpreter_offset > kMaxFileOffset - size) return err::inval;
+    auto bytes = TRY(read_at(program, image.interpreter_offset, size));
+    if (bytes.size() < size) return err::io;
+    if (bytes.back() != 0) return err::noexec;
+    // The empty name is the working directory to Linux, and no regular file.
+    ExecRequest request { .base = task.fs().cwd, .name = reinterpret_cast<char const*>(bytes.data()) };
+    if (request.name.empty()) return err::acces;
     auto file = TRY(open_executable(task, request)).file;
-    auto head = TRY(read_at(*file, 0, 4096));
-    auto image = read_elf(*file, head);
-    if (image.is_error()) return image.error() == err::noexec ? Errno::libbad : image.error();
-    ElfImage const& e = image.value();
-    if (!e.position_independent) {
-        if (map_segments(space, *file, e, 0).is_error()) return err::libbad;
-        return e.entry;
-    }
-    u64 span = e.highest - e.lowest;
-    auto place = TRY(space.map({ .length = span, .prot = prot_none }));
-    TRY(space.unmap(place.value, span));
-    u64 bias = place.value - e.lowest;
-    if (map_segments(space, *file, e, bias).is_error()) return err::libbad;
-    out.interpreter_base = bias;
-    return e.entry + bias;
+    auto head = TRY(read_at(*file, 0, kPageSize));
+    if (head.size() < platform::kElfHeaderSize) return err::io;
+    auto parsed = read_elf(*file, head);
+    if (parsed.is_error()) return parsed.error() == err::noexec ? Errno::libbad : parsed.error();
+    return std::optional<Program>(Program { std::move(file), parsed.release_value() });
 }
 
-Result<Loaded> load_program(Task& task, mm::AddressSpace& space, vfs::File& file, ElfImage const& image)
+/// A free place that holds the whole image: the bias.
+Result<u64> find_place(mm::AddressSpace& space, ElfImage const& image)
+{
+    u64 span = image.highest - image.lowest;
+    auto place = TRY(space.map({ .length = span, .prot = prot_none }));
+    TRY(space.unmap(place.value, span));
+    return place.value - image.lowest;
+}
+
+/// Maps the interpreter and returns its entry.
+Result<u64> load_interpreter(mm::AddressSpace& space, Program const& interpreter, Loaded& out)
+{
+    ElfImage const& image = interpreter.image;
+    if (!image.mappable || image.kind == ElfKind::no_program) return err::inval;
+    u64 bias = 0;
+    if (image.kind == ElfKind::position_independent) bias = out.interpreter_base = TRY(find_place(space, image));
+    TRY(map_segments(space, *interpreter.file, image, bias));
+    return image.entry + bias;
+}
+
+/// Where a program goes that can go anywhere.
+Result<u64> choose_bias(mm::AddressSpace& space, Kernel& kernel, ElfImage const& image)
+{
+    if (image.kind != ElfKind::position_independent) return 0;
+    u64 align = kPageSize;
+    for (auto const& s : image.loads)
+        if (std::has_single_bit(s.align) && s.align < kPieBase) align = std::max(align, s.align);
+    u64 const base = (kPieBase + random_offset(kernel, 1 << 20)) & ~(align - 1);
+    if (base + (image.highest - image.lowest) > kernel.platform().machine().task_size) return find_place(space, image);
+    return base - image.lowest;
+}
+
+/// Fills the space. Linux has given up the old program by now, so the caller does not outlive an error.
+Result<Loaded> load_program(
+    Task& task, mm::AddressSpace& space, Program const& program, std::optional<Program> const& interpreter)
 {
     Kernel& kernel = task.kernel();
+    auto const& machine = kernel.platform().machine();
+    ElfImage const& image = program.image;
+    if (!image.mappable) return err::inval;
     Loaded out;
-    std::string interpreter;
-    if (image.interpreter_size) {
-        auto bytes = TRY(read_at(file, image.interpreter_offset, image.interpreter_size));
-        if (bytes.size() < image.interpreter_size || bytes.back() != 0) return err::noexec;
-        interpreter = reinterpret_cast<char const*>(bytes.data());
-    }
-    u64 bias = 0;
-    if (image.position_independent) {
-        u64 align = kPageSize;
-        for (auto const& s : image.loads)
-            if ((s.align & (s.align - 1)) == 0) align = std::max(align, s.align);
-        bias = ((kPieBase + random_offset(kernel, 1 << 20)) & ~(align - 1)) - image.lowest;
-    }
-    if (image.highest + bias > kernel.platform().machine().task_size || image.lowest + bias < kernel.platform().machine().min_address)
-        return err::noexec;
-    TRY(map_segments(space, file, image, bias));
+    u64 const bias = TRY(choose_bias(space, kernel, image));
+    if (image.highest + bias > machine.task_size || image.lowest + bias < machine.min_address) return err::inval;
+    TRY(map_segments(space, *program.file, image, bias));
     out.program_entry = out.entry = image.entry + bias;
     out.program_header_count = image.program_header_count;
     for (auto const& s : image.loads) {
@@ -209,7 +246,8 @@ Result<Loaded> load_program(Task& task, mm::AddressSpace& space, vfs::File& file
     u64 break_at = image.highest + bias;
     // A static PIE's break would run into the mmap area; Linux puts it there too, with a gap.
     space.set_break_start(break_at + random_offset(kernel, 1 << 13));
-    if (!interpreter.empty()) out.entry = TRY(load_interpreter(task, space, interpreter, out));
+    if (interpreter) out.entry = TRY(load_interpreter(space, *interpreter, out));
+    if (out.entry >= machine.task_size) return err::inval;
     return out;
 }
 
@@ -414,13 +452,15 @@ Result<void> exec_task(Task& task, ExecRequest request)
     for (int depth = 0;; ++depth) {
         if (depth > kMaxInterpreters) return err::loop;
         executable.emplace(TRY(open_executable(task, request)));
-        head = TRY(read_at(*executable->file, 0, 4096));
+        head = TRY(read_at(*executable->file, 0, kPageSize));
         if (head.size() < 2 || head[0] != '#' || head[1] != '!') break;
         head.resize(std::min<u64>(head.size(), kScriptHeader));
         TRY(apply_script(request, head));
     }
-    vfs::File& file = *executable->file;
-    auto image = TRY(read_elf(file, head));
+    Program program { executable->file, TRY(read_elf(*executable->file, head)) };
+    if (program.image.kind == ElfKind::no_program) return err::noexec;
+    vfs::File& file = *program.file;
+    auto interpreter = TRY(open_interpreter(task, file, program.image));
 
     auto space = TRY(mm::AddressSpace::create(kernel));
     space->limit_address_space = task.limit(Resource::as);
@@ -428,7 +468,12 @@ Result<void> exec_task(Task& task, ExecRequest request)
     space->limit_stack = task.limit(Resource::stack);
     space->limit_memlock = task.limit(Resource::memlock);
     space->set_executable(*file.path());
-    auto loaded = TRY(load_program(task, *space, file, image));
+    auto mapped = load_program(task, *space, program, interpreter);
+    if (mapped.is_error()) {
+        exit_group(task.process(), sigsegv);
+        return mapped.error();
+    }
+    Loaded const loaded = mapped.release_value();
     TRY(mm::map_vdso(kernel, *space));
     bool secure = false;
     auto credentials = new_credentials(task, file, secure);
