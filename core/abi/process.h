@@ -45,6 +45,12 @@ struct SigEvent {
 static_assert(sizeof(SigEvent) == 64);
 constexpr i32 sigev_signal = 0, sigev_none = 1, sigev_thread = 2, sigev_thread_id = 4;
 
+struct FutexWaitBlock {
+    u64 value, address;
+    u32 flags, reserved;
+};
+static_assert(sizeof(FutexWaitBlock) == 24);
+
 struct SchedParam {
     i32 priority;
 };

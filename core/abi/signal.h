@@ -54,7 +54,7 @@ struct SigInfo {
     i32 signo = 0;
     i32 error = 0;
     i32 code = 0;
-    i32 pad0 = 0;
+    i32 from_timer = 0; ///< padding in the ABI; set while a timer's signal is queued, never shown to guests
     union {
         struct {
             i32 pid;

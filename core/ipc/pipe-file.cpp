@@ -96,7 +96,7 @@ Result<PipeEnds> make_pipe(Kernel& kernel, u32 flags)
 {
     auto pipe = make_ref<Pipe>(kernel.memory());
     u64 number = kernel.next_unique();
-    auto path = vfs::make_anonymous_path(
+    auto path = vfs::make_owned_anonymous_path(
         kernel, "pipe:[" + std::to_string(number) + "]", abi::s_ififo | 0600, number);
     path.inode().attachment = RefPtr<RefCounted>(Ref<RefCounted>(pipe)); // for opening /proc/pid/fd/N
     auto read_end = make_ref<PipeFile>(path, (flags & abi::o_nonblock) | abi::o_rdonly, pipe);

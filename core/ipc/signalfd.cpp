@@ -77,8 +77,7 @@ public:
         u64 moved = 0;
         while (buffer.remaining() >= sizeof(abi::SignalfdInfo)) {
             abi::SigInfo info;
-            if (!task.pending.take(signals_, info) && !task.process().shared_pending.take(signals_, info))
-                break;
+            if (!task.take_signal(signals_, info)) break;
             auto out = describe(info);
             if (buffer.put_all(&out, sizeof out).is_error())
                 return moved > 0 ? Result<u64>(moved) : err::fault;

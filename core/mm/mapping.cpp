@@ -332,7 +332,7 @@ Result<void> AddressSpace::expand_stack(Vma& vma, u64 address)
 Result<u64> AddressSpace::set_break(u64 address)
 {
     SpaceGuard guard(lock);
-    if (address < break_start_) return break_end_;
+    if (address < break_start_ || address > kernel_.platform().machine().task_size) return break_end_;
     u64 old_end = page_up(break_end_), new_end = page_up(address);
     if (limit_data != ~u64 { 0 } && address - break_start_ > limit_data) return break_end_;
     if (new_end < old_end) {

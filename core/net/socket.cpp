@@ -41,7 +41,7 @@ Nanoseconds Socket::wait_limit(u32 events) const
 vfs::Path make_socket_path(Kernel& kernel)
 {
     u64 number = kernel.next_unique();
-    return vfs::make_anonymous_path(
+    return vfs::make_owned_anonymous_path(
         kernel, "socket:[" + std::to_string(number) + "]", abi::s_ifsock | 0777, number);
 }
 

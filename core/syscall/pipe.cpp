@@ -12,11 +12,6 @@ SyscallResult sys_pipe2(Task& task, UserOut<i32> fds, u32 flags)
 {
     if (flags & ~(abi::o_cloexec | abi::o_nonblock | abi::o_direct)) return err::inval;
     auto ends = TRY(ipc::make_pipe(task.kernel(), flags));
-    // Both ends' inode: its mode, 0600, lets the maker open it once more through /proc/pid/fd.
-    using C = vfs::AttributeChange;
-    auto const& who = task.credentials();
-    TRY(ends.read_end->inode().set_attributes(
-        { .mask = C::kUid | C::kGid, .uid = who.fsuid, .gid = who.fsgid }));
     FdTable& files = task.files();
     GuestFd read_fd = TRY(files.reserve(task.limit(Resource::nofile)));
     auto write_fd = files.reserve(task.limit(Resource::nofile));

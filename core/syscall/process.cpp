@@ -6,6 +6,7 @@
 
 #include "core/mm/address-space.h"
 #include "core/syscall/syscall.h"
+#include "core/task/cpu-timer.h"
 #include "core/task/lifecycle.h"
 #include "core/task/process-table.h"
 #include "core/task/scheduler.h"
@@ -110,6 +111,12 @@ SyscallResult sys_execveat(Task& task, GuestFd dir, UserCString path, GuestAddr 
     return exec_common(task, std::move(request), argv, envp);
 }
 
+SyscallResult sys_unshare(Task& task, u64 flags)
+{
+    TRY(unshare_task(task, flags));
+    return 0;
+}
+
 SyscallResult sys_exit(Task& task, i32 code)
 {
     // The status of the last thread to leave is the process's, unless exit_group or a signal has set one.
@@ -144,8 +151,8 @@ ResourceUsage task_usage(Task& task)
     ResourceUsage u = task.usage;
     auto& time = task.kernel().time();
     u64 running = task.state == TaskState::running ? Timekeeper::cycles() - task.last_switch_cycles : 0;
-    u.user = time.cycles_to_ns(task.user_cycles);
-    u.system = time.cycles_to_ns(task.system_cycles + running);
+    u.user = time.cycles_to_ns(task.user_cycles + (task.in_user ? running : 0));
+    u.system = time.cycles_to_ns(task.system_cycles + (task.in_user ? 0 : running));
     return u;
 }
 
@@ -288,6 +295,7 @@ SyscallResult sys_prlimit64(Task& task, i32 pid, u32 resource, UserIn<RlimitPair
         if (wanted.maximum > limit.maximum && !task.credentials().has(Capability::sys_resource)) return err::perm;
         if (Resource(resource) == Resource::nofile && wanted.maximum > 1 << 20) return err::perm;
         limit = { wanted.current, wanted.maximum };
+        if (Resource(resource) == Resource::cpu) recheck_cpu_timers(*process);
         if (Task* t = process->any_thread(); t && t->has_mm()) {
             auto& mm = t->mm();
             if (Resource(resource) == Resource::as) mm.limit_address_space = wanted.current;

@@ -19,9 +19,9 @@ Result<void> check_user_range(Task& task, u64 address, u64 length)
     return address <= end && length <= end - address ? Result<void>() : err::fault;
 }
 
+/// A length above SSIZE_MAX is EFAULT here, but EINVAL in a vector: Linux looks at the address first.
 Result<IoBuffer> import_buffer(Task& task, GuestAddr address, u64 length)
 {
-    if (i64(length) < 0) return err::inval;
     TRY(check_user_range(task, address.value, length));
     return IoBuffer::user(task, address, std::min(length, vfs::kMaxIoCount));
 }

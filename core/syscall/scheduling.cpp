@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Scheduling: yield, priorities, policies, affinity; futex; prctl and the small calls about a task itself.
+// Scheduling: yield, priorities, policies, affinity; prctl and the small calls about a task itself.
 #include "core/task/scheduler.h"
 
 #include <algorithm>
@@ -7,7 +7,6 @@
 #include "core/abi/process.h"
 #include "core/syscall/syscall.h"
 #include "core/syscall/wait-options.h"
-#include "core/task/futex.h"
 #include "core/task/process-table.h"
 
 namespace umbra {
@@ -177,54 +176,6 @@ SyscallResult sys_setpriority(Task& task, i32 which, i32 who, i32 nice)
         if (nice < t->nice && nice < nice_floor(task)) return err::acces;
         t->nice = nice;
     }
-    return 0;
-}
-
-SyscallResult sys_futex(
-    Task& task, GuestAddr address, u32 operation, u32 value, GuestAddr timeout, GuestAddr address2, u32 value3)
-{
-    FutexCall call { .address = address, .operation = operation, .value = value };
-    call.address2 = address2, call.value3 = value3;
-    u32 command = operation & futex_cmd_mask;
-    bool waits = command == futex_wait || command == futex_wait_bitset || command == futex_lock_pi
-        || command == futex_lock_pi2 || command == futex_wait_requeue_pi;
-    bool realtime = (operation & futex_clock_realtime) || command == futex_lock_pi;
-    if ((operation & futex_clock_realtime) && command != futex_wait_bitset && command != futex_wait
-        && command != futex_lock_pi2 && command != futex_wait_requeue_pi)
-        return err::nosys;
-    if (!waits) {
-        call.value2 = u32(timeout.value);
-    } else if (!timeout.is_null()) {
-        auto t = TRY((UserIn<Timespec> { timeout }.copy_in(task)));
-        if (!Timekeeper::is_valid(t)) return err::inval;
-        Nanoseconds at = Timekeeper::from_timespec(t);
-        auto& time = task.kernel().time();
-        if (command == futex_wait)
-            call.deadline = Timekeeper::add(time.monotonic(), at);
-        else if (realtime)
-            call.deadline = Timekeeper::add(time.monotonic(), at == kNever ? kNever : at - time.realtime());
-        else
-            call.deadline = at;
-    }
-    return futex_call(task, call);
-}
-
-namespace {
-constexpr u64 kRobustHeadSize = 24;
-}
-
-SyscallResult sys_set_robust_list(Task& task, GuestAddr head, u64 size)
-{
-    if (size != kRobustHeadSize) return err::inval;
-    task.robust_list = head;
-    return 0;
-}
-
-SyscallResult sys_get_robust_list(Task& task, i32 pid, UserOut<u64> head, UserOut<u64> size)
-{
-    Task* t = TRY(target_of(task, pid));
-    TRY(size.copy_out(task, kRobustHeadSize));
-    TRY(head.copy_out(task, t->robust_list.value));
     return 0;
 }
 

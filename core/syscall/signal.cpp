@@ -5,6 +5,7 @@
 #include "core/syscall/syscall.h"
 #include "core/syscall/wait-options.h"
 #include "core/task/lifecycle.h"
+#include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
 #include "core/task/scheduler.h"
 #include "core/time/timekeeper.h"
@@ -104,10 +105,21 @@ SyscallResult sys_tkill(Task& task, i32 tid, i32 signal)
     return sys_tgkill(task, target->pid().value, tid, signal);
 }
 
-SyscallResult sys_rt_sigqueueinfo(Task& task, i32 pid, i32 signal, UserIn<SigInfo> in)
+namespace {
+
+Result<SigInfo> copy_in_info(Task& task, UserIn<SigInfo> in, i32 signal)
 {
     SigInfo info = TRY(in.copy_in(task));
     info.signo = signal;
+    info.from_timer = 0; // guests' padding
+    return info;
+}
+
+} // namespace
+
+SyscallResult sys_rt_sigqueueinfo(Task& task, i32 pid, i32 signal, UserIn<SigInfo> in)
+{
+    SigInfo info = TRY(copy_in_info(task, in, signal));
     Process* target = task.kernel().processes().find_process(Pid(pid));
     // Nobody may pose as the kernel or as kill(2) towards others.
     if ((info.code >= 0 || info.code == si_tkill) && (!target || target != &task.process())) return err::perm;
@@ -120,8 +132,7 @@ SyscallResult sys_rt_sigqueueinfo(Task& task, i32 pid, i32 signal, UserIn<SigInf
 SyscallResult sys_rt_tgsigqueueinfo(Task& task, i32 tgid, i32 tid, i32 signal, UserIn<SigInfo> in)
 {
     if (tgid <= 0 || tid <= 0) return err::inval;
-    SigInfo info = TRY(in.copy_in(task));
-    info.signo = signal;
+    SigInfo info = TRY(copy_in_info(task, in, signal));
     if ((info.code >= 0 || info.code == si_tkill) && tgid != task.pid().value) return err::perm;
     if (signal != 0 && !is_signal(signal)) return err::inval;
     Task* target = task.kernel().processes().find_task(Pid(tid));
@@ -130,6 +141,18 @@ SyscallResult sys_rt_tgsigqueueinfo(Task& task, i32 tgid, i32 tid, i32 signal, U
     if (signal) TRY(send_signal(*target, info));
     return 0;
 }
+
+namespace {
+
+/// Timers whose signals have just been discarded go on.
+void resume_lost_timers(Process& process)
+{
+    if (!process.timers) return;
+    for (auto& [id, timer] : process.timers->timers)
+        timer->resume_if_lost();
+}
+
+} // namespace
 
 SyscallResult sys_rt_sigaction(Task& task, i32 signal, UserIn<KernelSigaction> in, UserOut<KernelSigaction> out, u64 size)
 {
@@ -147,6 +170,7 @@ SyscallResult sys_rt_sigaction(Task& task, i32 signal, UserIn<KernelSigaction> i
             task.process().shared_pending.remove(sigbit(signal));
             for (Task* t : task.process().threads)
                 t->pending.remove(sigbit(signal));
+            resume_lost_timers(task.process());
         }
     }
     if (!out.is_null()) TRY(out.copy_out(task, old));
@@ -207,7 +231,7 @@ SyscallResult sys_rt_sigtimedwait(Task& task, UserIn<u64> in, UserOut<SigInfo> o
     if (!timeout.is_null()) deadline = deadline_after(task, TRY(to_nanoseconds(TRY(timeout.copy_in(task)))));
     SigInfo info;
     Process& process = task.process();
-    auto take = [&] { return task.pending.take(wanted, info) || process.shared_pending.take(wanted, info); };
+    auto take = [&] { return task.take_signal(wanted, info); };
     if (!take()) {
         // Waited-for signals count as not blocked meanwhile, so that they find this thread.
         u64 blocked = task.blocked;

@@ -5,35 +5,12 @@
 #include "core/abi/process.h"
 #include "core/syscall/clocks.h"
 #include "core/syscall/syscall.h"
-#include "core/task/lifecycle.h"
-#include "core/task/process-table.h"
+#include "core/task/cpu-timer.h"
 #include "core/task/scheduler.h"
 
 namespace umbra {
 
 using namespace abi;
-
-namespace {
-
-/// CPU-time clocks of another process or thread: ~pid << 3 | per-thread << 2 | kind.
-Result<Nanoseconds> cpu_clock(Task& task, i32 clock)
-{
-    i32 pid = ~(clock >> 3);
-    bool per_thread = clock & 4;
-    auto& table = task.kernel().processes();
-    if (per_thread) {
-        Task* t = pid == 0 ? &task : table.find_task(Pid(pid));
-        if (!t || &t->process() != &task.process()) return err::inval;
-        auto u = task_usage(*t);
-        return u.user + u.system;
-    }
-    Process* p = pid == 0 ? &task.process() : table.find_process(Pid(pid));
-    if (!p) return err::inval;
-    auto u = process_usage(*p);
-    return u.user + u.system;
-}
-
-} // namespace
 
 Result<Nanoseconds> read_clock(Task& task, i32 clock)
 {
@@ -49,17 +26,10 @@ Result<Nanoseconds> read_clock(Task& task, i32 clock)
     case clock_monotonic_raw: return platform.now(platform::HostClock::monotonic_raw);
     case clock_boottime:
     case clock_boottime_alarm: return platform.now(platform::HostClock::boottime);
-    case clock_process_cputime: {
-        auto u = process_usage(task.process());
-        return u.user + u.system;
-    }
-    case clock_thread_cputime: {
-        auto u = task_usage(task);
-        return u.user + u.system;
-    }
     default:
-        if (clock < 0 && (clock & 3) != 3) return cpu_clock(task, clock);
-        return err::inval;
+        auto cpu = TRY(CpuClock::of(task, clock));
+        if (!cpu) return err::inval;
+        return cpu->now(task.kernel());
     }
 }
 
@@ -113,6 +83,39 @@ SyscallResult sys_time(Task& task, UserOut<i64> out)
 
 namespace {
 
+/// Wakes a task at an instant of CPU time.
+class CpuAlarm final : public CpuTimer {
+public:
+    CpuAlarm(Task& task, CpuClock clock)
+        : CpuTimer(task.kernel(), clock)
+        , task_(task)
+    {
+    }
+    ~CpuAlarm() override = default;
+    void cpu_expired() override { wake_task(task_); }
+
+private:
+    Task& task_;
+};
+
+/// clock_nanosleep(2) on the CPU time of a process, which others have to use up.
+SyscallResult sleep_cpu_time(Task& task, CpuClock clock, Nanoseconds until, bool absolute, UserOut<Timespec> remaining)
+{
+    CpuAlarm alarm(task, clock);
+    for (;;) {
+        Nanoseconds now = TRY(clock.now(task.kernel()));
+        if (now >= until) return 0;
+        alarm.arm_cpu(until);
+        auto slept = sleep_current(kNever, Interruption::allowed);
+        if (slept.ok()) continue;
+        if (absolute) return err::restart_nohand;
+        if (!remaining.is_null())
+            TRY(remaining.copy_out(task, Timekeeper::to_timespec(std::max<Nanoseconds>(0, until - TRY(clock.now(task.kernel()))))));
+        task.restart_block = [=](Task& t) { return sleep_cpu_time(t, clock, until, false, remaining); };
+        return err::restart_block;
+    }
+}
+
 /// Sleeps until `deadline` on CLOCK_MONOTONIC; on a signal leaves what is left in `remaining` and arranges the restart.
 SyscallResult sleep_until(Task& task, Nanoseconds deadline, UserOut<Timespec> remaining)
 {
@@ -150,6 +153,12 @@ SyscallResult sys_clock_nanosleep(Task& task, i32 clock, u32 flags, UserIn<Times
     if (!Timekeeper::is_valid(t)) return err::inval;
     auto& time = task.kernel().time();
     Nanoseconds wanted = Timekeeper::from_timespec(t);
+    if (auto cpu = TRY(CpuClock::of(task, clock))) {
+        // A thread cannot wait for its own time to pass.
+        if (cpu->thread == task.tid()) return err::inval;
+        bool absolute = flags & timer_abstime;
+        return sleep_cpu_time(task, *cpu, absolute ? wanted : Timekeeper::add(now, wanted), absolute, remaining);
+    }
     if (!(flags & timer_abstime)) return sleep_until(task, Timekeeper::add(time.monotonic(), wanted), remaining);
     Nanoseconds left = wanted == kNever ? kNever : wanted - now;
     if (left <= 0) return 0;

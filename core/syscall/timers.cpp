@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Interval timers: setitimer, alarm, timer_create and friends; and CPU-time limits.
+// Interval timers: setitimer, alarm, timer_create and friends. How they expire is in core/task/posix-timers.cpp.
 #include "core/task/posix-timers.h"
 
 #include <algorithm>
@@ -15,66 +15,7 @@ namespace umbra {
 
 using namespace abi;
 
-TimerSetting SignalTimer::setting() const
-{
-    if (!is_armed()) return { 0, interval_ };
-    return { std::max<Nanoseconds>(1, deadline() - process_.kernel.time().monotonic()), interval_ };
-}
-
-void SignalTimer::set(TimerSetting s, bool absolute)
-{
-    interval_ = s.interval;
-    cancel();
-    pending_overrun = 0;
-    if (s.value == 0) return;
-    auto& time = process_.kernel.time();
-    Nanoseconds now = time.monotonic();
-    if (!absolute) return arm(Timekeeper::add(now, s.value));
-    Nanoseconds clock_now = clock == clock_realtime || clock == clock_tai ? time.realtime()
-        : clock == clock_boottime ? process_.kernel.platform().now(platform::HostClock::boottime)
-                                  : now;
-    arm(Timekeeper::add(now, s.value == kNever ? kNever : std::max<Nanoseconds>(0, s.value - clock_now)));
-}
-
-void SignalTimer::expired()
-{
-    if (interval_ > 0) {
-        // Periods that passed unseen count as overruns.
-        Nanoseconds now = process_.kernel.time().monotonic();
-        Nanoseconds missed = (now - deadline()) / interval_;
-        pending_overrun = i32(std::min<Nanoseconds>(INT32_MAX, pending_overrun + missed));
-        arm(deadline() + (missed + 1) * interval_);
-    }
-    if (notify == sigev_none) return;
-    SigInfo info;
-    info.signo = signal;
-    if (id < 0) {
-        info.code = si_kernel;
-    } else {
-        info.code = si_timer;
-        info.timer.timer_id = id;
-        info.timer.overrun = pending_overrun;
-        info.timer.value = value;
-        overrun = pending_overrun;
-    }
-    bool pending_already = process_.shared_pending.set() & sigbit(signal);
-    if (pending_already && id >= 0) {
-        ++pending_overrun;
-        return;
-    }
-    pending_overrun = 0;
-    Task* t = notify == sigev_thread_id ? process_.kernel.processes().find_task(thread) : nullptr;
-    auto sent = t && &t->process() == &process_ ? send_signal(*t, info) : send_signal(process_, info);
-    (void)sent.ok(); // a full realtime queue loses the expiry; it is counted as an overrun by the next one
-}
-
 namespace {
-
-PosixTimers& timers_of(Process& process)
-{
-    if (!process.timers) process.timers = std::make_unique<PosixTimers>();
-    return *process.timers;
-}
 
 constexpr i32 kReal = 0, kVirtual = 1, kProfile = 2;
 
@@ -92,67 +33,36 @@ Nanoseconds cpu_time(Process& process, bool with_system)
     return with_system ? u.user + u.system : u.user;
 }
 
-/// A CPU-time timer as it stands now: value is what is left.
-TimerSetting cpu_setting(TimerSetting const& s, Nanoseconds base, Nanoseconds now)
+/// As it stands now: value is what is left.
+TimerSetting cpu_setting(CpuInterval const& s, Nanoseconds now)
 {
-    if (s.value == 0) return s;
-    return { std::max<Nanoseconds>(1, s.value - (now - base)), s.interval };
+    if (s.value == 0) return { 0, s.interval };
+    return { std::max<Nanoseconds>(1, s.base + s.value - now), s.interval };
 }
 
 TimerSetting read_itimer(Process& process, i32 which)
 {
-    auto& t = timers_of(process);
+    auto& t = process.timers_or_new();
     if (which == kReal) return t.real ? t.real->setting() : TimerSetting {};
-    if (which == kVirtual) return cpu_setting(t.virtual_, t.virtual_base, cpu_time(process, false));
-    return cpu_setting(t.profile, t.profile_base, cpu_time(process, true));
+    if (which == kVirtual) return cpu_setting(t.virtual_, cpu_time(process, false));
+    return cpu_setting(t.profile, cpu_time(process, true));
 }
 
 void write_itimer(Process& process, i32 which, TimerSetting s)
 {
-    auto& t = timers_of(process);
+    auto& t = process.timers_or_new();
     if (which == kReal) {
         if (!t.real) t.real = std::make_unique<SignalTimer>(process, clock_monotonic);
         if (s.value == 0) s.interval = 0;
         t.real->set(s, false);
-    } else if (which == kVirtual) {
-        t.virtual_ = s, t.virtual_base = cpu_time(process, false);
     } else {
-        t.profile = s, t.profile_base = cpu_time(process, true);
+        auto& timer = which == kVirtual ? t.virtual_ : t.profile;
+        timer = { s.value, s.interval, cpu_time(process, which == kProfile) };
+        recheck_cpu_timers(process);
     }
 }
 
 } // namespace
-
-Nanoseconds next_cpu_deadline(Process& process)
-{
-    if (!process.timers) return kNever;
-    Nanoseconds left = kNever;
-    if (process.timers->virtual_.value) left = std::min(left, read_itimer(process, kVirtual).value);
-    if (process.timers->profile.value) left = std::min(left, read_itimer(process, kProfile).value);
-    return left;
-}
-
-void check_cpu_timers(Task& task)
-{
-    Process& process = task.process();
-    if (process.timers) {
-        auto check = [&](TimerSetting& s, Nanoseconds& base, Nanoseconds now, int signal) {
-            if (s.value == 0 || now - base < s.value) return;
-            base = now;
-            s.value = s.interval;
-            (void)send_signal(process, kernel_signal(signal)).ok(); // a standard signal is never refused
-        };
-        check(process.timers->virtual_, process.timers->virtual_base, cpu_time(process, false), sigvtalrm);
-        check(process.timers->profile, process.timers->profile_base, cpu_time(process, true), sigprof);
-    }
-    auto& limit = process.limits[size_t(Resource::cpu)];
-    if (limit.current == kRlimInfinity) return;
-    auto seconds = u64(cpu_time(process, true) / kNanosecondsPerSecond);
-    if (limit.maximum != kRlimInfinity && seconds >= limit.maximum) return exit_group(process, sigkill);
-    if (seconds < limit.current) return;
-    (void)send_signal(process, kernel_signal(sigxcpu)).ok(); // a standard signal is never refused
-    ++limit.current;
-}
 
 SyscallResult sys_getitimer(Task& task, i32 which, UserOut<Itimerval> out)
 {
@@ -186,11 +96,11 @@ SyscallResult sys_alarm(Task& task, u32 seconds)
 SyscallResult sys_timer_create(Task& task, i32 clock, UserIn<SigEvent> in, UserOut<i32> out)
 {
     TRY(read_clock(task, clock));
-    if (clock < 0 || clock == clock_process_cputime || clock == clock_thread_cputime) return err::opnotsupp;
+    auto cpu = TRY(CpuClock::of(task, clock));
     if (clock == clock_monotonic_raw || clock == clock_realtime_coarse || clock == clock_monotonic_coarse)
         return err::opnotsupp;
-    auto& timers = timers_of(task.process());
-    auto timer = std::make_unique<SignalTimer>(task.process(), clock);
+    auto& timers = task.process().timers_or_new();
+    auto timer = std::make_unique<SignalTimer>(task.process(), clock, cpu);
     timer->id = timers.next_id;
     timer->value = u64(timer->id);
     if (!in.is_null()) {

@@ -14,11 +14,12 @@ using namespace abi;
 
 namespace {
 
+constexpr u64 kNamespaces
+    = clone_newns | clone_newcgroup | clone_newuts | clone_newipc | clone_newuser | clone_newpid | clone_newnet;
+
 Result<void> check_flags(Task& parent, CloneRequest const& r)
 {
     u64 f = r.flags;
-    constexpr u64 kNamespaces = clone_newns | clone_newcgroup | clone_newuts | clone_newipc | clone_newuser
-        | clone_newpid | clone_newnet;
     if ((f & clone_sighand) && !(f & clone_vm)) return err::inval;
     if ((f & clone_thread) && !(f & clone_sighand)) return err::inval;
     if ((f & clone_clear_sighand) && (f & clone_sighand)) return err::inval;
@@ -52,6 +53,7 @@ Ref<Process> make_process(Task& parent, CloneRequest const& request, Pid id)
     child->limits = from.limits;
     child->exit_signal = request.exit_signal;
     child->dumpable = from.dumpable;
+    child->membarrier_registrations = from.membarrier_registrations;
     child->oom_score_adj = from.oom_score_adj;
     return child;
 }
@@ -93,6 +95,7 @@ void link_process(Task& parent, Process& child, CloneRequest const& request)
     if (!father) father = &parent.process();
     if (request.flags & clone_parent) child.exit_signal = parent.process().exit_signal;
     child.parent = father;
+    child.forked_by = parent.tid();
     father->children.push_back(&child);
     table.add(child);
     table.move_to_group(child, Ref<ProcessGroup>(*parent.process().group));
@@ -154,6 +157,24 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
         if (waited.is_error()) keep->vfork_done = nullptr;
     }
     return tid;
+}
+
+Result<void> unshare_task(Task& task, u64 flags)
+{
+    constexpr u64 kAlone = clone_thread | clone_sighand | clone_vm;
+    constexpr u64 kKnown = kAlone | clone_fs | clone_files | clone_sysvsem | kNamespaces | clone_newtime;
+    if (flags & ~kKnown) return err::inval;
+    // A thread cannot leave its process; for one that is alone there is nothing to do.
+    if ((flags & kAlone) && task.process().threads.size() > 1) return err::inval;
+    if ((flags & clone_sighand) && task.process().handlers->ref_count() > 1) return err::inval;
+    if ((flags & clone_vm) && task.mm().users > 1) return err::inval;
+    // Linux's answer of a kernel built without the namespaces.
+    if (flags & (kNamespaces | clone_newtime))
+        return task.credentials().has(Capability::sys_admin) ? err::inval : err::perm;
+    auto access = TaskAccess(task);
+    if ((flags & clone_fs) && task.fs().ref_count() > 1) access.fs() = task.fs().clone();
+    if ((flags & clone_files) && task.files().ref_count() > 1) access.files() = task.files().clone();
+    return {};
 }
 
 namespace {

@@ -371,16 +371,17 @@ Ref<Credentials> new_credentials(Task& task, vfs::File& file, bool& secure)
 Result<void> become_only_thread(Task& task)
 {
     Process& process = task.process();
-    while (process.threads.size() > 1) {
+    while (process.live_threads() > 1) {
         for (Task* t : process.threads) {
             if (t == &task) continue;
             t->exiting = true;
             if (t->state == TaskState::sleeping && t->sleep_mode != Interruption::refused) wake_task(*t);
             if (t->state == TaskState::running) t->vcpu->request_attention();
         }
-        auto r = process.exit_waiters.wait_until([&] { return process.threads.size() == 1; }, kNever, Interruption::killable);
+        auto r = process.exit_waiters.wait_until([&] { return process.live_threads() == 1; }, kNever, Interruption::killable);
         if (r.is_error()) return err::again; // killed: never seen
     }
+    release_zombie_leader(process);
     if (task.tid() != process.id) {
         auto& table = task.kernel().processes();
         table.remove(task);
@@ -410,6 +411,7 @@ void reset_process(Task& task, std::string const& name)
     task.restart_block = nullptr;
     if (process.timers) process.timers->timers.clear();
     process.has_execed = true;
+    process.membarrier_registrations = 0;
     process.exit_signal = sigchld;
     auto slash = name.rfind('/');
     task.set_name(slash == std::string::npos ? name : name.substr(slash + 1));

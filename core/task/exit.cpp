@@ -143,14 +143,29 @@ void settle_accounts(Task& task)
     task.process().own_usage.add(task.usage);
 }
 
+void forget_thread(Task& task)
+{
+    settle_accounts(task);
+    auto& threads = task.process().threads;
+    threads.erase(std::remove(threads.begin(), threads.end(), &task), threads.end());
+    task.kernel().processes().remove(task);
+}
+
 } // namespace
+
+void release_zombie_leader(Process& process)
+{
+    if (!process.zombie_leader) return;
+    forget_thread(*process.zombie_leader);
+    process.zombie_leader = nullptr;
+}
 
 void exit_current_task()
 {
     Task& task = current();
     Process& process = task.process();
     task.exiting = true;
-    bool last = process.threads.size() == 1;
+    bool last = process.live_threads() == 1;
     if (last && !process.group_exiting) process.group_exiting = true;
     task.kernel().trace().task_exit(task, process.exit_code);
     process.last_uid = task.credentials().uid;
@@ -162,14 +177,16 @@ void exit_current_task()
         if (files->ref_count() == 1) files->close_all(task);
     }
     access.fs() = nullptr;
-    settle_accounts(task);
     Ref<Process> keep(process);
-    auto& threads = process.threads;
-    threads.erase(std::remove(threads.begin(), threads.end(), &task), threads.end());
-    task.kernel().processes().remove(task);
+    if (task.tid() == process.id && !process.group_exiting) {
+        process.zombie_leader = &task;
+    } else {
+        forget_thread(task);
+        if (process.group_exiting) release_zombie_leader(process);
+    }
     // exec waits for the other threads of its process.
     process.exit_waiters.wake_all();
-    if (threads.empty()) end_process(process);
+    if (process.threads.empty()) end_process(process);
     task.kernel().scheduler().exit_current();
 }
 

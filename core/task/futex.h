@@ -3,6 +3,7 @@
 // (memory object, offset) for shared mappings, so that processes meet on the same page.
 #pragma once
 
+#include <span>
 #include <unordered_map>
 
 #include "core/base/error.h"
@@ -37,9 +38,14 @@ struct FutexKeyHash {
 struct FutexWaiter : ListNode {
     Task* task = nullptr;
     FutexKey key;
+    GuestAddr address {}; ///< of the word in the task's own memory, for whoever makes it an owner
     u32 bitset = abi::futex_bitset_any;
     bool woken = false;
     bool pi = false; ///< waits for a PI lock: woken as its new owner
+    Pid pi_owner {}; ///< who held the lock when it began to wait
+    bool requeue_pi = false; ///< FUTEX_WAIT_REQUEUE_PI: becomes a waiter for the PI lock at pi_key
+    FutexKey pi_key {};
+    GuestAddr pi_address {};
 };
 
 /// All waiters of a kernel.
@@ -60,6 +66,15 @@ public:
         if (it != queues_.end() && it->second.waiters.is_empty()) queues_.erase(it);
     }
 
+    /// Calls visit(key, queue) for each queue that somebody waits in.
+    template <typename Visit>
+    void for_each(Visit visit)
+    {
+        for (auto& [key, queue] : queues_)
+            visit(key, queue);
+    }
+    u32 pi_waiters = 0; ///< waiting for PI locks: a task's end looks for its heirs only if there are any
+
 private:
     std::unordered_map<FutexKey, Queue, FutexKeyHash> queues_;
 };
@@ -75,6 +90,17 @@ struct FutexCall {
 };
 /// futex(2) without its argument decoding. Waits.
 SyscallResult futex_call(Task& task, FutexCall const& call);
+
+/// One word of futex_waitv(2), futex_wait(2), futex_requeue(2).
+struct FutexWord {
+    GuestAddr address;
+    u32 value;
+    bool is_private;
+};
+/// Waits until one of the words is woken: its index. EAGAIN if one has another value already.
+SyscallResult futex_wait_for_any(Task& task, std::span<FutexWord const> words, Nanoseconds deadline);
+/// futex_requeue(2): wakes `wake` of the first word's waiters, moves `move` others to the second word.
+SyscallResult futex_move_waiters(Task& task, FutexWord const& from, FutexWord const& to, u32 wake, u32 move);
 /// Wakes up to `count` waiters (CLONE_CHILD_CLEARTID).
 void futex_wake_address(Task& task, GuestAddr address, u32 count);
 /// The robust list of a dying task: marks its locks FUTEX_OWNER_DIED and wakes waiters.

@@ -19,6 +19,7 @@ constexpr u64 clone_parent_settid = 0x100000, clone_child_cleartid = 0x200000, c
 constexpr u64 clone_untraced = 0x800000, clone_child_settid = 0x1000000, clone_newcgroup = 0x2000000;
 constexpr u64 clone_newuts = 0x4000000, clone_newipc = 0x8000000, clone_newuser = 0x10000000;
 constexpr u64 clone_newpid = 0x20000000, clone_newnet = 0x40000000, clone_io = 0x80000000;
+constexpr u64 clone_newtime = 0x80;
 constexpr u64 clone_clear_sighand = 0x100000000, clone_into_cgroup = 0x200000000;
 }
 
@@ -32,6 +33,9 @@ struct CloneRequest {
 
 /// clone(2): returns the child's tid; waits for it with CLONE_VFORK. EAGAIN, EINVAL, ENOMEM, EPERM.
 Result<Pid> clone_task(Task& parent, CloneRequest const& request);
+
+/// unshare(2): the task gets files or a file-system context of its own. EINVAL, EPERM, ENOMEM.
+Result<void> unshare_task(Task& task, u64 flags);
 
 struct ExecRequest {
     vfs::Path base; ///< for relative names
@@ -52,6 +56,8 @@ ResourceUsage process_usage(Process& process);
 /// leaves at the next return to user mode.
 void exit_group(Process& process, u32 wait_status);
 [[noreturn]] void exit_current_task();
+/// Drops a leader that has exited before the others, so that the process ends or a new leader takes its number.
+void release_zombie_leader(Process& process);
 
 /// What a task's fiber runs.
 void task_main(Task& task);

@@ -85,8 +85,12 @@ public:
 
     Kernel& kernel;
     Pid id; ///< the pid of getpid(2)
-    std::vector<Task*> threads; ///< the leader first while it lives
+    std::vector<Task*> threads; ///< the leader first
+    /// A leader that has exited stays among the threads, a zombie, until the others are gone too (or one of them execs).
+    RefPtr<Task> zombie_leader;
+    u64 live_threads() const { return threads.size() - (zombie_leader ? 1 : 0); }
     Process* parent = nullptr;
+    Pid forked_by {}; ///< the thread of the parent's that made it, for /proc/PID/task/TID/children
     std::vector<Process*> children;
     RefPtr<ProcessGroup> group;
     Session& session() const { return *group->session; }
@@ -112,12 +116,14 @@ public:
     bool has_execed = false; ///< setpgid(2) by the parent is EACCES then
     bool gave_up_terminal = false; ///< TIOCNOTTY of a process that does not lead the session
     bool dumpable = true;
+    u32 membarrier_registrations = 0; ///< MEMBARRIER_CMD_REGISTER_*
 
     std::array<Rlimit, size_t(Resource::count)> limits;
     u64 limit(Resource r) const { return limits[size_t(r)].current; }
     ResourceUsage own_usage; ///< of threads that have exited
     ResourceUsage children_usage; ///< of children waited for
     std::unique_ptr<PosixTimers> timers; ///< itimers and POSIX timers; made on first use
+    PosixTimers& timers_or_new();
     Nanoseconds start_time = 0; ///< CLOCK_BOOTTIME
     i32 oom_score_adj = 0;
 

@@ -7,7 +7,7 @@
 #include "core/syscall/syscall.h"
 #include "core/task/lifecycle.h"
 #include "core/task/oom.h"
-#include "core/task/posix-timers.h"
+#include "core/task/cpu-timer.h"
 #include "core/task/scheduler.h"
 #include "core/trace/trace.h"
 
@@ -98,10 +98,9 @@ void prepare_to_return(Task& task)
             deliver_signals(task, Errno {});
             if (task.is_dying()) continue;
         }
-        if (task.process().timers) {
+        if (has_cpu_timers(task.process())) {
             check_cpu_timers(task);
-            Nanoseconds left = next_cpu_deadline(task.process());
-            task.vcpu->set_cpu_deadline(left == kNever ? kNever : Timekeeper::add(task.kernel().time().monotonic(), left));
+            task.vcpu->set_cpu_deadline(next_cpu_check(task.process()));
             if (task.has_pending_signal()) continue;
         }
         if (!task.vcpu->attention()) return;
@@ -117,14 +116,14 @@ void task_main(Task& task)
     task.last_switch_cycles = Timekeeper::cycles();
     for (;;) {
         prepare_to_return(task);
-        task.vcpu->count_system(task);
+        task.vcpu->enter_user(task);
         Trap trap = task.guest().enter(*task.vcpu);
-        task.vcpu->count_user(task);
+        task.vcpu->leave_user(task);
         switch (trap.kind) {
         case TrapKind::syscall: handle_syscall(task, trap); break;
         case TrapKind::fault: handle_fault(task, trap); break;
         case TrapKind::exception: handle_exception(task, trap); break;
-        case TrapKind::interrupted: check_cpu_timers(task); break;
+        case TrapKind::interrupted: break;
         case TrapKind::died: exit_group(task.process(), sigkill); break;
         }
     }

@@ -180,8 +180,17 @@ void Vcpu::charge(Task& task)
     min_virtual_runtime_ = std::max(min_virtual_runtime_, least);
 }
 
-void Vcpu::count_user(Task& task)
+void Vcpu::enter_user(Task& task)
 {
+    count_system(task);
+    task.in_user = true;
+}
+
+void Vcpu::leave_user(Task& task)
+{
+    task.in_user = false;
+    ++guest_exits_;
+    if (kernel_.scheduler().guest_left_.has_waiters()) kernel_.scheduler().guest_left_.wake_all();
     u64 now = Timekeeper::cycles();
     task.user_cycles += now - task.last_switch_cycles;
     user_cycles_ += now - task.last_switch_cycles;
@@ -403,6 +412,21 @@ void Scheduler::migrate_current()
         break;
     }
     from->switch_away();
+}
+
+void Scheduler::make_guests_cross(mm::AddressSpace const* space)
+{
+    std::vector<std::pair<Vcpu*, u64>> asked;
+    for (auto& vcpu : vcpus_) {
+        Task* task = vcpu->running_;
+        if (vcpu.get() == active_ || !task || !task->in_user || (space && &task->mm() != space)) continue;
+        asked.emplace_back(vcpu.get(), vcpu->guest_exits_);
+        vcpu->request_attention();
+    }
+    auto crossed = [&] {
+        return std::all_of(asked.begin(), asked.end(), [](auto& a) { return a.first->guest_exits_ != a.second; });
+    };
+    (void)guest_left_.wait_until(crossed, kNever, Interruption::refused).ok(); // without deadline and signals: succeeds
 }
 
 void Scheduler::run()

@@ -21,6 +21,9 @@ namespace umbra {
 
 class Kernel;
 class Scheduler;
+namespace mm {
+class AddressSpace;
+}
 class Task;
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -51,9 +54,10 @@ public:
 
     /// The running task lets others go first if they deserve it. Called before a task returns to the guest.
     void reschedule_if_needed();
-    /// What has passed since the task last crossed between user and kernel, or came onto the vCPU, was the one or other.
-    void count_user(Task& task);
-    void count_system(Task& task);
+    /// The running task crosses to its guest and back: what has passed since it last crossed, or came onto the vCPU, was
+    /// the one or the other.
+    void enter_user(Task& task);
+    void leave_user(Task& task);
     u64 user_cycles() const { return user_cycles_; } ///< Timekeeper::cycles(), of all tasks that ran here
     u64 system_cycles() const { return system_cycles_; }
     /// Puts the running task at the end of the line (sched_yield).
@@ -84,6 +88,7 @@ private:
     void offer_work();
     void balance();
     void charge(Task& task);
+    void count_system(Task& task);
 
     Kernel& kernel_;
     unsigned index_;
@@ -99,6 +104,7 @@ private:
     Nanoseconds cpu_deadline_ = kNever;
     Nanoseconds charged_until_ = 0;
     u64 user_cycles_ = 0, system_cycles_ = 0;
+    u64 guest_exits_ = 0; ///< how often it has left guest code
     std::vector<std::function<void()>> soon_;
     bool need_resched_ = false;
     bool idle_ = false;
@@ -119,6 +125,8 @@ public:
     /// The running task is done: never returns. Its stack is freed by the loop; the loop drops the scheduler's reference.
     [[noreturn]] void exit_current();
     void wake(Task& task);
+    /// Returns once each other vCPU that runs guest code (of `space`, if given) has left it. Waits.
+    void make_guests_cross(mm::AddressSpace const* space);
     /// The running task's affinity no longer allows its vCPU: it goes on on another.
     void migrate_current();
     /// Runs the vCPUs until shut_down(). Called by the composition on the main thread.
@@ -142,6 +150,7 @@ private:
     Vcpu* active_ = nullptr;
     unsigned idle_count_ = 0;
     u64 context_switches_ = 0;
+    WaitQueue guest_left_; ///< woken when a vCPU has left guest code
     double load_[3] = { 0, 0, 0 };
     Nanoseconds load_updated_ = 0;
 };

@@ -2,6 +2,7 @@
 // Pending signals: a set, and the queued siginfo of each. Standard signals queue once, realtime ones in order.
 #pragma once
 
+#include <algorithm>
 #include <list>
 
 #include "core/abi/signal.h"
@@ -17,6 +18,11 @@ public:
     /// Takes the lowest-numbered signal of `wanted` (synchronous fault signals first, as Linux); false if none.
     bool take(u64 wanted, abi::SigInfo& out);
     void remove(u64 signals);
+    template <typename Predicate>
+    bool contains(Predicate matches) const
+    {
+        return std::any_of(infos_.begin(), infos_.end(), matches);
+    }
     u32 count() const { return u32(infos_.size()); }
 
 private:

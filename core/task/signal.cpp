@@ -5,6 +5,7 @@
 #include "core/abi/file.h"
 #include "core/kernel.h"
 #include "core/task/lifecycle.h"
+#include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
 #include "core/task/scheduler.h"
 #include "core/trace/trace.h"
@@ -168,6 +169,18 @@ void send_signal(ProcessGroup& group, SigInfo const& info)
         (void)send_signal(*member, info).ok(); // only realtime queues can refuse; terminal signals are standard ones
 }
 
+bool Task::take_signal(u64 wanted, SigInfo& out)
+{
+    while (pending.take(wanted, out) || process_->shared_pending.take(wanted, out)) {
+        if (!out.from_timer) return true;
+        out.from_timer = 0;
+        bool valid = process_->timers && process_->timers->deliver(out);
+        out.timer.private_ = 0;
+        if (valid) return true;
+    }
+    return false;
+}
+
 bool Task::has_pending_signal() const
 {
     if (is_dying()) return true;
@@ -226,14 +239,6 @@ bool default_action(Task& task, SigInfo const& info)
     return false;
 }
 
-/// Takes the next signal to act on.
-bool next_signal(Task& task, SigInfo& info)
-{
-    u64 wanted = ~task.blocked | kUnblockable;
-    if (task.pending.take(wanted, info)) return true;
-    return task.process().shared_pending.take(wanted, info);
-}
-
 void run_handler(Task& task, SigInfo const& info, Errno restart_code)
 {
     Process& process = task.process();
@@ -281,7 +286,7 @@ AfterSignals deliver_signals(Task& task, Errno restart_code)
             continue;
         }
         SigInfo info;
-        if (!next_signal(task, info)) break;
+        if (!task.take_signal(~task.blocked | kUnblockable, info)) break;
         auto const& action = task.process().handlers->actions[size_t(info.signo - 1)];
         if (action.handler == sig_ign) continue;
         task.kernel().trace().signal(task, info);

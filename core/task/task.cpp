@@ -33,6 +33,12 @@ Process::Process(Kernel& owner, Pid pid, Ref<SignalHandlers> signal_handlers)
 
 Process::~Process() = default;
 
+PosixTimers& Process::timers_or_new()
+{
+    if (!timers) timers = std::make_unique<PosixTimers>();
+    return *timers;
+}
+
 Task* Process::any_thread() const
 {
     auto it = std::find_if(threads.begin(), threads.end(), [](Task* t) { return !t->exiting; });

@@ -70,6 +70,8 @@ public:
     u64 saved_mask = 0; ///< restored after the handler of ppoll, sigsuspend, ...
     bool restore_mask = false;
     SignalQueue pending;
+    /// Takes the next signal of `wanted`, the thread's own before the process's; false if there is none.
+    bool take_signal(u64 wanted, abi::SigInfo& out);
     abi::StackT alt_stack { 0, abi::ss_disable, 0, 0 };
 
     // --- scheduling (scheduler.cpp) ---
@@ -85,11 +87,13 @@ public:
     ResourceUsage usage;
     u64 user_cycles = 0, system_cycles = 0; ///< Timekeeper::cycles()
     u64 last_switch_cycles = 0; ///< when it last crossed between user and kernel
+    bool in_user = false; ///< its vCPU runs guest code of it (or is on the way there and back)
 
     // --- life (clone.cpp, exit.cpp) ---
     bool exiting = false;
     GuestAddr clear_child_tid {}; ///< set_tid_address(2)
     GuestAddr robust_list {};
+    bool futexes_released = false; ///< its end has let go of all locks: nobody can wait for it to hand one over
     GuestAddr rseq_area {};
     WaitQueue* vfork_done = nullptr; ///< the parent waits here until exec or exit
     u32 parent_death_signal = 0;

@@ -4,6 +4,7 @@
 
 #include "core/kernel.h"
 #include "core/mm/memory-object.h"
+#include "core/task/task.h"
 #include "core/vfs/internal-mounts.h"
 #include "core/vfs/locks.h"
 #include "core/vfs/notify.h"
@@ -106,13 +107,27 @@ public:
 
 Ref<FileSystem> make_anonymous_file_system(Kernel& kernel) { return make_ref<AnonymousFileSystem>(kernel); }
 
+namespace {
+
+Path make_path(Kernel& kernel, std::string name, u64 inode_number, Attributes attributes)
+{
+    attributes.atime = attributes.mtime = attributes.ctime = attributes.btime = current_time(kernel);
+    u64 number = inode_number ? inode_number : kernel.next_unique();
+    return make_anonymous_path(kernel, std::move(name), make_ref<Inode>(kernel.anonymous_files(), number, attributes));
+}
+
+} // namespace
+
 Path make_anonymous_path(Kernel& kernel, std::string name, u32 mode, u64 inode_number)
 {
-    FileSystem& fs = kernel.anonymous_files();
-    auto now = current_time(kernel);
-    Attributes attributes { .mode = mode, .atime = now, .mtime = now, .ctime = now, .btime = now };
-    return make_anonymous_path(kernel, std::move(name),
-        make_ref<Inode>(fs, inode_number ? inode_number : kernel.next_unique(), attributes));
+    return make_path(kernel, std::move(name), inode_number, { .mode = mode });
+}
+
+Path make_owned_anonymous_path(Kernel& kernel, std::string name, u32 mode, u64 inode_number)
+{
+    Credentials const& owner = current().credentials();
+    return make_path(
+        kernel, std::move(name), inode_number, { .mode = mode, .uid = owner.fsuid, .gid = owner.fsgid });
 }
 
 Path make_anonymous_path(Kernel& kernel, std::string name, Ref<Inode> inode)

@@ -118,6 +118,8 @@ protected:
 /// system, so that fstat, /proc/pid/fd and path() work. `name` as Linux shows it: "anon_inode:[eventfd]", "pipe:[7]".
 /// `inode_number` 0 takes a fresh one; callers whose name contains it pass kernel.next_unique().
 Path make_anonymous_path(Kernel& kernel, std::string name, u32 mode, u64 inode_number = 0);
+/// The same for what belongs to whoever makes it (pipes, sockets): the current task is the owner.
+Path make_owned_anonymous_path(Kernel& kernel, std::string name, u32 mode, u64 inode_number);
 /// The same around an inode of the caller's.
 Path make_anonymous_path(Kernel& kernel, std::string name, Ref<Inode> inode);
 

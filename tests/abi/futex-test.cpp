@@ -328,6 +328,110 @@ TEST(Futex, waiting_for_several)
     EXPECT_EQ(raw(SYS_futex_waitv, blocks, 2, 0, nullptr, CLOCK_MONOTONIC), -EAGAIN);
 }
 
+TEST(Futex, waiting_for_several_checks_its_arguments)
+{
+    Word word = 0;
+    auto address = reinterpret_cast<uintptr_t>(&word);
+    WaitBlock good { 0, address, 0x82, 0 }, no_size { 0, address, 0x80, 0 }, reserved { 0, address, 0x82, 1 };
+    WaitBlock wide { uint64_t(1) << 32, address, 0x82, 0 }, crooked { 0, address + 1, 0x82, 0 };
+    auto waitv = [](WaitBlock* blocks, unsigned count, unsigned flags, timespec* timeout = nullptr, int clock = 1) {
+        return raw(SYS_futex_waitv, blocks, count, flags, timeout, clock);
+    };
+    EXPECT_EQ(waitv(&good, 0, 0), -EINVAL);
+    EXPECT_EQ(waitv(&good, 129, 0), -EINVAL);
+    EXPECT_EQ(waitv(&good, 1, 1), -EINVAL);
+    for (WaitBlock* bad : { &no_size, &reserved, &wide, &crooked })
+        EXPECT_EQ(waitv(bad, 1, 0), -EINVAL);
+    timespec past { 1, 0 };
+    EXPECT_EQ(waitv(&good, 1, 0, &past), -ETIMEDOUT);
+    EXPECT_EQ(waitv(&good, 1, 0, &past, CLOCK_REALTIME), -ETIMEDOUT);
+    EXPECT_EQ(waitv(&good, 1, 0, &past, CLOCK_BOOTTIME), -EINVAL);
+}
+
+constexpr long kFutexWake = 454, kFutexWait = 455, kFutexRequeue = 456;
+constexpr unsigned kPrivateWord = 0x82; ///< FUTEX2_SIZE_U32 | FUTEX2_PRIVATE
+
+TEST(Futex, one_call_per_operation)
+{
+    Word word = 0, other = 0;
+    if (raw(kFutexWake, &word, FUTEX_BITSET_MATCH_ANY, 1, kPrivateWord) == -ENOSYS) SKIP_AS_HOST_LACKS("futex_wake");
+    timespec past { 1, 0 };
+    EXPECT_EQ(raw(kFutexWait, &word, 1, 1, kPrivateWord, nullptr, CLOCK_MONOTONIC), -EAGAIN);
+    EXPECT_EQ(raw(kFutexWait, &word, 0, 0, kPrivateWord, nullptr, CLOCK_MONOTONIC), -EINVAL);
+    EXPECT_EQ(raw(kFutexWait, &word, 0, 1, kPrivateWord, &past, CLOCK_MONOTONIC), -ETIMEDOUT);
+    EXPECT_EQ(raw(kFutexWait, &word, 0, 1, 0x80, nullptr, CLOCK_MONOTONIC), -EINVAL);
+    Waiters waiters(&word, 3);
+    WaitBlock blocks[2] = { { 1, reinterpret_cast<uintptr_t>(&word), kPrivateWord, 0 },
+        { 0, reinterpret_cast<uintptr_t>(&other), kPrivateWord, 0 } };
+    EXPECT_EQ(raw(kFutexRequeue, blocks, 0, 1, 1), -EAGAIN);
+    blocks[0].value = 0;
+    EXPECT_EQ(raw(kFutexRequeue, blocks, 0, 1, 1), 2);
+    EXPECT_EQ(raw(kFutexWake, &word, FUTEX_BITSET_MATCH_ANY, 10, kPrivateWord), 1);
+    EXPECT_EQ(raw(kFutexWake, &other, FUTEX_BITSET_MATCH_ANY, 10, kPrivateWord), 1);
+    EXPECT_EQ(waiters.join(), 3);
+}
+
+/// A thread that waits on `condition` and shall own `lock` when it returns.
+std::thread wait_for_lock(Word& condition, Word& lock)
+{
+    std::atomic<pid_t> id = 0;
+    std::thread thread([&] {
+        id = ::gettid();
+        EXPECT_EQ(futex(&condition, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, nullptr, &lock), 0);
+        EXPECT_EQ(lock & FUTEX_TID_MASK, uint32_t(::gettid()));
+        EXPECT_EQ(futex(&lock, FUTEX_UNLOCK_PI_PRIVATE, 0), 0);
+    });
+    while (id == 0)
+        std::this_thread::yield();
+    wait_until_sleeping(id);
+    return thread;
+}
+
+TEST(Futex, waiter_is_moved_to_a_pi_lock_that_is_held)
+{
+    Word condition = 0, lock = 0;
+    ASSERT_EQ(futex(&lock, FUTEX_LOCK_PI_PRIVATE, 0), 0);
+    std::thread waiter = wait_for_lock(condition, lock);
+    EXPECT_EQ(futex(&condition, FUTEX_CMP_REQUEUE_PI_PRIVATE, 2, number(1), &lock, 0), -EINVAL);
+    EXPECT_EQ(futex(&condition, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, number(1), &condition, 0), -EINVAL);
+    EXPECT_EQ(futex(&condition, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, number(1), &lock, 5), -EAGAIN);
+    EXPECT_EQ(futex(&condition, FUTEX_WAKE_PRIVATE, 1), -EINVAL);
+    EXPECT_EQ(futex(&condition, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, number(1), &lock, 0), 1);
+    EXPECT_TRUE(lock & FUTEX_WAITERS);
+    EXPECT_EQ(futex(&lock, FUTEX_UNLOCK_PI_PRIVATE, 0), 0);
+    waiter.join();
+}
+
+TEST(Futex, waiter_gets_a_free_pi_lock_at_once)
+{
+    Word condition = 0, lock = 0;
+    std::thread waiter = wait_for_lock(condition, lock);
+    EXPECT_EQ(futex(&condition, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, number(1), &lock, 0), 1);
+    waiter.join();
+    timespec past { 1, 0 };
+    EXPECT_EQ(futex(&condition, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, &past, &lock), -ETIMEDOUT);
+    EXPECT_EQ(futex(&condition, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 1, nullptr, &lock), -EAGAIN);
+    EXPECT_EQ(futex(&condition, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, &past, &condition), -EINVAL);
+}
+
+TEST(Futex, pi_lock_of_a_dead_owner_goes_to_the_waiter)
+{
+    Word word = 0;
+    std::thread owner([&] {
+        EXPECT_EQ(futex(&word, FUTEX_LOCK_PI_PRIVATE, 0), 0);
+        while (!(word & FUTEX_WAITERS))
+            std::this_thread::yield();
+        raw(SYS_exit, 0);
+    });
+    while (word == 0)
+        std::this_thread::yield();
+    EXPECT_EQ(futex(&word, FUTEX_LOCK_PI_PRIVATE, 0), 0);
+    EXPECT_EQ(word & FUTEX_TID_MASK, uint32_t(::gettid()));
+    EXPECT_TRUE(word & FUTEX_OWNER_DIED);
+    EXPECT_EQ(futex(&word, FUTEX_UNLOCK_PI_PRIVATE, 0), 0);
+    owner.join();
+}
+
 TEST(Futex, ping_pong_ten_thousand_times)
 {
     Word turn = 0;

@@ -12,6 +12,21 @@ namespace {
 
 constexpr size_t kCapacity = 65536;
 
+TEST(Pipes, belongs_to_its_maker)
+{
+    as_ordinary_user([] {
+        Pipe pipe;
+        struct stat info { };
+        ASSERT_EQ(::fstat(pipe.read_end, &info), 0);
+        EXPECT_EQ(info.st_uid, ::geteuid());
+        EXPECT_EQ(info.st_gid, ::getegid());
+        ASSERT_EQ(::write(pipe.write_end, "x", 1), 1);
+        Fd again = ::open(("/dev/fd/" + std::to_string(int(pipe.read_end))).c_str(), O_RDONLY);
+        char c;
+        EXPECT_EQ(::read(again, &c, 1), 1);
+    });
+}
+
 TEST(Pipes, carries_bytes_in_order)
 {
     Pipe pipe;

@@ -297,6 +297,21 @@ TEST(Proc, children_file)
     wait_for(child);
 }
 
+TEST(Proc, children_are_those_of_the_thread_that_made_them)
+{
+    std::thread([] {
+        pid_t child = start([] { ::pause(); });
+        std::string task = "/proc/self/task/";
+        std::string mine = task + std::to_string(::gettid()) + "/children";
+        if (!exists(mine)) SKIP_AS_HOST_LACKS("children files");
+        EXPECT_EQ(words(read_file(mine)), std::vector<std::string> { std::to_string(child) });
+        EXPECT_EQ(words(read_file(task + std::to_string(::getpid()) + "/children")), std::vector<std::string> {});
+        ::kill(child, SIGKILL);
+        wait_for(child);
+    }).join();
+    EXPECT_FALSE(exists("/proc/self/children"));
+}
+
 TEST(Proc, comm_can_be_written)
 {
     write_file("/proc/self/comm", "renamed");

@@ -197,10 +197,36 @@ TEST(Thread, last_thread_out_ends_the_process)
         std::thread([] { raw(SYS_exit, 9); }).detach();
         raw(SYS_exit, 4);
     });
-    // The status is that of the thread that leads the group: exit(2) by the last one ends it with the
-    // leader's code.
+    // The status is that of the last thread to leave; before Linux 5.17 it was the leader's.
     int status = wait_for(child);
     EXPECT_TRUE(status == exited(4) || status == exited(9)) << status;
+}
+
+TEST(Thread, exec_after_the_main_thread_has_left)
+{
+    pid_t child = start([] {
+        std::thread([] {
+            while (process_state(::getpid()) != 'Z')
+                ::usleep(1000);
+            ::execl("/proc/thread-self/exe", "abi-tests", "--helper", "exit", "3", nullptr);
+            ::_exit(1);
+        }).detach();
+        raw(SYS_exit, 0);
+    });
+    EXPECT_EQ(wait_for(child), exited(3));
+}
+
+TEST(Thread, kill_after_the_main_thread_has_left)
+{
+    pid_t child = start([] {
+        std::thread([] { ::pause(); }).detach();
+        raw(SYS_exit, 0);
+    });
+    while (process_state(child) != 'Z')
+        ::usleep(1000);
+    EXPECT_EQ(::waitpid(child, nullptr, WNOHANG), 0);
+    ASSERT_EQ(::kill(child, SIGTERM), 0);
+    EXPECT_EQ(wait_for(child), killed_by(SIGTERM));
 }
 
 TEST(Thread, exit_group_takes_all_down)
@@ -406,6 +432,46 @@ TEST(Thread, membarrier_and_rseq_answer)
     if (commands == -ENOSYS) SKIP_AS_HOST_LACKS("membarrier");
     EXPECT_GE(commands, 0);
     EXPECT_EQ(raw(SYS_membarrier, 0x4000'0000, 0, 0), -EINVAL);
+}
+
+TEST(Thread, membarrier_reaches_running_threads)
+{
+    constexpr int kGlobal = 1, kPrivate = 8, kRegisterPrivate = 16;
+    long commands = raw(SYS_membarrier, 0, 0, 0);
+    if (commands < 0 || !(commands & kPrivate)) SKIP_AS_HOST_LACKS("private membarrier");
+    std::atomic<bool> running = false, stop = false;
+    std::thread spinner([&] {
+        while (!stop)
+            running = true;
+    });
+    while (!running)
+        std::this_thread::yield();
+    EXPECT_EQ(raw(SYS_membarrier, kPrivate, 0, 0), -EPERM) << "not registered";
+    EXPECT_EQ(raw(SYS_membarrier, kRegisterPrivate, 0, 0), 0);
+    for (int i = 0; i < 100; i++)
+        EXPECT_EQ(raw(SYS_membarrier, kPrivate, 0, 0), 0);
+    EXPECT_EQ(raw(SYS_membarrier, kGlobal, 0, 0), 0);
+    EXPECT_EQ(raw(SYS_membarrier, kGlobal, 1, 0), -EINVAL);
+    stop = true;
+    spinner.join();
+}
+
+TEST(Thread, unshare_gives_files_and_directory_of_its_own)
+{
+    Fd fd = ::open("/dev/null", O_RDONLY);
+    ASSERT_EQ(::chdir("/"), 0);
+    std::thread([&] {
+        EXPECT_EQ(::unshare(CLONE_FILES | CLONE_FS), 0);
+        EXPECT_EQ(::close(fd), 0);
+        EXPECT_EQ(::chdir("/proc"), 0);
+        EXPECT_ERROR(::unshare(CLONE_SIGHAND | CLONE_VM), EINVAL);
+        EXPECT_ERROR(::unshare(CLONE_THREAD), EINVAL);
+    }).join();
+    EXPECT_OK(::fcntl(fd, F_GETFD));
+    char name[64];
+    EXPECT_STREQ(::getcwd(name, sizeof name), "/");
+    in_child([] { EXPECT_EQ(::unshare(CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_SYSVSEM), 0); });
+    EXPECT_ERROR(::unshare(CLONE_VFORK), EINVAL);
 }
 
 } // namespace

@@ -14,7 +14,7 @@ namespace {
 /// Who may open a file beyond its mode bits.
 enum class Gate : u8 { open, inspection };
 /// Whether a file is in /proc/PID, in /proc/PID/task/TID, or in both.
-enum class Place : u8 { process, both };
+enum class Place : u8 { process, thread, both };
 
 struct PidRow {
     char const* name;
@@ -27,7 +27,7 @@ struct PidRow {
 };
 
 constexpr u32 kFile = abi::s_ifreg, kDirectory = abi::s_ifdir, kLink = abi::s_iflnk | 0777;
-constexpr Place process = Place::process, both = Place::both;
+constexpr Place process = Place::process, thread = Place::thread, both = Place::both;
 constexpr Gate open_ = Gate::open, inspection = Gate::inspection;
 
 // Names, modes and order of Linux's tgid_base_stuff and tid_base_stuff (fs/proc/base.c).
@@ -45,6 +45,7 @@ constexpr PidRow kRows[] = {
     { "sched", kFile | 0444, both, open_, pid_sched },
     { "comm", kFile | 0644, both, open_, pid_comm, set_pid_comm },
     { "syscall", kFile | 0400, both, inspection, pid_syscall },
+    { "children", kFile | 0444, thread, open_, pid_children },
     { "cmdline", kFile | 0444, both, open_, pid_command_line },
     { "stat", kFile | 0444, both, open_, pid_stat },
     { "statm", kFile | 0444, both, open_, pid_statm },
@@ -145,7 +146,7 @@ public:
     }
 
 private:
-    bool shows(PidRow const& row) const { return row.place == Place::both || place_ == Place::process; }
+    bool shows(PidRow const& row) const { return row.place == Place::both || row.place == place_; }
     /// A lookup in the directory of a process that is gone finds nothing.
     Result<Subject> find_for_lookup() const
     {
@@ -190,7 +191,7 @@ public:
         PidReference thread = PidReference::of(*task);
         Subject found { subject.value().process, task, true };
         return Ref<Inode>(make_ref<PidDirectory>(fs_, thread,
-            pid_attributes(found, abi::s_ifdir | 0555, pid_inode_number(thread, 0)), Place::both));
+            pid_attributes(found, abi::s_ifdir | 0555, pid_inode_number(thread, 0)), Place::thread));
     }
     Result<void> list(i64 position, vfs::DirectoryEmitter const& emit) override
     {

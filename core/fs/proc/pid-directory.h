@@ -78,6 +78,7 @@ Result<std::string> pid_sched(Subject const&);
 Result<std::string> pid_schedstat(Subject const&);
 Result<std::string> pid_wchan(Subject const&);
 Result<std::string> pid_syscall(Subject const&);
+Result<std::string> pid_children(Subject const&);
 Result<std::string> pid_stack(Subject const&);
 Result<std::string> pid_personality(Subject const&);
 Result<std::string> pid_cgroup(Subject const&);

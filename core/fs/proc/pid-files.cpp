@@ -6,6 +6,7 @@
 #include "core/syscall/names.h"
 #include "core/task/lifecycle.h"
 #include "core/task/posix-timers.h"
+#include "core/task/process-table.h"
 #include "core/task/scheduler.h"
 
 namespace umbra::fs {
@@ -148,6 +149,20 @@ Result<std::string> pid_personality(Subject const& subject)
 }
 
 Result<std::string> pid_cgroup(Subject const&) { return std::string("0::/\n"); }
+
+Result<std::string> pid_children(Subject const& subject)
+{
+    Task const& task = *TRY(live_task(subject));
+    std::string out;
+    for (Process* child : task.process().children) {
+        // The children of a thread that is gone are the leader's.
+        Task* maker = task.kernel().processes().find_task(child->forked_by);
+        bool orphaned = !maker || &maker->process() != &task.process();
+        bool its_own = orphaned ? task.tid() == task.pid() : maker == &task;
+        if (its_own) append_format(out, "%d ", child->id.value);
+    }
+    return out;
+}
 
 Result<std::string> pid_timers(Subject const& subject)
 {

@@ -27,7 +27,7 @@ char const* state_text(Subject const& subject)
     case TaskState::sleeping:
         return subject.task->sleep_mode == Interruption::allowed ? "S (sleeping)" : "D (disk sleep)";
     case TaskState::dead:
-        return "X (dead)";
+        return "Z (zombie)"; // a leader whose other threads go on
     default:
         return "R (running)";
     }

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// process_vm_readv(2) and process_vm_writev(2): copies between the caller's memory and another process's.
+#include "core/mm/address-space.h"
+#include "core/syscall/iovec.h"
+#include "core/syscall/syscall.h"
+#include "core/task/permissions.h"
+#include "core/task/process-table.h"
+
+namespace umbra {
+
+using platform::Protection;
+
+namespace {
+
+enum class Direction : u8 { read, write };
+
+/// One piece that lies within a page of the other process.
+Result<u64> copy_piece(mm::AddressSpace& space, GuestAddr address, u64 length, IoBuffer& local, Direction direction)
+{
+    // By way of a copy: moving to the caller's memory may wait, and a view lasts until the next wait only.
+    u8 piece[kPageSize];
+    if (direction == Direction::read) {
+        auto view = TRY(space.kernel_view(address, Protection::read));
+        std::copy_n(view.begin(), std::ptrdiff_t(length), piece);
+        return local.put(piece, length);
+    }
+    TRY(space.kernel_view(address, Protection::write)); // nothing is taken for a place that cannot be written
+    u64 count = TRY(local.take(piece, length));
+    auto view = TRY(space.kernel_view(address, Protection::write));
+    std::copy_n(piece, std::ptrdiff_t(count), view.begin());
+    return count;
+}
+
+/// Moves what fits until something is not accessible: the bytes moved, EFAULT for none.
+SyscallResult copy_pieces(
+    mm::AddressSpace& space, std::vector<abi::Iovec> const& remote, IoBuffer& local, Direction direction)
+{
+    u64 total = 0;
+    for (auto const& part : remote) {
+        for (u64 done = 0; done < part.length && local.remaining();) {
+            GuestAddr at(part.base + done);
+            u64 length = std::min({ part.length - done, local.remaining(), kPageSize - (at.value & kPageMask) });
+            auto moved = copy_piece(space, at, length, local, direction);
+            if (moved.is_error()) return total ? SyscallResult(i64(total)) : SyscallResult(moved.error());
+            done += moved.value(), total += moved.value();
+            if (moved.value() < length) return i64(total);
+        }
+    }
+    return i64(total);
+}
+
+SyscallResult copy_between(Task& task, i32 pid, UserIn<abi::Iovec> local_vector, u64 local_count,
+    UserIn<abi::Iovec> remote_vector, u64 remote_count, u64 flags, Direction direction)
+{
+    if (flags) return err::inval;
+    auto local = TRY(import_iovec(task, local_vector, local_count));
+    if (!local.remaining()) return 0;
+    if (remote_count > abi::iov_max) return err::inval;
+    auto remote = TRY(remote_vector.copy_in_array(task, remote_count));
+    u64 wanted = 0;
+    for (auto const& part : remote) {
+        if (i64(part.length) < 0) return err::inval;
+        wanted |= part.length;
+    }
+    if (!wanted) return 0;
+    Task* target = task.kernel().processes().find_task(Pid(pid));
+    if (!target || !target->has_mm()) return err::srch;
+    TRY(check_may_inspect(task, *target));
+    Ref<mm::AddressSpace> space(target->mm());
+    return copy_pieces(*space, remote, local, direction);
+}
+
+} // namespace
+
+SyscallResult sys_process_vm_readv(Task& task, i32 pid, UserIn<abi::Iovec> local, u64 local_count,
+    UserIn<abi::Iovec> remote, u64 remote_count, u64 flags)
+{
+    return copy_between(task, pid, local, local_count, remote, remote_count, flags, Direction::read);
+}
+
+SyscallResult sys_process_vm_writev(Task& task, i32 pid, UserIn<abi::Iovec> local, u64 local_count,
+    UserIn<abi::Iovec> remote, u64 remote_count, u64 flags)
+{
+    return copy_between(task, pid, local, local_count, remote, remote_count, flags, Direction::write);
+}
+
+} // namespace umbra

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the parts of the futex code share: words in guest memory, and the queues behind them. For core/task only.
+#pragma once
+
+#include "core/platform/platform.h"
+#include "core/task/futex.h"
+
+namespace umbra {
+
+FutexTable& futex_table(Task& task);
+/// EINVAL for a word that is not aligned, EFAULT. May wait, since the page is brought in.
+Result<FutexKey> futex_key(Task& task, GuestAddr address, bool is_private);
+/// The word, for an atomic access by the kernel while guests run: a pointer that is valid until the next wait.
+Result<u32*> futex_word(Task& task, GuestAddr address, platform::Protection access);
+
+inline u32 futex_load(u32* p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
+inline bool futex_swap_if(u32* p, u32 expected, u32 desired)
+{
+    return __atomic_compare_exchange_n(p, &expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+/// Sleeps in the queue of waiter.key (or where the waiter is moved to) until woken.
+Result<void> futex_sleep(Task& task, FutexWaiter& waiter, Nanoseconds deadline);
+void futex_wake_waiter(FutexWaiter& waiter);
+
+// --- PI locks (futex-pi.cpp) ---
+SyscallResult pi_lock(Task& task, FutexCall const& call, bool is_private, bool try_only);
+SyscallResult pi_unlock(Task& task, FutexCall const& call, bool is_private);
+SyscallResult pi_wait_requeue(Task& task, FutexCall const& call, bool is_private);
+SyscallResult pi_requeue(Task& task, FutexCall const& call, bool is_private);
+/// The PI locks of a dying task that others wait for go to the first of those, marked FUTEX_OWNER_DIED.
+void pi_hand_on_locks(Task& dying);
+
+} // namespace umbra
