@@ -51,6 +51,19 @@ struct FutexWaitBlock {
 };
 static_assert(sizeof(FutexWaitBlock) == 24);
 
+/// struct sched_attr of Linux 5.3 on; the last two words came with it.
+struct SchedAttr {
+    u32 size, policy;
+    u64 flags;
+    i32 nice;
+    u32 priority;
+    u64 runtime, deadline, period;
+    u32 util_min, util_max;
+};
+static_assert(sizeof(SchedAttr) == 56);
+constexpr u32 sched_attr_size_first = 48;
+constexpr u64 sched_flag_reset_on_fork = 1, sched_flag_keep_policy = 8, sched_flag_keep_params = 16;
+
 struct SchedParam {
     i32 priority;
 };

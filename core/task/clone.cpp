@@ -53,17 +53,29 @@ Ref<Process> make_process(Task& parent, CloneRequest const& request, Pid id)
     child->limits = from.limits;
     child->exit_signal = request.exit_signal;
     child->dumpable = from.dumpable;
+    child->huge_pages_disabled = from.huge_pages_disabled;
     child->membarrier_registrations = from.membarrier_registrations;
     child->oom_score_adj = from.oom_score_adj;
     return child;
 }
 
+/// sched(7): with SCHED_RESET_ON_FORK, children get neither a realtime policy nor a nice value below 0.
+void inherit_scheduling(Task const& parent, Task& child)
+{
+    child.nice = parent.nice, child.policy = parent.policy, child.rt_priority = parent.rt_priority;
+    child.io_priority = parent.io_priority;
+    if (!parent.reset_on_fork) return;
+    bool realtime = parent.rt_priority > 0;
+    if (realtime) child.policy = 0, child.rt_priority = 0;
+    if (realtime || child.nice < 0) child.nice = 0;
+}
+
 void inherit(Task& parent, Task& child, CloneRequest const& request)
 {
     child.blocked = parent.restore_mask ? parent.saved_mask : parent.blocked;
-    child.nice = parent.nice, child.policy = parent.policy, child.rt_priority = parent.rt_priority;
+    inherit_scheduling(parent, child);
     child.affinity = parent.affinity;
-    child.timer_slack = parent.timer_slack;
+    child.timer_slack = child.default_timer_slack = parent.timer_slack;
     child.personality = parent.personality;
     child.no_new_privileges = parent.no_new_privileges;
     child.virtual_runtime = parent.virtual_runtime;

@@ -116,6 +116,7 @@ public:
     bool has_execed = false; ///< setpgid(2) by the parent is EACCES then
     bool gave_up_terminal = false; ///< TIOCNOTTY of a process that does not lead the session
     bool dumpable = true;
+    bool huge_pages_disabled = false; ///< PR_SET_THP_DISABLE; there are none either way
     u32 membarrier_registrations = 0; ///< MEMBARRIER_CMD_REGISTER_*
 
     std::array<Rlimit, size_t(Resource::count)> limits;

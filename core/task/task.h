@@ -84,6 +84,8 @@ public:
     u64 affinity = ~u64 { 0 };
     u32 policy = 0;
     i32 rt_priority = 0;
+    bool reset_on_fork = false; ///< SCHED_RESET_ON_FORK: children start with the default policy
+    u32 io_priority = 0; ///< ioprio_set(2); kept, and without effect on the host's I/O
     ResourceUsage usage;
     u64 user_cycles = 0, system_cycles = 0; ///< Timekeeper::cycles()
     u64 last_switch_cycles = 0; ///< when it last crossed between user and kernel
@@ -98,7 +100,7 @@ public:
     WaitQueue* vfork_done = nullptr; ///< the parent waits here until exec or exit
     u32 parent_death_signal = 0;
     bool no_new_privileges = false;
-    Nanoseconds timer_slack = 50'000;
+    Nanoseconds timer_slack = 50'000, default_timer_slack = 50'000; ///< the second: what it was created with
     u32 personality = 0; ///< personality(2)
     Nanoseconds start_time = 0; ///< CLOCK_BOOTTIME
     std::string wait_channel; ///< why it sleeps, for /proc/pid/wchan and gdb
