@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What an instance costs the host while its guest does nothing: no wake-up, little memory."""
+import pathlib
+import re
+import time
+
+from harness import children_of, expect, expect_equal, read_until, test, wait_until
+
+MIB = 1 << 20
+#: Beyond the guest's own pages: the kernel and its pool of stubs.
+MEMORY = 8 * MIB
+
+
+def sleeper(t):
+    """A guest with a sleeping shell; its host processes, once they have settled."""
+    process = t.start(t.command("/bin/sh", "-c", "echo ready; read line"), stdin=-1)
+    read_until(process.stdout, b"ready\n")
+    pids = [process.pid, *children_of(process.pid)]
+    last = [None]
+
+    def settled():
+        before, last[0] = last[0], wake_ups(pids)
+        time.sleep(0.5)
+        return before == last[0]
+    wait_until(settled, "the instance to go to sleep")
+    return process, pids
+
+
+def wake_ups(pids):
+    """How often their threads have gone to sleep so far."""
+    return sum(int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", path.read_text(), re.M).group(1))
+               for pid in pids for path in pathlib.Path(f"/proc/{pid}/task").glob("*/status"))
+
+
+def mapped(pid):
+    """(of all mappings, of those that show guest memory): Pss in bytes."""
+    total = bank = 0
+    in_bank = False
+    for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            in_bank = "memfd:umbra-bank" in line
+        elif line.startswith("Pss:"):
+            size = int(line.split()[1]) << 10
+            total += size
+            bank += size if in_bank else 0
+    return total, bank
+
+
+@test
+def an_idle_instance_never_wakes(t):
+    process, pids = sleeper(t)
+    before = wake_ups(pids)
+    time.sleep(10)
+    expect_equal(wake_ups(pids), before, "wake-ups in ten seconds")
+    expect_equal(t.ends(process).status, 1, "status of read at the end of file")
+
+
+@test(user="root")  # the host shows smaps of processes that are not dumpable to root only
+def little_memory_beyond_the_guests(t):
+    process, pids = sleeper(t)
+    sizes = [mapped(pid) for pid in pids]
+    beyond = sum(total - bank for total, bank in sizes)
+    expect(beyond <= MEMORY, f"{beyond / MIB:.1f} MiB beyond the guest's pages")
+    t.ends(process)
