@@ -238,8 +238,8 @@ def prepare_debian():
     for program in SYSTEM_PROGRAMS:
         binary = ROOT / "build" / program
         shutil.copy(binary, SANDBOX.path / "programs" / binary.name)
-    for part in ("docs", "tools"):
-        shutil.copytree(ROOT / part, SANDBOX.path / "sources" / part)
+    shutil.copytree(ROOT, SANDBOX.path / "sources", ignore=lambda directory, names: [
+        name for name in names if name == "__pycache__" or directory == str(ROOT) and re.match(r"build|\.", name)])
     return None if status == 0 else output
 
 

@@ -4,6 +4,7 @@ written to them."""
 import hashlib
 import os
 import pathlib
+import shutil
 import stat
 import subprocess
 
@@ -217,3 +218,16 @@ def build_by_do(t):
     t.do("make", "-s", "-j2", cwd=here).expect("")
     expect_equal(sorted(path.name for path in here.iterdir()), ["Makefile", "main.c", "other.c"])
     t.do("sh", "-c", "make -s && ./program", cwd=here).expect("42\n")
+
+
+@test
+def building_umbra_by_do(t):
+    """`umbra do -- tools/dev build`, cold: the configuration and the parts that stubs are made of, without a cache."""
+    # The caller's own copy: he could not build in somebody else's directory.
+    sources = t.scratch / "sources"
+    shutil.copytree(t.lane.sources, sources)
+    targets = ["arch-um/stub/stub.elf", "tests/system/hello-glibc"]
+    t.do("sh", "-c", f"tools/dev build {' '.join(targets)} && build/tests/system/hello-glibc built", cwd=sources,
+         options=["-e", f"CCACHE_DIR={t.scratch}/ccache"]).expect(lambda out: out.endswith("\nhello, built\n"), err=None)
+    expect(not (sources / "build").exists(), "the host has a build directory")
+    expect_equal(list(t.scratch.iterdir()), [sources], "the host has the compiler's cache")
