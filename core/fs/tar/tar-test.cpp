@@ -346,4 +346,15 @@ TEST_F(TarTest, BadArchives)
     EXPECT_NE(refused().find("sparse map"), std::string::npos);
 }
 
+TEST_F(TarTest, HardLinksReplaceNoDirectories)
+{
+    for (char const* place : { "", "./", "directory" }) {
+        tar.bytes.clear();
+        tar.add({ .name = "file", .data = "x" });
+        tar.add({ .name = "directory/below", .data = "x" });
+        tar.add({ .name = place, .type = '1', .link = "file" });
+        EXPECT_NE(refused().find("is a directory first"), std::string::npos) << place;
+    }
+}
+
 } // namespace umbra

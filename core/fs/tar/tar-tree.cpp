@@ -176,15 +176,16 @@ Result<void> TarTreeBuilder::add(TarEntry const& entry)
     u32 linked = entry.is_hard_link ? TRY(hard_link_target(entry)) : kNoNode;
     auto [directory, name] = TRY(place_of(entry.path));
     u32 existing = name.empty() ? u32 { TarTree::kRoot } : find(directory, name);
+    bool is_directory = linked == kNoNode && abi::is_directory(entry.mode);
+    bool was_directory = existing != kNoNode && abi::is_directory(node(existing).mode);
+    if (was_directory && !is_directory) return bad(entry.path + " is a directory first and something else later");
     if (linked != kNoNode) {
         if (linked == existing) return {};
         put(directory, name, linked);
         ++node(linked).nlink;
         return {};
     }
-    bool is_directory = abi::is_directory(entry.mode);
-    if (existing != kNoNode && abi::is_directory(node(existing).mode)) {
-        if (!is_directory) return bad(entry.path + " is a directory first and something else later");
+    if (was_directory) {
         u32 parent = node(existing).parent; // a directory again: its attributes change, its names stay
         describe(entry, node(existing));
         node(existing).parent = parent;
