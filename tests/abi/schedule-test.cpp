@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Who gets which CPU: balance over the CPUs, nice values, and tasks that spin beside others that wait.
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <vector>
@@ -98,11 +99,17 @@ TEST_F(Schedule, equals_get_equal_shares)
     stay_on_one_cpu();
     for (int i = 0; i < 3; i++)
         spin(i);
-    auto total = [&] { return board().used[0] + board().used[1] + board().used[2]; };
-    while (total() < 600'000)
+    // Each has a tenth of all at least, sooner or later: on a machine that is not ours alone, the first slice may
+    // last as long as the host lets our CPU wait in it.
+    auto shares_are_fair = [&] {
+        uint64_t const total = board().used[0] + board().used[1] + board().used[2];
+        bool fair = total >= 600'000;
+        for (int i = 0; i < 3; i++)
+            fair = fair && board().used[i] > total / 10;
+        return fair;
+    };
+    while (!shares_are_fair())
         ::usleep(1000);
-    for (int i = 0; i < 3; i++)
-        EXPECT_GT(board().used[i], 60'000u);
 }
 
 TEST_F(Schedule, a_waking_task_does_not_starve_beside_spinning_ones)
@@ -116,15 +123,21 @@ TEST_F(Schedule, a_waking_task_does_not_starve_beside_spinning_ones)
         while (::read(to.read_end, &c, 1) == 1 && c != 'q')
             ASSERT_EQ(::write(from.write_end, &c, 1), 1);
     });
-    auto total = [&] { return board().used[0] + board().used[1] + board().used[2]; };
-    uint64_t const before = total();
+    int waited_for_all = 0;
     for (int i = 0; i < 100; i++) {
+        uint64_t before[3];
+        std::copy_n(board().used, 3, before);
         char c = 'x';
         ASSERT_EQ(::write(to.write_end, &c, 1), 1);
         ASSERT_EQ(::read(from.read_end, &c, 1), 1);
+        int ran = 0;
+        for (int child = 0; child < 3; child++)
+            ran += board().used[child] != before[child];
+        waited_for_all += ran == 3;
     }
-    // Had each turn waited for three others' slices, they would have had seconds.
-    EXPECT_LT(total() - before, 1'000'000u);
+    // In a queue with the others, each turn would have waited for a slice of all three. By their number, and not
+    // by time, in which a host's load would count.
+    EXPECT_LT(waited_for_all, 50);
     ASSERT_EQ(::write(to.write_end, "q", 1), 1);
     EXPECT_EQ(wait_for(echo), exited(0));
 }
