@@ -202,11 +202,11 @@ def abi_host_lane(name, user):
     return Lane(name, ["tests/abi/abi-tests"], lambda: [program()], parse_lines, lambda: [program(), "--list"], user)
 
 
-def abi_guest_lane(name, backend, user, guest_user):
+def abi_guest_lane(name, backend, user, guest_user, extra=()):
     program = lambda: str(SANDBOX.path / "build-abi-tests")
 
     def command():
-        return [str(SANDBOX.path / "build-umbra"), "run", "--backend", backend, "-q", "-u", guest_user,
+        return [str(SANDBOX.path / "build-umbra"), "run", "--backend", backend, *extra, "-q", "-u", guest_user,
                 "-e", "UMBRA_ABI_STRICT=1", "-v", f"{SANDBOX.path}:/tests:ro", "--", "/tests/build-abi-tests"]
     return Lane(name, ["umbra", "tests/abi/abi-tests"], command, parse_lines, lambda: [program(), "--list"], user, 300)
 
@@ -292,6 +292,9 @@ def all_lanes():
             lanes.append(abi_guest_lane(f"abi-{backend}-{user}", backend, as_user[user], "0:0"))
         # Within the guest an ordinary user, too: what is refused to others is part of the ABI.
         lanes.append(abi_guest_lane(f"abi-{backend}-{users[-1]}-unprivileged", backend, as_user[users[-1]], "1000:1000"))
+        if backend == "seccomp":  # as on a host without userfaultfd, which the other lanes use
+            lanes.append(abi_guest_lane("abi-seccomp-fault-signals", backend, as_user[users[-1]], "0:0",
+                                        ("--fault-path", "signal")))
         for user in users:
             lanes.append(system_lane(f"system-{backend}-{user}", backend, as_user[user]))
     return lanes

@@ -19,4 +19,12 @@ struct BackendDecision {
 };
 BackendDecision decide_backend(hostabi::HostFeatures const& host, BackendChoice wanted);
 
+struct FaultPathDecision {
+    FaultPathChoice path; ///< userfaultfd or signal; automatic: the wanted one cannot be had
+    std::string refusal;
+};
+/// `backend`: as decided.
+FaultPathDecision decide_fault_path(
+    hostabi::HostFeatures const& host, BackendChoice backend, FaultPathChoice wanted);
+
 } // namespace umbra::boot

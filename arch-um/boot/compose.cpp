@@ -79,6 +79,9 @@ int run_instance(RunOptions const& options)
         return fail("--cpus " + std::to_string(options.cpus) + ": the ptrace backend runs one CPU only; use --cpus 1 or --backend seccomp");
     auto wanted = um::PlatformOptions::for_host(host);
     wanted.backend = ptrace ? um::Backend::ptrace : um::Backend::seccomp;
+    auto faults = decide_fault_path(host, decision.backend, options.fault_path);
+    if (faults.path == FaultPathChoice::automatic) return fail(faults.refusal);
+    wanted.userfault = faults.path == FaultPathChoice::userfaultfd;
     wanted.vcpus = ptrace ? 1 : options.cpus ? options.cpus : host.cpu_count();
     Terminal terminal(closed); // blocks signals: before the platform starts threads
     auto platform = um::make_platform(wanted, problem);
@@ -95,7 +98,8 @@ int run_instance(RunOptions const& options)
     outputs.attach(kernel, options);
     KernelHostIo io(kernel, *platform);
     terminal.connect(kernel, io);
-    kernel.printk().info("umbra: %s backend, %u CPUs, %llu MiB", backend_name(decision.backend), wanted.vcpus,
+    kernel.printk().info("umbra: %s backend, faults by %s, %u CPUs, %llu MiB", backend_name(decision.backend),
+        fault_path_name(faults.path), wanted.vcpus,
         static_cast<unsigned long long>(options.memory >> 20));
 
     RefPtr<vfs::MountNamespace> mounts;

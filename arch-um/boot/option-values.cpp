@@ -121,6 +121,13 @@ BackendChoice parse_backend(std::string_view text)
     usage_error("--backend: " + quoted(text) + " is not known: give auto, seccomp or ptrace");
 }
 
+FaultPathChoice parse_fault_path(std::string_view text)
+{
+    for (auto choice : { FaultPathChoice::automatic, FaultPathChoice::userfaultfd, FaultPathChoice::signal })
+        if (text == fault_path_name(choice)) return choice;
+    usage_error("--fault-path: " + quoted(text) + " is not known: give auto, userfaultfd or signal");
+}
+
 std::string parse_hostname(std::string_view text)
 {
     // Linux takes 64 bytes of anything; what a shell prompt cannot show helps nobody.

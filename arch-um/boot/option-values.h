@@ -23,6 +23,7 @@ UserChoice parse_user(std::string_view text);
 /// HOST:GUEST[:ro|:rw]; HOST must exist and is made absolute from `directory`.
 VolumeChoice parse_volume(std::string_view text, std::string const& directory);
 BackendChoice parse_backend(std::string_view text);
+FaultPathChoice parse_fault_path(std::string_view text);
 std::string parse_hostname(std::string_view text);
 /// "open,read" or "!open,read" or "all".
 StraceChoice parse_strace(std::string_view text);

@@ -83,6 +83,7 @@ TEST(Options, Sizes)
     EXPECT_EQ(run({ "run", "--memory=2g" }).memory, u64 { 2 } << 30);
     EXPECT_EQ(run({ "run", "--memory", "33554432" }).memory, u64 { 32 } << 20);
     EXPECT_EQ(run({ "run", "--fault-around", "4k" }).fault_around, 4096u);
+    EXPECT_EQ(run({ "run", "--fault-path", "signal" }).fault_path, FaultPathChoice::signal);
     expect_error({ "run", "--memory", "12x" }, "'12x' is not a size");
     expect_error({ "run", "--memory", "" }, "--memory");
     expect_error({ "run", "--memory", "1K" }, "from 16M to 1T");
@@ -147,6 +148,7 @@ TEST(Options, MistakesGetOneLine)
     expect_error({ "run", "--memory" }, "--memory");
     expect_error({ "run", "--cpus", "0" }, "from 1 to 64");
     expect_error({ "run", "--backend", "kvm" }, "auto, seccomp or ptrace");
+    expect_error({ "run", "--fault-path", "magic" }, "auto, userfaultfd or signal");
     expect_error({ "run", "-w", "x" }, "not absolute");
     expect_error({ "run", "--hostname", "a b" }, "--hostname");
     expect_error({ "version", "x" }, "takes no arguments");

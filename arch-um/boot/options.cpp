@@ -21,7 +21,7 @@ constexpr char const* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/
 /// Option values as the user typed them; checked after CLI11 is done, so that messages are ours.
 struct RawRun {
     using Text = std::optional<std::string>;
-    Text rootfs, backend, cpus, memory, fault_around, directory, user, hostname, log, strace_output;
+    Text rootfs, backend, cpus, memory, fault_around, fault_path, directory, user, hostname, log, strace_output;
     std::string strace;
     std::vector<std::string> environment, volumes;
     bool rw = false, init = false, quiet = false;
@@ -55,6 +55,9 @@ void add_run_options(CLI::App& app, RawRun& raw)
     app.add_option(
            "--fault-around", raw.fault_around, "First block that a page fault maps, 4K to 2M, default 64K")
         ->type_name("SIZE");
+    app.add_option("--fault-path", raw.fault_path,
+           "How page faults are served: auto (the default), userfaultfd or signal")
+        ->type_name("NAME");
 }
 
 void set_root(RunOptions& run, RawRun const& raw, Caller const& caller)
@@ -114,6 +117,7 @@ void set_machine(RunOptions& run, RawRun const& raw)
     if (raw.backend) run.backend = parse_backend(*raw.backend);
     if (raw.cpus) run.cpus = parse_number("--cpus", *raw.cpus, 1, kMostCpus);
     if (raw.memory) run.memory = parse_size("--memory", *raw.memory, kLeastMemory, kMostMemory);
+    if (raw.fault_path) run.fault_path = parse_fault_path(*raw.fault_path);
     if (!raw.fault_around) return;
     run.fault_around = parse_size("--fault-around", *raw.fault_around, kLeastFaultAround, kMostFaultAround);
     if (run.fault_around & (run.fault_around - 1))
@@ -271,6 +275,18 @@ char const* backend_name(BackendChoice choice)
         return "seccomp";
     case BackendChoice::ptrace:
         return "ptrace";
+    default:
+        return "auto";
+    }
+}
+
+char const* fault_path_name(FaultPathChoice choice)
+{
+    switch (choice) {
+    case FaultPathChoice::userfaultfd:
+        return "userfaultfd";
+    case FaultPathChoice::signal:
+        return "signal";
     default:
         return "auto";
     }

@@ -25,6 +25,10 @@ enum class RootKind : u8 {
 enum class BackendChoice : u8 { automatic, seccomp, ptrace };
 char const* backend_name(BackendChoice choice); ///< "auto", "seccomp", "ptrace"
 
+/// How page faults are served; the seccomp backend has both ways.
+enum class FaultPathChoice : u8 { automatic, userfaultfd, signal };
+char const* fault_path_name(FaultPathChoice choice); ///< "auto", "userfaultfd", "signal"
+
 struct UserChoice {
     u32 uid, gid;
 };
@@ -46,6 +50,7 @@ struct RunOptions {
     std::string root_path; ///< absolute host path of the directory or archive; "/" for the host's root
     bool write_through = false; ///< --rw
     BackendChoice backend = BackendChoice::automatic;
+    FaultPathChoice fault_path = FaultPathChoice::automatic;
     u32 cpus = 0; ///< 0: as many as the host lets this process use and the backend can
     u64 memory = u64 { 4 } << 30; ///< bytes
     u64 fault_around = 64 << 10; ///< bytes

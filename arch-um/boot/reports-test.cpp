@@ -33,7 +33,23 @@ TEST(Reports, DoctorAndTheCompositionAgree)
     } else {
         EXPECT_NE(text.find("auto takes " + std::string(backend_name(decision.backend))), std::string::npos);
         EXPECT_TRUE(why_unusable(host, decision.backend).empty());
+        auto faults = decide_fault_path(host, decision.backend, FaultPathChoice::automatic);
+        std::string name = fault_path_name(faults.path);
+        EXPECT_NE(text.find("page faults: auto takes " + name), std::string::npos);
+        EXPECT_NE(json.find("\"fault_path\": \"" + name + '"'), std::string::npos);
     }
+}
+
+TEST(Reports, TheFaultPathIsNeverChangedSilently)
+{
+    auto host = hostabi::HostFeatures::probe_full();
+    auto wanted = decide_fault_path(host, BackendChoice::ptrace, FaultPathChoice::userfaultfd);
+    EXPECT_EQ(wanted.path, FaultPathChoice::automatic);
+    EXPECT_NE(wanted.refusal.find("ptrace"), std::string::npos);
+    EXPECT_EQ(decide_fault_path(host, BackendChoice::ptrace, FaultPathChoice::automatic).path,
+        FaultPathChoice::signal);
+    EXPECT_EQ(decide_fault_path(host, BackendChoice::seccomp, FaultPathChoice::signal).path,
+        FaultPathChoice::signal);
 }
 
 } // namespace

@@ -78,6 +78,8 @@ std::string doctor_report(hostabi::HostFeatures const& host)
     if (decision.backend == BackendChoice::automatic)
         return out + "backend: none; umbra cannot run here: " + decision.refusal + "\n";
     out += "backend: auto takes " + std::string(backend_name(decision.backend)) + "\n";
+    auto faults = decide_fault_path(host, decision.backend, FaultPathChoice::automatic);
+    out += "page faults: auto takes " + std::string(fault_path_name(faults.path)) + "\n";
     for (auto other : { BackendChoice::seccomp, BackendChoice::ptrace }) {
         std::string why = why_unusable(host, other);
         if (!why.empty())
@@ -91,7 +93,11 @@ std::string doctor_report_json(hostabi::HostFeatures const& host)
     BackendDecision decision = decide_backend(host, BackendChoice::automatic);
     bool usable = decision.backend != BackendChoice::automatic;
     std::string out = "{\n  \"version\": " + json_string(UMBRA_VERSION) + ",\n  \"backend\": "
-        + (usable ? json_string(backend_name(decision.backend)) : "null") + ",\n  \"backends\": {";
+        + (usable ? json_string(backend_name(decision.backend)) : "null") + ",\n  \"fault_path\": "
+        + (usable ? json_string(fault_path_name(
+               decide_fault_path(host, decision.backend, FaultPathChoice::automatic).path))
+                  : "null")
+        + ",\n  \"backends\": {";
     char const* separator = "\n";
     for (auto backend : { BackendChoice::seccomp, BackendChoice::ptrace }) {
         std::string why = why_unusable(host, backend);

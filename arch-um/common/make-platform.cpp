@@ -19,6 +19,8 @@ PlatformOptions PlatformOptions::for_host(hostabi::HostFeatures const& features)
         .fsgsbase = features.has(Feature::fsgsbase),
         .killable_notifications = features.has(Feature::seccomp_killable),
         .synchronous_wake_up = features.has(Feature::seccomp_synchronous),
+        .userfault = features.has(Feature::userfaultfd_minor),
+        .userfault_guard = features.has(Feature::userfaultfd_write_protect),
     };
 }
 

@@ -25,6 +25,8 @@ struct PlatformOptions {
     bool fsgsbase = true; ///< user code reads and writes segment bases
     bool killable_notifications = true; ///< SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
     bool synchronous_wake_up = true; ///< SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
+    bool userfault = true; ///< userfaultfd with minor faults of shared memory; seccomp backend only
+    bool userfault_guard = true; ///< the same with write protection
 
     static PlatformOptions for_host(hostabi::HostFeatures const& features);
 };

@@ -86,13 +86,16 @@ void StubPool::take_answers()
 
 void StubPool::adopt(stub::StubOrder const& answer)
 {
-    if (answer.pid > 0 && answer.listener >= 0) {
+    bool const lacks_userfault = answer.userfault < 0 && answer.userfault != stub::kNoUserfault;
+    if (answer.pid > 0 && answer.listener >= 0 && !lacks_userfault) {
         stubs_.push_back(make_(answer));
         ready_.push_back(stubs_.back().get());
         return;
     }
     ++refused_;
-    i32 const error = answer.pid < 0 ? -answer.pid : -answer.listener;
+    i32 const error = answer.pid < 0 ? -answer.pid : answer.listener < 0 ? -answer.listener : -answer.userfault;
+    for (i32 fd : { answer.listener, answer.userfault }) // what it did get, of a filtered stub, is ours to close
+        if (answer.pid > 0 && fd > 0) auto const closed = hostabi::OwnedFd::adopt(fd);
     order_error_ = error == ENOMEM ? err::nomem : err::again;
     if (answer.pid > 0) {
         (void)hostabi::process::send_signal(answer.pid, SIGKILL);

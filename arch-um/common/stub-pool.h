@@ -23,6 +23,7 @@ struct StubEnvironment {
     bool pin_threads; ///< wake-ups across CPUs are dear: a guest thread follows its vCPU's CPU
     u64 xsave_features;
     u32 fp_image_size;
+    bool userfault_guard; ///< the host's userfaultfd can take write permission away from shared memory
 };
 
 /// A stub as the pool sees it; each backend has its own.

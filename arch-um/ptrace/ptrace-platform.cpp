@@ -20,6 +20,7 @@ PtracePlatform::PtracePlatform(PlatformOptions const& options, std::vector<std::
         .pin_threads = true,
         .xsave_features = x86_64::xsave_features(),
         .fp_image_size = machine().xsave_size,
+        .userfault_guard = false,
     }
 {
 }

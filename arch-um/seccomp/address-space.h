@@ -9,7 +9,7 @@ namespace umbra::um {
 
 class StubPool;
 
-class SeccompAddressSpace final : public platform::AddressSpace {
+class SeccompAddressSpace : public platform::AddressSpace {
 public:
     SeccompAddressSpace(StubPool& pool, StubProcess& process)
         : pool_(pool)
@@ -23,6 +23,9 @@ public:
     Result<void> protect(platform::VcpuContext& ctx, std::span<platform::ProtectRange const> batch) override;
     Result<std::unique_ptr<platform::GuestThread>> create_thread(platform::VcpuContext& ctx) override;
     i32 host_pid() const override { return process_.pid(); }
+
+protected:
+    StubProcess& process() const { return process_; }
 
 private:
     StubPool& pool_;

@@ -6,6 +6,7 @@
 
 #include "arch-um/common/stub-setup.h"
 #include "arch-um/seccomp/address-space.h"
+#include "arch-um/seccomp/in-place-paging.h"
 #include "arch-um/x86-64/cpu.h"
 #include "hostabi/seccomp.h"
 
@@ -31,6 +32,7 @@ SeccompPlatform::SeccompPlatform(PlatformOptions const& options, std::vector<std
         .pin_threads = !options.synchronous_wake_up,
         .xsave_features = x86_64::xsave_features(),
         .fp_image_size = machine().xsave_size,
+        .userfault_guard = options.userfault_guard,
     }
 {
 }
@@ -47,6 +49,7 @@ std::unique_ptr<SeccompPlatform> SeccompPlatform::create(
             .kind = stub::StubKind::filtered,
             .filter_flags = filter_flags(options),
             .fsgsbase = options.fsgsbase,
+            .userfault = options.userfault,
             .area_fd = platform->areas_->fd(),
         },
         problem);
@@ -55,10 +58,15 @@ std::unique_ptr<SeccompPlatform> SeccompPlatform::create(
     auto make = [&environment = platform->environment_, synchronous = options.synchronous_wake_up](
                     stub::StubOrder const& answer) {
         auto listener = hostabi::OwnedFd::adopt(answer.listener);
+        hostabi::OwnedFd userfault;
+        if (answer.userfault != stub::kNoUserfault) userfault = hostabi::OwnedFd::adopt(answer.userfault);
+        bool const refused = userfault && enable_userfault(environment, userfault.get()).is_error();
         // Without it wake-ups cost more, so the platform pins threads instead.
         if (synchronous) (void)hostabi::seccomp::set_synchronous_wake_up(listener.get());
-        return std::make_unique<StubProcess>(
-            environment, answer.pid, std::move(listener), AreaFile::slot_at(answer.service_offset));
+        auto stub = std::make_unique<StubProcess>(environment, answer.pid, std::move(listener),
+            std::move(userfault), AreaFile::slot_at(answer.service_offset));
+        if (refused) stub->kill("its userfaultfd does not do what the probe's did");
+        return stub;
     };
     platform->pool_ = std::make_unique<StubPool>(
         platform->environment_, std::move(zygote), std::move(setup->child_signal), std::move(make));
@@ -75,7 +83,8 @@ Result<std::unique_ptr<platform::AddressSpace>> SeccompPlatform::create_address_
     platform::VcpuContext& ctx)
 {
     auto* process = static_cast<StubProcess*>(TRY(pool_->acquire(ctx)));
-    return std::unique_ptr<platform::AddressSpace>(std::make_unique<SeccompAddressSpace>(*pool_, *process));
+    if (process->userfault() < 0) return std::make_unique<SeccompAddressSpace>(*pool_, *process);
+    return std::make_unique<UserfaultAddressSpace>(*pool_, *process);
 }
 
 } // namespace umbra::um

@@ -27,11 +27,12 @@ constexpr u64 kMaxPooledThreads = 8;
 bool is_error_value(u64 result) { return result > ~u64 { 4095 }; }
 } // namespace
 
-StubProcess::StubProcess(
-    StubEnvironment const& environment, i32 pid, hostabi::OwnedFd listener, u32 service_slot)
+StubProcess::StubProcess(StubEnvironment const& environment, i32 pid, hostabi::OwnedFd listener,
+    hostabi::OwnedFd userfault, u32 service_slot)
     : environment_(environment)
     , pid_(pid)
     , listener_(std::move(listener))
+    , userfault_(std::move(userfault))
     , service_slot_(service_slot)
     , polls_(environment.vcpu_count)
 {
@@ -87,6 +88,12 @@ void StubProcess::receive(UmPort& port)
     if (result.ok()) deliver(n);
     receiving_port_ = nullptr;
     // One is the usual case; if there are more, the next poll fires at once.
+}
+
+bool StubProcess::runs_guest_code() const
+{
+    return std::any_of(threads_.begin(), threads_.end(),
+        [](auto& thread) { return thread->state() == StubThread::State::running; });
 }
 
 StubThread* StubProcess::find(i32 tid)

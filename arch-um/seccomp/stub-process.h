@@ -31,7 +31,9 @@ namespace umbra::um {
 
 class StubProcess final : public PooledStub {
 public:
-    StubProcess(StubEnvironment const& environment, i32 pid, hostabi::OwnedFd listener, u32 service_slot);
+    /// `userfault`: bound to the stub's address space and enabled; none where faults take signals only.
+    StubProcess(StubEnvironment const& environment, i32 pid, hostabi::OwnedFd listener, hostabi::OwnedFd userfault,
+        u32 service_slot);
     ~StubProcess() override;
     StubProcess(StubProcess const&) = delete;
 
@@ -39,6 +41,10 @@ public:
     bool alive() const override { return alive_; }
     StubEnvironment const& environment() const { return environment_; }
     int listener() const { return listener_.get(); }
+    /// -1: there is none.
+    int userfault() const { return userfault_.get(); }
+    /// Whether any thread may be running guest code at this moment.
+    bool runs_guest_code() const;
 
     /// Has the leader execute the operations, in order, until one fails. The kernel lock stays held. Returns
     /// the last one's result, or err: the host's errno; err::io if the stub died.
@@ -82,7 +88,7 @@ private:
 
     StubEnvironment const& environment_;
     i32 pid_;
-    hostabi::OwnedFd listener_;
+    hostabi::OwnedFd listener_, userfault_;
     u32 service_slot_;
     bool alive_ = true;
     bool reaped_ = false;

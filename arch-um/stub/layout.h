@@ -82,6 +82,9 @@ struct Op {
 };
 static_assert(sizeof(Op) == 56);
 
+/// In the place of a descriptor: none was asked for.
+constexpr i32 kNoUserfault = INT32_MIN;
+
 /// The page at kService. Written by the kernel before it answers the leader's report, or by the zygote's
 /// child.
 struct ServicePage {
@@ -89,6 +92,7 @@ struct ServicePage {
     u32 padding;
     Op ops[64];
     i32 listener; ///< by the new stub: its notification descriptor, or a negative errno
+    i32 userfault; ///< by the new stub, before `listener`: the same of its userfaultfd; kNoUserfault
 };
 static_assert(sizeof(ServicePage) <= kPageSize);
 constexpr u64 kMaxOps = sizeof(ServicePage::ops) / sizeof(Op);
@@ -111,6 +115,7 @@ struct StubOrder {
     u64 service_offset; ///< of its service page in the area file
     i32 pid; ///< answer: the stub's process, or a negative errno
     i32 listener; ///< answer: its notification descriptor, shared with the kernel; negative errno; ptrace: 0
+    i32 userfault; ///< answer: its userfaultfd, shared likewise; negative errno; kNoUserfault
 };
 constexpr u32 kMaxOrders = 32;
 
@@ -128,6 +133,7 @@ struct Control {
     StubKind kind;
     u32 filter_flags; ///< SECCOMP_FILTER_FLAG_*
     bool fsgsbase; ///< the host lets user code read and write segment bases
+    bool userfault; ///< each stub makes a userfaultfd of its address space
     u32 vdso_part_count;
     VdsoPart vdso_parts[kMaxVdsoParts];
     u64 vdso_base; ///< start of the lowest part: it becomes kHostVdso

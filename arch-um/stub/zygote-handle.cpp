@@ -83,6 +83,7 @@ HostResult<void> ZygoteHandle::prepare(ZygoteOptions const& options, HostVdso co
     c.kind = options.kind;
     c.filter_flags = options.filter_flags;
     c.fsgsbase = options.fsgsbase;
+    c.userfault = options.userfault;
     c.vdso_base = vdso.base();
     for (auto const& part : vdso.parts())
         c.vdso_parts[c.vdso_part_count++] = part;
@@ -162,7 +163,7 @@ bool ZygoteHandle::order(u64 service_offset)
 {
     Control& c = control();
     if (c.ordered - taken_ == kMaxOrders) return false;
-    c.orders[c.ordered % kMaxOrders] = { .service_offset = service_offset, .pid = 0, .listener = -1 };
+    c.orders[c.ordered % kMaxOrders] = { .service_offset = service_offset, .pid = 0, .listener = -1, .userfault = kNoUserfault };
     // release: the zygote sees the order that the counter announces.
     __atomic_store_n(&c.ordered, c.ordered + 1, __ATOMIC_RELEASE);
     u64 const one = 1;

@@ -17,6 +17,7 @@ struct ZygoteOptions {
     StubKind kind;
     u32 filter_flags;
     bool fsgsbase;
+    bool userfault = false;
     int area_fd; ///< the file of service pages and thread areas
 };
 

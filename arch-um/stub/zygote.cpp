@@ -6,7 +6,9 @@
 //
 // Order of its life: zygote_entry (at the staging address), zygote_main (at its own), then one clone per
 // order; the clone leaves through become_stub in entry.S.
+#include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/userfaultfd.h>
 #include <signal.h>
 
 #include <linux/prctl.h>
@@ -99,6 +101,9 @@ void set_signal_handlers(Control& control)
     host_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     // The kernel may have died before the line above took effect.
     if (host_call(SYS_getppid) != control.kernel_pid) host_call(SYS_exit_group, 1);
+    if (control.userfault) // it belongs to the address space of its maker, hence here
+        at<ServicePage>(kService)->userfault
+            = static_cast<i32>(host_call(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY));
     if (is_host_error(host_call(SYS_munmap, kControl, kPageSize))) host_call(SYS_exit_group, 1);
     u64 const pid = static_cast<u64>(host_call(SYS_getpid));
     // Makes the kernel, whose child it is, its tracer.
@@ -136,12 +141,14 @@ void execute(Control& control, StubOrder& order)
     }
     auto& page = *at<ServicePage>(kService);
     page.listener = kListenerPending;
+    page.userfault = kNoUserfault;
     // CLONE_PARENT: the stub is the kernel's child, and dies with it. CLONE_FILES: its mappings can name the
     // kernel's descriptors and its listener is the kernel's; a stub makes no call that the kernel did not
     // decide.
     i64 const pid = host_call(SYS_clone, CLONE_PARENT | CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
     if (pid == 0) child(control);
     order.listener = pid > 0 && control.kind == StubKind::filtered ? wait_for_listener(page) : 0;
+    order.userfault = page.userfault;
     order.pid = static_cast<i32>(pid);
 }
 

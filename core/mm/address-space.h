@@ -12,7 +12,9 @@
 #include "core/base/error.h"
 #include "core/base/ref.h"
 #include "core/mm/page-table.h"
+#include "core/mm/reservation.h"
 #include "core/mm/vma.h"
+#include "core/platform/in-place-paging.h"
 #include "core/platform/platform.h"
 #include "core/sync/mutex.h"
 
@@ -171,6 +173,9 @@ private:
     Result<void> fill_anonymous(Vma& vma, u64 page, Window& window);
     Result<void> fill_from_object(Vma& vma, u64 page, bool write, Window& window);
     Result<void> copy_on_write(Vma& vma, u64 page, Window& window);
+    Reservation* home_for(Vma const& vma, u64 page, u64 wanted);
+    enum class Showing : u8 { none, map, fill, unguard };
+    Showing how_to_show(Vma const& vma, u64 page, Pte const& entry, bool faulted);
     Result<void> show(Vma& vma, Window window, u64 page);
     bool show_host_file(Vma& vma, u64 page);
     Window plan_window(Vma& vma, u64 page, bool sequential) const;
@@ -180,8 +185,10 @@ private:
 
     Kernel& kernel_;
     std::unique_ptr<platform::AddressSpace> stub_;
+    platform::InPlacePaging* in_place_; ///< of the stub, if it has that
     std::map<u64, std::unique_ptr<Vma>> areas_; ///< by start
     PageTable pages_;
+    ReservationTable reservations_;
     u64 break_start_ = 0, break_end_ = 0;
     u64 resident_ = 0, peak_resident_ = 0, total_pages_ = 0;
     u64 mmap_base_ = 0;

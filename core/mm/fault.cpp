@@ -17,6 +17,9 @@ using platform::Protection;
 
 namespace {
 constexpr u64 kMaxWindow = u64 { 1 } << kMaxOrder;
+
+/// Readable and writable: what the homes of a reservation are mapped as.
+bool is_plain(Vma const& vma) { return (vma.prot & 7) == 3; }
 }
 
 void AddressSpace::account(i64 pages)
@@ -65,14 +68,44 @@ AddressSpace::Window AddressSpace::plan_window(Vma& vma, u64 page, bool sequenti
     return { page, page + 1 };
 }
 
+/// The reservation from which the page can be claimed; makes one if the block around the page is untouched and larger
+/// than the `wanted` pages, which are mapped as cheaply by themselves. Null: there is none. May wait.
+Reservation* AddressSpace::home_for(Vma const& vma, u64 page, u64 wanted)
+{
+    if (!in_place_ || !is_plain(vma)) return nullptr;
+    if (Reservation* r = reservations_.find(page)) return r->can_claim(page, page + 1) ? r : nullptr;
+    auto const& machine = kernel_.platform().machine();
+    for (u64 size = kMaxWindow; size > wanted && size > u64 { 1 } << kBatchOrder; size /= 2) {
+        u64 first = page & ~(size - 1);
+        if (first << kPageShift < machine.min_address || (first + size) << kPageShift > machine.task_size) continue;
+        // The block may reach beyond the area: what has no entry is not shown, and faults there as anywhere else.
+        bool untouched = !reservations_.overlaps(first, first + size);
+        pages_.for_each(first, first + size, [&](u64, Pte&) { untouched = false; });
+        if (!untouched) continue;
+        auto& memory = kernel_.memory();
+        auto [base, order] = memory.reserve(unsigned(__builtin_ctzll(size)));
+        if (base.is_null()) return nullptr;
+        size = u64 { 1 } << order; // it may be less
+        first = page & ~(size - 1);
+        platform::Mapping block { GuestAddr(first << kPageShift), size << kPageShift,
+            vma.shown_protection(true), memory.handle(base), memory.offset(base) };
+        if (in_place_->prepare(*current().vcpu, block).ok()) return &reservations_.add(first, size, base);
+        memory.unreserve(base, size);
+        return nullptr;
+    }
+    return nullptr;
+}
+
 Result<void> AddressSpace::fill_anonymous(Vma& vma, u64 page, Window& window)
 {
+    auto& memory = kernel_.memory();
     window = plan_window(vma, page, true);
+    Reservation* home = home_for(vma, page, window.last - window.first);
     // Shrink to an aligned block around the page without entries.
     u64 size = window.last - window.first;
     for (; size > 1; size /= 2) {
         u64 first = page & ~(size - 1);
-        bool empty = true;
+        bool empty = !home || home->can_claim(first, first + size);
         pages_.for_each(first, first + size, [&](u64, Pte&) { empty = false; });
         if (empty) {
             window = { first, first + size };
@@ -82,17 +115,24 @@ Result<void> AddressSpace::fill_anonymous(Vma& vma, u64 page, Window& window)
     if (size == 1) window = { page, page + 1 };
     Frame block;
     for (;;) {
-        auto got = kernel_.memory().allocate(unsigned(__builtin_ctzll(size)));
-        if (got.ok()) {
+        Errno error {};
+        if (home) {
+            block = home->home(window.first);
+            if (auto claimed = memory.claim(block, size); claimed.is_error()) error = claimed.error();
+        } else if (auto got = memory.allocate(unsigned(__builtin_ctzll(size))); got.ok()) {
             block = got.value();
-            break;
+        } else {
+            error = got.error();
         }
-        if (size == 1) return got.error();
+        if (error == Errno {}) break;
+        if (size == 1) return error;
         size = 1; // memory is short: exactly what is needed
         window = { page, page + 1 };
     }
-    for (u64 i = 0; i < size; ++i)
+    for (u64 i = 0; i < size; ++i) {
         set_entry(window.first + i, Pte::make(block + i, Pte::kWritable));
+        if (home) home->unclaimed.reset(window.first + i - home->first);
+    }
     vma.last_fault_end = window.last;
     vma.fault_pages = u32(size);
     return {};
@@ -194,47 +234,83 @@ Result<void> AddressSpace::make_present(Vma& vma, u64 page, Protection access, W
     return {};
 }
 
+AddressSpace::Showing AddressSpace::how_to_show(Vma const& vma, u64 page, Pte const& entry, bool faulted)
+{
+    bool writable = entry.writable() && (vma.prot & 2);
+    // Pages that the stub shows as they should be are left alone, except the one that faulted.
+    bool right = entry.shown() && !entry.host_file() && entry.shown_writable() == writable;
+    if (right && !faulted) return Showing::none;
+    if (entry.guarded() && writable) return Showing::unguard;
+    if (entry.shown() || !writable || !is_plain(vma)) return Showing::map;
+    Reservation* r = reservations_.find(page);
+    return r && r->is_mapped(page) && r->home(page) == entry.frame() ? Showing::fill : Showing::map;
+}
+
+namespace {
+/// Joins neighbouring pages that are shown in the same way.
+struct ShowPlan {
+    std::vector<platform::Mapping> maps;
+    std::vector<platform::Range> fills, unguards;
+    Frame next; ///< behind the page that was added last to one of these
+
+    /// Pages whose frames do not follow each other lie in different host mappings, which some hosts do not change in one
+    /// go.
+    void add_range(std::vector<platform::Range>& ranges, u64 page, Frame frame)
+    {
+        GuestAddr at(page << kPageShift);
+        if (!ranges.empty() && ranges.back().start + ranges.back().length == at && frame == next)
+            ranges.back().length += kPageSize;
+        else
+            ranges.push_back({ at, kPageSize });
+        next = frame + 1;
+    }
+    void add_map(platform::Mapping const& page)
+    {
+        if (!maps.empty()) {
+            auto& last = maps.back();
+            if (last.start + last.length == page.start && last.offset + last.length == page.offset
+                && last.source == page.source && last.protection == page.protection) {
+                last.length += kPageSize;
+                return;
+            }
+        }
+        maps.push_back(page);
+    }
+    Result<void> carry_out(platform::AddressSpace& stub, platform::InPlacePaging* in_place) const
+    {
+        if (!maps.empty()) TRY(stub.map(*current().vcpu, maps));
+        if (!fills.empty()) TRY(in_place->fill(fills));
+        if (!unguards.empty()) TRY(in_place->unguard(unguards));
+        return {};
+    }
+};
+}
+
 Result<void> AddressSpace::show(Vma& vma, Window window, u64 page)
 {
     auto& memory = kernel_.memory();
-    std::vector<platform::Mapping> batch;
-    u64 run_first = 0, run_count = 0;
-    Frame run_frame;
-    bool run_writable = false;
-    auto flush = [&] {
-        if (!run_count) return;
-        batch.push_back({ GuestAddr(run_first << kPageShift), run_count << kPageShift,
-            vma.shown_protection(run_writable), memory.handle(run_frame), memory.offset(run_frame), true });
-        run_count = 0;
+    ShowPlan plan;
+    auto add = [&](u64 p, Pte& e, Showing how) {
+        bool writable = e.writable() && (vma.prot & 2);
+        if (how == Showing::fill) plan.add_range(plan.fills, p, e.frame());
+        if (how == Showing::unguard) plan.add_range(plan.unguards, p, e.frame());
+        if (how == Showing::map)
+            plan.add_map({ GuestAddr(p << kPageShift), kPageSize, vma.shown_protection(writable),
+                memory.handle(e.frame()), memory.offset(e.frame()), true });
+        e.clear_shown();
+        e.bits |= Pte::kShown | (writable ? u64(Pte::kShownWritable) : 0);
     };
     for (u64 p = window.first; p < window.last; ++p) {
         Pte* e = pages_.find(p);
-        // Pages that the stub shows as they should be are left alone, except the one that faulted.
-        bool skip = !e || !e->present()
-            || (p != page && e->shown() && !e->host_file() && e->shown_writable() == (e->writable() && (vma.prot & 2)));
-        if (skip) {
-            flush();
-            continue;
-        }
-        bool writable = e->writable() && (vma.prot & 2);
-        if (run_count && (e->frame() != run_frame + run_count || writable != run_writable)) flush();
-        if (!run_count) run_first = p, run_frame = e->frame(), run_writable = writable;
-        ++run_count;
-        e->clear_shown();
-        e->bits |= Pte::kShown | (writable ? u64(Pte::kShownWritable) : 0);
+        if (!e || !e->present()) continue;
+        if (auto how = how_to_show(vma, p, *e, p == page); how != Showing::none) add(p, *e, how);
     }
-    flush();
-    if (batch.empty()) return {};
-    auto& vcpu = *current().vcpu;
-    if (stub_->map(vcpu, batch).ok()) return {};
+    if (plan.carry_out(*stub_, in_place_).ok()) return {};
     // The host's limit of mappings: the stub is only a cache, so empty it and show the one page that is needed.
     hide(0, kernel_.platform().machine().task_size >> kPageShift);
-    Pte& e = pages_.get(page);
-    bool writable = e.writable() && (vma.prot & 2);
-    e.bits |= Pte::kShown | (writable ? u64(Pte::kShownWritable) : 0);
-    platform::Mapping one { GuestAddr(page << kPageShift), kPageSize, vma.shown_protection(writable),
-        memory.handle(e.frame()), memory.offset(e.frame()), true };
-    return stub_->map(vcpu, std::span(&one, 1));
+    plan = {};
+    add(page, pages_.get(page), Showing::map);
+    return plan.carry_out(*stub_, in_place_);
 }
 
 /// Shows the file behind a private or read-only area straight from the host: one mapping for all of the area's pages

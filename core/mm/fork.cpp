@@ -39,6 +39,7 @@ public:
         : parent_(parent)
         , child_(child)
         , memory_(parent.kernel_.memory())
+        , guards_(parent.in_place_ && parent.in_place_->can_guard())
         , copies_left_(memory_.free() > memory_.limit() / 16 ? kCopiedPages : 0)
     {
     }
@@ -60,7 +61,7 @@ public:
     {
         auto& vcpu = *current().vcpu;
         u64 const end = parent_.kernel_.platform().machine().task_size >> kPageShift;
-        if (!protects_.empty() && parent_.stub_->protect(vcpu, protects_).is_error()) parent_.hide(0, end);
+        if (take_write_permission().is_error()) parent_.hide(0, end);
         if (!shows_.empty() && child_.stub_->map(vcpu, shows_).is_error()) child_.hide(0, end);
     }
 
@@ -118,18 +119,32 @@ private:
         show(area, page, memory_.handle(frame), memory_.offset(frame), 0);
     }
 
+    Result<void> take_write_permission() const
+    {
+        if (protects_.empty()) return {};
+        if (!guards_) return parent_.stub_->protect(*current().vcpu, protects_);
+        std::vector<platform::Range> ranges;
+        for (auto const& r : protects_)
+            ranges.push_back({ r.start, r.length });
+        return parent_.in_place_->guard(ranges);
+    }
+
     void write_protect(Vma& area, u64 page, Pte& e)
     {
         e.bits &= ~u64(Pte::kWritable);
         if (!e.shown_writable()) return;
         e.bits &= ~u64(Pte::kShownWritable);
+        if (guards_) e.bits |= Pte::kGuarded;
         auto const protection = area.shown_protection(false);
+        // One host mapping at a time, where frames follow each other: some hosts guard no more in one go.
         bool const goes_on = !protects_.empty() && protects_.back().protection == protection
+            && (!guards_ || e.frame() == next_protected_)
             && protects_.back().start.value + protects_.back().length == page << kPageShift;
         if (goes_on)
             protects_.back().length += kPageSize;
         else
             protects_.push_back({ GuestAddr(page << kPageShift), kPageSize, protection });
+        next_protected_ = e.frame() + 1;
     }
 
     void show(Vma& area, u64 page, platform::HostHandle source, u64 offset, u64 flags)
@@ -152,6 +167,8 @@ private:
     AddressSpace& parent_;
     AddressSpace& child_;
     PhysicalMemory& memory_;
+    bool const guards_; ///< the write permission is taken in place
+    Frame next_protected_; ///< behind the page that was added to protects_ last
     u64 copies_left_;
     std::vector<platform::ProtectRange> protects_;
     std::vector<platform::Mapping> shows_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The buddy allocator over banks. A free block is absent (the host holds no memory for it and it reads as zero),
-// zeroed (the host holds it) or dirty. Blocks below kBatchOrder are never absent: memory comes from the host in
+// zeroed (the host holds it), dirty, or, above a batch, mixed of batches that differ. Blocks below kBatchOrder are never absent: memory comes from the host in
 // batches of 16 pages, since one fallocate for 16 pages costs less than two first touches.
 #include "core/mm/frame.h"
 
@@ -13,12 +13,15 @@ namespace umbra::mm {
 
 namespace {
 
-constexpr unsigned kBatchOrder = 4;
 constexpr u32 kNone = ~u32 { 0 };
 /// Free memory that is kept from the host for reuse before trim() runs: 32 MiB.
 constexpr u64 kKeepFree = 8192;
+/// Free memory that reservations may hold: 16 MiB, and in which pieces: 512 KiB and more.
+constexpr u64 kKeepReserved = 4096;
+constexpr unsigned kLeastReusedOrder = 7;
+constexpr u32 kBatch = 1u << kBatchOrder;
 
-enum State : u8 { kAbsent, kZeroed, kDirty };
+enum State : u8 { kAbsent, kZeroed, kDirty, kMixed };
 
 struct PageInfo {
     u32 refs;
@@ -26,6 +29,7 @@ struct PageInfo {
     u8 order; ///< of the free block that starts here
     u8 state;
     bool is_free_head;
+    u8 batch_state; ///< for the first page of a batch in a mixed free block, or unclaimed in a reserved one
 };
 
 } // namespace
@@ -55,7 +59,55 @@ struct PhysicalMemory::Bank {
         if (page.next != kNone) pages[page.next].prev = page.prev;
         page.is_free_head = false;
     }
+
+    /// How many pages of an unused block the host holds memory for.
+    u64 present_in(u32 index, unsigned order, u8 state) const
+    {
+        if (state != kMixed) return state == kAbsent ? 0 : u64 { 1 } << order;
+        u64 present = 0;
+        for (u32 i = 0; i < 1u << order; i += kBatch)
+            if (pages[index + i].batch_state != kAbsent) present += kBatch;
+        return present;
+    }
+    /// Writes the state of a block down with each of its batches.
+    void spread(u32 index, unsigned order, u8 state)
+    {
+        if (state == kMixed) return; // it is there
+        for (u32 i = 0; i < 1u << order; i += kBatch)
+            pages[index + i].batch_state = state;
+    }
+    /// The state of a part, of `order`, of a block in `state`.
+    u8 state_of_part(u32 index, unsigned order, u8 state) const
+    {
+        return state == kMixed && order == kBatchOrder ? pages[index].batch_state : state;
+    }
+    /// The state of two neighbours in one.
+    u8 merged_state(u32 a, u8 a_state, u32 b, u8 b_state, unsigned order)
+    {
+        if (a_state == b_state) return a_state;
+        bool all_present = (a_state == kZeroed || a_state == kDirty) && (b_state == kZeroed || b_state == kDirty);
+        if (all_present) return kDirty;
+        spread(a, order, a_state);
+        spread(b, order, b_state);
+        return kMixed;
+    }
+    Result<void> make_usable(u32 index, unsigned order, u8 state, FrameContent content);
 };
+
+/// Has the host give what is absent of a block, and clears what is dirty if that is wanted.
+Result<void> PhysicalMemory::Bank::make_usable(u32 index, unsigned order, u8 state, FrameContent content)
+{
+    u64 offset = u64(index) << kPageShift, length = kPageSize << order;
+    if (state == kAbsent) return memory->populate(offset, length);
+    if (state == kDirty && content == FrameContent::zeroed) std::memset(memory->data() + offset, 0, length);
+    if (state != kMixed) return {};
+    for (u32 i = 0; i < 1u << order; i += kBatch) {
+        u8& batch = pages[index + i].batch_state;
+        TRY(make_usable(index + i, kBatchOrder, batch, content));
+        if (batch == kAbsent) batch = kZeroed;
+    }
+    return {};
+}
 
 PhysicalMemory::PhysicalMemory(platform::Platform& platform, u64 limit)
     : platform_(platform)
@@ -68,7 +120,8 @@ PhysicalMemory::~PhysicalMemory() = default;
 void PhysicalMemory::add_bank()
 {
     // One bank holds the whole limit plus slack for fragmentation: it is sparse, so its size costs nothing.
-    u64 pages = (limit_pages_ + limit_pages_ / 8 + 512) & ~u64 { 511 };
+    // As much again is room for reservations.
+    u64 pages = (2 * limit_pages_ + limit_pages_ / 8 + 512) & ~u64 { 511 };
     auto memory = platform_.create_bank(pages << kPageShift);
     if (memory.is_error()) return;
     auto bank = std::make_unique<Bank>();
@@ -96,7 +149,7 @@ bool PhysicalMemory::carve_block(Bank& bank, unsigned order, u32& index, u8& sta
     index = bank.free_lists[from];
     state = bank.pages[index].state;
     bank.unlink(index);
-    if (state != kAbsent) present_free_pages_ -= u64 { 1 } << from;
+    present_free_pages_ -= bank.present_in(index, from, state);
     while (from > order) {
         --from;
         if (from == kBatchOrder - 1 && state == kAbsent) {
@@ -106,22 +159,22 @@ bool PhysicalMemory::carve_block(Bank& bank, unsigned order, u32& index, u8& sta
             }
             state = kZeroed;
         }
-        put_block(bank, index + (1u << from), from, state);
+        u32 upper = index + (1u << from);
+        put_block(bank, upper, from, bank.state_of_part(upper, from, state));
+        state = bank.state_of_part(index, from, state);
     }
     return true;
 }
 
 void PhysicalMemory::put_block(Bank& bank, u32 index, unsigned order, u8 state)
 {
-    if (state != kAbsent) present_free_pages_ += u64 { 1 } << order;
+    present_free_pages_ += bank.present_in(index, order, state);
     while (order < kMaxOrder) {
         u32 buddy = index ^ (1u << order);
         if (buddy + (1u << order) > bank.virgin) break;
         PageInfo& other = bank.pages[buddy];
         if (!other.is_free_head || other.order != order) break;
-        // Absent and present memory stay apart, or a small free would make 2 MiB look dirty; trim() reunites them.
-        if ((other.state == kAbsent) != (state == kAbsent)) break;
-        if (other.state != state) state = kDirty;
+        state = bank.merged_state(index, state, buddy, other.state, order);
         bank.unlink(buddy);
         index &= ~(1u << order);
         ++order;
@@ -139,14 +192,9 @@ Result<Frame> PhysicalMemory::allocate(unsigned order, FrameContent content)
         u32 index;
         u8 state;
         if (!carve_block(bank, order, index, state)) continue;
-        u64 offset = u64(index) << kPageShift;
-        if (state == kAbsent && order > 0) {
-            if (auto r = bank.memory->populate(offset, count << kPageShift); r.is_error()) {
-                put_block(bank, index, order, kAbsent);
-                return r.error();
-            }
-        } else if (state == kDirty && content == FrameContent::zeroed) {
-            std::memset(bank.memory->data() + offset, 0, count << kPageShift);
+        if (auto r = bank.make_usable(index, order, state, content); r.is_error()) {
+            put_block(bank, index, order, state);
+            return r.error();
         }
         for (u64 i = 0; i < count; ++i)
             bank.pages[index + i].refs = 1;
@@ -154,6 +202,107 @@ Result<Frame> PhysicalMemory::allocate(unsigned order, FrameContent content)
         return Frame((b << Frame::kBankShift) | index);
     }
     return err::nomem;
+}
+
+// --- Frames set aside. Each batch of them remembers in its first page's `batch_state` what its unclaimed part is.
+
+ReservedBlock PhysicalMemory::note_reserved(u64 bank_number, u32 index, unsigned order, u8 state)
+{
+    Bank& bank = *banks_[bank_number];
+    bank.spread(index, order, state);
+    reserved_pages_ += u64 { 1 } << order;
+    reserved_present_pages_ += bank.present_in(index, order, state);
+    return { Frame((bank_number << Frame::kBankShift) | index), order };
+}
+
+/// Free memory that is there, so that it is not left to the host while more is asked for.
+ReservedBlock PhysicalMemory::reserve_present(u64 bank_number, unsigned most)
+{
+    Bank& bank = *banks_[bank_number];
+    for (unsigned order = most; order >= kLeastReusedOrder; --order) {
+        u32 index = bank.free_lists[order];
+        if (index == kNone || bank.pages[index].state == kAbsent) continue;
+        u8 state = bank.pages[index].state;
+        u64 present = bank.present_in(index, order, state);
+        if (reserved_present_pages_ + present > kKeepReserved) continue;
+        bank.unlink(index);
+        present_free_pages_ -= present;
+        return note_reserved(bank_number, index, order, state);
+    }
+    return {};
+}
+
+ReservedBlock PhysicalMemory::reserve_absent(u64 bank_number, unsigned order)
+{
+    Bank& bank = *banks_[bank_number];
+    unsigned from = order;
+    u32 index = kNone;
+    for (; from <= kMaxOrder && index == kNone; ++from) {
+        u32 head = bank.free_lists[from];
+        if (head != kNone && bank.pages[head].state == kAbsent) index = head;
+    }
+    if (index != kNone) {
+        bank.unlink(index);
+    } else {
+        if (bank.virgin + (1u << kMaxOrder) > bank.page_count) return {};
+        index = bank.virgin;
+        bank.virgin += 1u << kMaxOrder;
+        from = kMaxOrder + 1;
+    }
+    for (--from; from > order;) {
+        --from;
+        put_block(bank, index + (1u << from), from, kAbsent);
+    }
+    return note_reserved(bank_number, index, order, kAbsent);
+}
+
+ReservedBlock PhysicalMemory::reserve(unsigned most)
+{
+    UMBRA_ASSERT(most > kBatchOrder && most <= kMaxOrder);
+    if (reserved_pages_ + (u64 { 1 } << most) > limit_pages_) return {};
+    if (banks_.empty()) add_bank();
+    for (u64 b = 0; b < banks_.size(); ++b) {
+        if (auto block = reserve_present(b, most); !block.base.is_null()) return block;
+        if (auto block = reserve_absent(b, most); !block.base.is_null()) return block;
+    }
+    return {};
+}
+
+Result<void> PhysicalMemory::claim(Frame first, u64 count)
+{
+    if (used_pages_ + count > limit_pages_) return err::nomem;
+    Bank& bank = *banks_[first.bank()];
+    auto const begin = u32(first.index()), end = begin + u32(count);
+    // One host call for all that the host has to give, before anything is changed.
+    u32 absent = begin;
+    while (absent < end && bank.pages[absent & ~(kBatch - 1)].batch_state != kAbsent)
+        ++absent;
+    if (absent < end) TRY(bank.memory->populate(u64(absent) << kPageShift, u64(end - absent) << kPageShift));
+    for (u32 page = begin; page < end; ++page) {
+        u8 state = bank.pages[page & ~(kBatch - 1)].batch_state;
+        if (state == kDirty) std::memset(bank.memory->data() + (u64(page) << kPageShift), 0, kPageSize);
+        if (state != kAbsent) --reserved_present_pages_;
+        UMBRA_ASSERT(bank.pages[page].refs == 0);
+        bank.pages[page].refs = 1;
+    }
+    used_pages_ += count;
+    reserved_pages_ -= count;
+    return {};
+}
+
+void PhysicalMemory::unreserve(Frame first, u64 count)
+{
+    Bank& bank = *banks_[first.bank()];
+    for (u32 at = u32(first.index()), end = at + u32(count); at < end;) {
+        u8 state = bank.pages[at & ~(kBatch - 1)].batch_state;
+        bool whole = at % kBatch == 0 && end - at >= kBatch;
+        u32 pages = whole ? kBatch : 1;
+        reserved_pages_ -= pages;
+        if (state != kAbsent) reserved_present_pages_ -= pages;
+        // What is less than a batch cannot be absent: dirty, it is overwritten before anybody sees it.
+        put_block(bank, at, whole ? kBatchOrder : 0, !whole && state == kAbsent ? u8(kDirty) : state);
+        at += pages;
+    }
 }
 
 void PhysicalMemory::ref(Frame frame) { ++banks_[frame.bank()]->pages[frame.index()].refs; }
@@ -186,10 +335,11 @@ u64 PhysicalMemory::trim(u64 keep)
                     i = bank->pages[i].next;
                     continue;
                 }
+                u64 present = bank->present_in(i, order, bank->pages[i].state);
                 bank->memory->discard(u64(i) << kPageShift, kPageSize << order);
                 bank->unlink(i);
-                present_free_pages_ -= u64 { 1 } << order;
-                given += u64 { 1 } << order;
+                present_free_pages_ -= present;
+                given += present;
                 put_block(*bank, i, order, kAbsent);
                 i = bank->free_lists[order]; // merging may have moved anything
             }

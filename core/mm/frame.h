@@ -29,6 +29,14 @@ struct Frame : Strong<struct FrameTag, u64> {
 
 /// The largest block: 2^9 frames, 2 MiB.
 constexpr unsigned kMaxOrder = 9;
+/// The least that the host is asked for at once: 16 frames.
+constexpr unsigned kBatchOrder = 4;
+
+/// 2^order frames; a null base stands for "there are none to spare".
+struct ReservedBlock {
+    Frame base;
+    unsigned order = 0;
+};
 
 /// Whoever overwrites whole frames at once need not have them cleared first.
 enum class FrameContent : u8 { zeroed, any };
@@ -43,6 +51,14 @@ public:
     Result<Frame> allocate(unsigned order, FrameContent content = FrameContent::zeroed);
     /// One zeroed frame.
     Result<Frame> allocate() { return allocate(0); }
+    /// Contiguous frames set aside, aligned to their size: addresses of memory to come, which take no part of the limit
+    /// until they are claimed. Free memory that the host has given already is used first, as far as there is a good
+    /// piece. `most`: above kBatchOrder.
+    ReservedBlock reserve(unsigned most);
+    /// Frames of a reserved block become as if allocate() had given them. ENOMEM at the limit.
+    Result<void> claim(Frame first, u64 count);
+    /// The end of a reservation for frames that were not claimed.
+    void unreserve(Frame first, u64 count);
     void ref(Frame frame);
     void unref(Frame frame);
     u32 ref_count(Frame frame) const;
@@ -63,10 +79,15 @@ private:
     void add_bank();
     void put_block(Bank& bank, u32 index, unsigned order, u8 state);
     bool carve_block(Bank& bank, unsigned order, u32& index, u8& state);
+    ReservedBlock reserve_present(u64 bank_number, unsigned most);
+    ReservedBlock reserve_absent(u64 bank_number, unsigned order);
+    ReservedBlock note_reserved(u64 bank_number, u32 index, unsigned order, u8 state);
 
     platform::Platform& platform_;
     u64 limit_pages_;
     u64 used_pages_ = 0;
+    u64 reserved_pages_ = 0; ///< set aside and not claimed
+    u64 reserved_present_pages_ = 0; ///< of these, what the host holds memory for
     u64 present_free_pages_ = 0; ///< free pages that the host still holds memory for
     std::vector<std::unique_ptr<Bank>> banks_;
 };

@@ -25,6 +25,7 @@ constexpr u64 kStackReserve = u64 { 1 } << 30; ///< room kept below the stack fo
 AddressSpace::AddressSpace(Kernel& kernel, std::unique_ptr<platform::AddressSpace> stub)
     : kernel_(kernel)
     , stub_(std::move(stub))
+    , in_place_(dynamic_cast<platform::InPlacePaging*>(stub_.get()))
     , mmap_base_(kernel.platform().machine().task_size - kStackReserve - (u64 { 1 } << 32))
 {
 }
@@ -40,6 +41,7 @@ AddressSpace::~AddressSpace()
     if (executable_) vfs::allow_write(executable_->inode());
     // The stub is thrown away whole: nothing needs to be unmapped from it.
     stub_.reset();
+    reservations_.clear(kernel_.memory());
     pages_.for_each(0, kernel_.platform().machine().task_size >> kPageShift, [&](u64, Pte& e) { drop_entry(e); });
     for (auto& [start, vma] : areas_)
         static_cast<TaggedNode<MemoryObject>&>(*vma).unlink();
@@ -218,10 +220,12 @@ void AddressSpace::hide(u64 first, u64 last)
         else
             batch.push_back({ GuestAddr(page << kPageShift), kPageSize });
     });
-    if (batch.empty()) return;
+    bool homes = reservations_.retire(kernel_.memory(), first, last);
+    if (batch.empty() && !homes) return;
     // One unmap over everything is cheaper than many small ones; holes do not matter.
-    platform::Range all { batch.front().start, batch.back().start + batch.back().length - batch.front().start };
-    bool exact = batch.size() <= 4 || last - first > 1 << 20;
+    platform::Range all { GuestAddr(first << kPageShift), (last - first) << kPageShift };
+    bool exact = !homes && (batch.size() <= 4 || last - first > 1 << 20);
+    if (!exact && !homes) all = { batch.front().start, batch.back().start + batch.back().length - batch.front().start };
     auto const r = exact ? stub_->unmap(*current().vcpu, batch) : stub_->unmap(*current().vcpu, std::span(&all, 1));
     (void)r.ok(); // a stub that cannot unmap has died: its tasks find out at their next entry
 }
@@ -441,6 +445,7 @@ Result<GuestAddr> AddressSpace::remap(u64 address, u64 old_length, u64 new_lengt
 void AddressSpace::clear()
 {
     SpaceGuard guard(lock);
+    reservations_.clear(kernel_.memory());
     u64 end = kernel_.platform().machine().task_size;
     pages_.for_each(0, end >> kPageShift, [&](u64, Pte& e) { drop_entry(e); });
     pages_.prune(0, end >> kPageShift);

@@ -20,6 +20,7 @@ struct Pte {
         kShownWritable = 8,
         kHostFile = 16, ///< shown straight from the host's file: no frame
         kDirty = 32,
+        kGuarded = 64, ///< shown writable by its host mapping, but writes are guarded (platform::InPlacePaging)
     };
     u64 bits = 0;
 
@@ -27,10 +28,11 @@ struct Pte {
     bool writable() const { return bits & kWritable; }
     bool shown() const { return bits & kShown; }
     bool shown_writable() const { return bits & kShownWritable; }
+    bool guarded() const { return bits & kGuarded; }
     bool host_file() const { return bits & kHostFile; }
     Frame frame() const { return present() ? Frame(bits >> 12) : Frame(); }
     static Pte make(Frame frame, u64 flags) { return Pte { (frame.value << 12) | flags | kPresent }; }
-    void clear_shown() { bits &= ~u64(kShown | kShownWritable | kHostFile); }
+    void clear_shown() { bits &= ~u64(kShown | kShownWritable | kHostFile | kGuarded); }
 };
 
 class PageTable {

@@ -145,6 +145,18 @@ double page_fault()
     }) / double(kSize / kPage);
 }
 
+/// Per touched page of a large region, in an order that has no pattern to go by: a heap, not a stream.
+double scattered_fault()
+{
+    constexpr size_t kPages = 1 << 13, kTouches = 1 << 9, kStep = 2'741; // odd: visits each page once
+    return each(1, [] {
+        char* p = map_anonymous(kPages * kPage);
+        for (size_t i = 0; i < kTouches; ++i)
+            touch(p + i * kStep % kPages * kPage, 1);
+        munmap(p, kPages * kPage);
+    }) / double(kTouches);
+}
+
 /// Per page: a child writes to what it shares with its parent.
 double copy_on_write()
 {
@@ -287,6 +299,7 @@ constexpr Benchmark kBenchmarks[] = {
     { "open-close", open_close },
     { "mmap-munmap", map_unmap },
     { "page-fault", page_fault },
+    { "scattered-fault", scattered_fault },
     { "copy-on-write", copy_on_write },
     { "fork-exit", fork_exit },
     { "fork-exec", fork_exec },

@@ -22,3 +22,4 @@ complete -c umbra -n '__fish_seen_subcommand_from run do' -l log -r -d 'File for
 complete -c umbra -n '__fish_seen_subcommand_from run do' -l strace -d 'Print system calls'
 complete -c umbra -n '__fish_seen_subcommand_from run do' -l strace-output -r -d 'File for the trace'
 complete -c umbra -n '__fish_seen_subcommand_from run do' -l fault-around -x -d 'First block of a page fault'
+complete -c umbra -n '__fish_seen_subcommand_from run do' -l fault-path -x -a 'auto userfaultfd signal' -d 'How page faults are served'
