@@ -354,7 +354,6 @@ AddressSpace::FaultResult AddressSpace::fault_locked(GuestAddr address, Protecti
     if (!allowed) return { sigsegv, segv_accerr };
     u64 page = address.value >> kPageShift;
     Pte* entry = pages_.find(page);
-    bool was_shown = entry && entry->shown();
     bool resident = entry && entry->present();
     if (!resident && vma->object && !(access == Protection::write) && show_it && show_host_file(*vma, page)) return {};
     Window window { page, page + 1 };
@@ -362,20 +361,12 @@ AddressSpace::FaultResult AddressSpace::fault_locked(GuestAddr address, Protecti
         if (r.error() == err::nomem) return { sigkill, 0, true };
         return { sigbus, bus_adrerr };
     }
-    if (show_it || was_shown) {
-        // A kernel access replaces just what the guest could see there; a guest fault shows the whole block.
-        Window what = show_it ? window : Window { window.first, window.last };
-        if (!show_it) {
-            // Only pages that were shown need to be replaced.
-            for (u64 p = what.first; p < what.last; ++p) {
-                Pte* e = pages_.find(p);
-                if (!e || !e->shown()) continue;
-                if (show(*vma, { p, p + 1 }, p).is_error()) return { sigkill, 0, true };
-            }
-        } else if (show(*vma, what, page).is_error()) {
-            return { sigkill, 0, true };
-        }
-    }
+    // A guest fault shows the whole block. A kernel access has to as well if the guest sees any page of it: copying on
+    // write may have put another frame in its place.
+    bool in_sight = show_it;
+    for (u64 p = window.first; p < window.last && !in_sight; ++p)
+        if (Pte* e = pages_.find(p)) in_sight = e->shown();
+    if (in_sight && show(*vma, window, page).is_error()) return { sigkill, 0, true };
     return {};
 }
 
