@@ -29,6 +29,9 @@ Trap PtraceGuestThread::enter(platform::VcpuContext& ctx)
             // business.
             if (trap && (trap->kind != TrapKind::interrupted || core_wants_the_vcpu(ctx))) return *trap;
             thread_.resume(single_step_);
+            // It has answered: until core wants it again, nothing is awaited of it.
+            wanted = false;
+            patience = {};
         } else if (wanted) {
             if (patience.is_over()) process_.kill("a thread does not stop");
         } else if (core_wants_the_vcpu(ctx)) {

@@ -56,6 +56,9 @@ Trap SeccompGuestThread::wait_for_trap(platform::VcpuContext& ctx)
                 break;
             }
             thread_.resume(single_step_);
+            // It has answered: until core wants it again, nothing is awaited of it.
+            wanted = false;
+            patience = {};
             continue;
         }
         if (wanted) {

@@ -54,6 +54,43 @@ TEST_P(Attention, pending_before_entry)
     expect_syscall(enter(*guest), SYS_getpid);
 }
 
+/// Wants the vCPU back at `first`, thinks better of it as soon as the guest has been kicked, and means it at `last`.
+class FickleVcpu final : public platform::VcpuContext {
+public:
+    FickleVcpu(TestVcpu& inner, platform::Platform& platform)
+        : inner_(inner)
+        , platform_(platform)
+        , first_(now() + 1'000'000)
+        , last_(first_ + 25 * (kNanosecondsPerSecond / 10))
+    {
+    }
+    void wait(Nanoseconds deadline) override
+    {
+        if (now() >= first_) gone_ = true;
+        inner_.wait(deadline);
+    }
+    bool attention() const override { return false; }
+    Nanoseconds attention_deadline() const override { return gone_ ? last_ : first_; }
+    platform::VcpuPort& port() override { return inner_.port(); }
+    bool is_over() const { return now() >= last_; }
+
+private:
+    Nanoseconds now() const { return platform_.now(platform::HostClock::monotonic); }
+
+    TestVcpu& inner_;
+    platform::Platform& platform_;
+    Nanoseconds first_, last_;
+    bool gone_ = false;
+};
+
+TEST_P(Attention, kick_without_a_cause_is_not_held_against_the_guest)
+{
+    auto guest = make_guest(counting());
+    FickleVcpu fickle(*vcpu, *platform);
+    EXPECT_EQ(guest->thread->enter(fickle).kind, TrapKind::interrupted);
+    EXPECT_TRUE(fickle.is_over());
+}
+
 /// Every interleaving of a kick with a call: each call is seen once, each result arrives.
 TEST_P(Attention, races_with_system_calls)
 {
