@@ -77,6 +77,9 @@ Result<Pid> spawn_kernel_child(Task& parent, std::function<void(Task&)> start);
 /// Tells the parent of a stop, a continue or the end (SIGCHLD, wait queues).
 void notify_parent(Process& process, i32 code, i32 status);
 
+/// Tells the parent of a stop once each thread of the process has left its guest; called when one has.
+void announce_stop(Process& process);
+
 /// wait4(2) and waitid(2) in one.
 struct WaitRequest {
     enum class Which : u8 { any, pid, group } which = Which::any;

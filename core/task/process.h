@@ -109,6 +109,7 @@ public:
     u32 exit_signal = abi::sigchld; ///< sent to the parent; 0: none
     bool stop_reported = true, continue_reported = true; ///< seen by wait
     u32 stop_signal = 0;
+    bool stop_announced = true; ///< the parent is told once no thread runs guest code any more
     WaitQueue stop_queue; ///< threads parked by a job-control stop
     WaitQueue child_events; ///< wait4, waitid and pidfds of children
     WaitQueue exit_waiters; ///< pidfd: readable at exit

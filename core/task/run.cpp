@@ -119,6 +119,7 @@ void task_main(Task& task)
         task.vcpu->enter_user(task);
         Trap trap = task.guest().enter(*task.vcpu);
         task.vcpu->leave_user(task);
+        announce_stop(task.process());
         switch (trap.kind) {
         case TrapKind::syscall: handle_syscall(task, trap); break;
         case TrapKind::fault: handle_fault(task, trap); break;

@@ -198,6 +198,15 @@ void exit_group(Process& process, u32 wait_status)
     poke_all(process, true);
 }
 
+void announce_stop(Process& process)
+{
+    if (process.state != ProcessState::stopped || process.stop_announced) return;
+    if (std::any_of(process.threads.begin(), process.threads.end(), [](Task* t) { return t->in_user; })) return;
+    process.stop_announced = true;
+    process.stop_reported = false;
+    notify_parent(process, cld_stopped, i32(process.stop_signal));
+}
+
 namespace {
 
 void stop_process(Task& task, int signal)
@@ -206,10 +215,10 @@ void stop_process(Task& task, int signal)
     if (process.state != ProcessState::stopped) {
         process.state = ProcessState::stopped;
         process.stop_signal = u32(signal);
-        process.stop_reported = false;
+        process.stop_announced = false;
         process.continue_reported = true;
         poke_all(process, false);
-        notify_parent(process, cld_stopped, signal);
+        announce_stop(process);
     }
 }
 
