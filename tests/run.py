@@ -208,7 +208,7 @@ def abi_guest_lane(name, backend, user, guest_user, extra=()):
     def command():
         return [str(SANDBOX.path / "build-umbra"), "run", "--backend", backend, *extra, "-q", "-u", guest_user,
                 "-e", "UMBRA_ABI_STRICT=1", "-v", f"{SANDBOX.path}:/tests:ro", "--", "/tests/build-abi-tests"]
-    return Lane(name, ["umbra", "tests/abi/abi-tests"], command, parse_lines, lambda: [program(), "--list"], user, 300)
+    return Lane(name, ["umbra", "tests/abi/abi-tests"], command, parse_lines, lambda: [program(), "--list"], user, 900)
 
 
 SYSTEM_PROGRAMS = [f"tests/system/{name}-{library}" for name in ("hello", "storms") for library in ("glibc", "musl")]
