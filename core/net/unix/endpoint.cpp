@@ -9,11 +9,20 @@ namespace umbra::net {
 namespace {
 
 constexpr u64 kDefaultSendBuffer = 212992;
+constexpr u64 kMemoryShare = 8; ///< sockets' queues may take an eighth of the memory limit beside it
 constexpr size_t kMaxDatagrams = 10; ///< net.unix.max_dgram_qlen
 constexpr u32 kReadable = abi::pollin | abi::pollrdnorm;
 constexpr u32 kWritable = abi::pollout | abi::pollwrnorm | abi::pollwrband;
 
 } // namespace
+
+Result<std::unique_ptr<Packet>> Packet::make(UnixEndpoint& sender, u64 size)
+{
+    Kernel& kernel = sender.kernel;
+    if (Network::of(kernel).queued_bytes + size + kOverhead > kernel.options().memory_limit / kMemoryShare)
+        return err::nobufs;
+    return std::unique_ptr<Packet>(new Packet(Ref<UnixEndpoint>(sender), size));
+}
 
 Packet::Packet(Ref<UnixEndpoint> sender, u64 size)
     : sender_(std::move(sender))
@@ -21,11 +30,13 @@ Packet::Packet(Ref<UnixEndpoint> sender, u64 size)
     , data_(new u8[size])
 {
     sender_->in_flight += size_ + kOverhead;
+    Network::of(sender_->kernel).queued_bytes += size_ + kOverhead;
 }
 
 Packet::~Packet()
 {
     sender_->in_flight -= size_ + kOverhead;
+    Network::of(sender_->kernel).queued_bytes -= size_ + kOverhead;
     if (sender_->is_writable()) sender_->waiters.wake_all(kWritable);
     if (counted_files_) Network::of(sender_->kernel).files_in_flight -= counted_files_;
 }

@@ -23,7 +23,8 @@ class UnixSocket;
 /// Bytes on their way, with what goes along. Counted against the sender's buffer as long as it exists.
 class Packet {
 public:
-    Packet(Ref<UnixEndpoint> sender, u64 size);
+    /// ENOBUFS when all that waits in sockets would take more than its share of the instance's memory.
+    static Result<std::unique_ptr<Packet>> make(UnixEndpoint& sender, u64 size);
     ~Packet();
     Packet(Packet const&) = delete;
 
@@ -37,6 +38,8 @@ public:
     std::string sender_name; ///< as it was when it was sent
 
 private:
+    Packet(Ref<UnixEndpoint> sender, u64 size);
+
     static constexpr u64 kOverhead = 256; ///< so that small and empty packets fill a buffer too
     Ref<UnixEndpoint> sender_;
     u64 size_;
@@ -112,7 +115,10 @@ struct Network : RefCounted {
     std::map<std::string, UnixEndpoint*> abstract_names;
     u32 last_autobind = 0;
     List<UnixEndpoint, TaggedNode<UnixEndpoint>> endpoints; ///< those with a file
+    u64 endpoint_count = 0;
     u64 files_in_flight = 0;
+    u64 queued_bytes = 0; ///< in all queues, with overhead: they are the kernel's memory, not the instance's
+    u64 closed_since_collection = 0;
     bool collecting = false;
 
     /// Destroys packets one after the other: a packet may hold the last reference on a socket with packets of
@@ -124,7 +130,8 @@ private:
     bool discarding_ = false;
 };
 
-/// Closes sockets that only each other's queues refer to (Linux: unix_gc). Called when a socket is closed.
+/// Closes sockets that only each other's queues refer to (Linux: unix_gc). Called when a socket is closed; looks at all of
+/// them, so with many it waits until a part of them was closed.
 void collect_unreachable_sockets(Network& network);
 
 } // namespace umbra::net

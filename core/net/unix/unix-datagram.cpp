@@ -43,7 +43,7 @@ Result<u64> UnixSocket::send_datagram(Task& task, IoBuffer& data, SendRequest& r
 
     TRY(check_target(*target, !named));
     if (!end.has_send_space()) return err::again;
-    auto packet = std::make_unique<Packet>(Ref<UnixEndpoint>(end), size);
+    auto packet = TRY(Packet::make(end, size));
     TRY(data.take_all(packet->data(), size));
     // The copy may have waited: things may be different now.
     if (auto still = check_target(*target, !named); still.is_error()) {

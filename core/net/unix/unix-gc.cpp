@@ -56,6 +56,10 @@ Marked mark_reachable(Network& network)
 void collect_unreachable_sockets(Network& network)
 {
     if (network.files_in_flight == 0 || network.collecting) return;
+    // A collection looks at every socket: one for each close would make closing n of them cost n squared.
+    constexpr u64 kPart = 16;
+    if (network.closed_since_collection * kPart < network.endpoint_count) return;
+    network.closed_since_collection = 0;
     network.collecting = true;
     auto reachable = mark_reachable(network);
     std::vector<std::unique_ptr<Packet>> garbage;

@@ -16,13 +16,17 @@ UnixSocket::UnixSocket(vfs::Path path, u32 flags, Ref<UnixEndpoint> endpoint)
     , endpoint_(std::move(endpoint))
 {
     endpoint_->file = this;
-    Network::of(endpoint_->kernel).endpoints.push_back(*endpoint_);
+    Network& network = Network::of(endpoint_->kernel);
+    network.endpoints.push_back(*endpoint_);
+    ++network.endpoint_count;
 }
 
 UnixSocket::~UnixSocket()
 {
     Network& network = Network::of(endpoint_->kernel);
     endpoint_->unlink();
+    --network.endpoint_count;
+    ++network.closed_since_collection;
     endpoint_->close();
     collect_unreachable_sockets(network);
 }

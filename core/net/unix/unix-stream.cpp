@@ -15,7 +15,7 @@ constexpr u64 kMaxPacket = 32 << 10;
 /// Copies the next `size` bytes of a write into a packet. All or EFAULT.
 Result<std::unique_ptr<Packet>> fill_packet(UnixEndpoint& sender, IoBuffer& data, u64 size)
 {
-    auto packet = std::make_unique<Packet>(Ref<UnixEndpoint>(sender), size);
+    auto packet = TRY(Packet::make(sender, size));
     TRY(data.take_all(packet->data(), size));
     packet->sender_name = sender.name;
     return packet;
