@@ -80,6 +80,8 @@ void DentryCache::unlinked(Dentry& dentry)
 {
     dentry.unlinked_ = true;
     unhash(dentry);
+    // What is known not to be in a removed directory would keep it, and all directories above it.
+    invalidate_children(dentry);
 }
 
 void DentryCache::moved(Dentry& dentry, Dentry& target)

@@ -53,6 +53,22 @@ TEST_F(TmpfsTest, DataAndHoles)
     EXPECT_EQ(read_at(file, 10'000, 10), std::string("a\0\0", 3)); // what was cut off does not come back
 }
 
+/// What is known not to be in a directory does not keep it, nor those above.
+TEST_F(TmpfsTest, RemovedDirectoriesAreGone)
+{
+    mount_limited("nr_inodes=20");
+    auto free_inodes = [&] { return walk("/mnt").value().inode().file_system().statfs().value().ffree; };
+    u64 before = free_inodes();
+    std::string path = "/mnt";
+    for (int depth = 0; depth < 9; ++depth)
+        mkdir(path += "/d");
+    EXPECT_EQ(free_inodes(), before - 9);
+    EXPECT_EQ(error_of(open(path + "/nothing", abi::o_rdonly)), err::noent);
+    for (; path != "/mnt"; path.resize(path.size() - 2))
+        ASSERT_TRUE(vfs::rmdir(task, at(path)).ok());
+    EXPECT_EQ(free_inodes(), before);
+}
+
 TEST_F(TmpfsTest, Appending)
 {
     write_file("/log", "one");
