@@ -52,7 +52,7 @@ void expect_normal_life()
         if (child >= 0) continue;
         count.error = errno;
         ++count.refused;
-        usleep(1000);
+        usleep(50000);
     }
 }
 
@@ -80,13 +80,13 @@ void fork_bomb()
             fork_without_end(count);
         }
         setpgid(bomb, bomb);
-        while (count.refused < 200)
+        while (count.refused < 50)
             usleep(1000);
         if (count.error != EAGAIN && count.error != ENOMEM) fail("fork was refused with %d", count.error.load());
         reap_group(bomb);
+        std::printf("%u processes\n", count.made.load());
         expect_normal_life();
     }
-    std::printf("%u processes\n", count.made.load());
 }
 
 void thread_bomb()
@@ -376,6 +376,8 @@ void hoard_buffers()
             if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) fail("a hoarder ended with %#x", unsigned(status));
         }
         expect_normal_life();
+        std::printf("hoarded\n");
+        std::fflush(stdout);
     }
 }
 

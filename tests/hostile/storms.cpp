@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
@@ -45,6 +46,8 @@ void send_signals(unsigned count)
 /// Queued and blocked until the limit refuses more.
 void queue_until_refused()
 {
+    rlimit const pending { 4000, 4000 };
+    setrlimit(RLIMIT_SIGPENDING, &pending);
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, nullptr);
@@ -86,7 +89,7 @@ void signal_storm()
         for (int i = 0; i < 8; ++i) {
             pid_t const child = fork();
             if (child == 0) {
-                send_signals(300);
+                send_signals(60);
                 _exit(handled ? 0 : 1);
             }
             if (child > 0) children.push_back(child);
@@ -96,7 +99,7 @@ void signal_storm()
     });
     if (status != 0) fail("the storm ended with %#x", unsigned(status));
     if (in_child(queue_until_refused) != 0) fail("queueing went wrong");
-    stop_and_continue(2000);
+    stop_and_continue(300);
 }
 
 void timer_storm()
@@ -104,28 +107,28 @@ void timer_storm()
     under_way();
     int const status = in_child([] {
         count_signals({ SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1 });
-        itimerval const fast { { 0, 1 }, { 0, 1 } };
+        itimerval const fast { { 0, 200 }, { 0, 200 } };
         setitimer(ITIMER_REAL, &fast, nullptr);
         setitimer(ITIMER_VIRTUAL, &fast, nullptr);
         setitimer(ITIMER_PROF, &fast, nullptr);
         std::vector<timer_t> timers;
-        itimerspec const nanosecond { { 0, 1 }, { 0, 1 } };
+        itimerspec const fast_signal { { 0, 20000000 }, { 0, 20000000 } }, microsecond { { 0, 1000 }, { 0, 1000 } };
         for (;;) {
             sigevent event {};
             event.sigev_notify = SIGEV_SIGNAL;
             event.sigev_signo = SIGUSR1;
             timer_t timer;
-            if (timers.size() == 5000 || timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) break;
+            if (timers.size() == 100 || timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) break;
             timers.push_back(timer);
-            timer_settime(timer, 0, &nanosecond, nullptr);
+            timer_settime(timer, 0, &fast_signal, nullptr);
         }
         std::vector<pollfd> files;
         for (int i = 0; i < 200; ++i) {
             int const fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
-            timerfd_settime(fd, 0, &nanosecond, nullptr);
+            timerfd_settime(fd, 0, &microsecond, nullptr);
             files.push_back({ fd, POLLIN, 0 });
         }
-        for (int round = 0; round < 300; ++round) {
+        for (int round = 0; round < 40; ++round) {
             (void)!poll(files.data(), files.size(), -1);
             for (auto& file : files) {
                 uint64_t expirations;
