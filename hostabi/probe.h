@@ -56,6 +56,8 @@ public:
     static HostFeatures probe_quick();
     /// All of it, for `umbra doctor`.
     static HostFeatures probe_full();
+    /// Whether the ptrace backend can run, unless that is known. Makes a throw-away child.
+    void probe_ptrace();
 
     bool has(Feature feature) const { return (*this)[feature].state == FeatureState::present; }
     FeatureReport const& operator[](Feature f) const { return reports_[static_cast<std::size_t>(f)]; }
@@ -75,7 +77,6 @@ private:
     void probe_memfd();
     void probe_processor();
     void probe_limits();
-    void probe_ptrace();
     void probe_kvm();
     void probe_settings();
 

@@ -202,6 +202,26 @@ def abi_host_lane(name, user):
     return Lane(name, ["tests/abi/abi-tests"], lambda: [program()], parse_lines, lambda: [program(), "--list"], user)
 
 
+def hostile_lane(name, user):
+    """Attacks, denied features and the trace of waits: tests/hostile."""
+    def command():
+        path = SANDBOX.path
+        return [PYTHON, str(path / "hostile/main.py"), str(path / "build-umbra"), str(path / "build-hostile-guest"), name.split("-")[0]]
+    return Lane(name, ["umbra", "tests/hostile/hostile-guest"], command, parse_lines, None, user)
+
+
+# What common container profiles refuse.
+AS_IN_A_CONTAINER = ["io_uring_setup=EPERM", "io_uring_enter=EPERM", "io_uring_register=EPERM", "userfaultfd=EPERM"]
+
+
+def denied_abi_lane(name, backend, user):
+    """The guest's ABI on a host that refuses io_uring and userfaultfd."""
+    lane = abi_guest_lane(name, backend, user, "0:0")
+    plain = lane.command
+    lane.command = lambda: [PYTHON, str(SANDBOX.path / "hostile/deny.py"), *AS_IN_A_CONTAINER, "--", *plain()]
+    return lane
+
+
 def abi_guest_lane(name, backend, user, guest_user, extra=()):
     program = lambda: str(SANDBOX.path / "build-abi-tests")
 
@@ -297,6 +317,10 @@ def all_lanes():
                                         ("--fault-path", "signal")))
         for user in users:
             lanes.append(system_lane(f"system-{backend}-{user}", backend, as_user[user]))
+        lanes.append(denied_abi_lane(f"denied-abi-{backend}-{users[-1]}", backend, as_user[users[-1]]))
+    for name in ("denied", "waits", "hostile"):
+        # As the user whose processes the host limits: a bomb that goes off hits that user alone.
+        lanes.append(hostile_lane(f"{name}-{users[-1]}", as_user[users[-1]]))
     return lanes
 
 
@@ -343,7 +367,8 @@ def prepare(lanes, results):
                 results.record(f"build/{directory}/{target}", "passed")
                 binary = ROOT / directory / target
                 shutil.copy(binary, SANDBOX.path / f"{directory}-{binary.name}")
-    shutil.copytree(ROOT / "tests/system", SANDBOX.path / "system", dirs_exist_ok=True)
+    for scripts in ("system", "hostile"):
+        shutil.copytree(ROOT / "tests" / scripts, SANDBOX.path / scripts, dirs_exist_ok=True)
     runnable = []
     for lane in lanes:
         missing = [target for target in lane.targets if (lane.build, target) in broken]

@@ -71,6 +71,7 @@ int run_instance(RunOptions const& options)
     std::string problem = outputs.open(options);
     if (!problem.empty()) return fail(problem);
     auto host = hostabi::HostFeatures::probe_quick();
+    if (options.backend == BackendChoice::ptrace) host.probe_ptrace();
     auto decision = decide_backend(host, options.backend);
     if (decision.backend == BackendChoice::automatic) return fail(decision.refusal);
     hostabi::process::raise_descriptor_limit();

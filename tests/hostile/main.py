@@ -11,6 +11,7 @@ Lane `waits` looks at the host calls of the kernel's vCPU threads: see waits.py.
 Prints "ok NAME" or "FAILED NAME" for each case, details before it.
 """
 import argparse
+import json
 import os
 import pathlib
 import resource
@@ -299,7 +300,69 @@ def waits_lane(world, cases):
     cases.run("ptrace.epoll", lambda: no_other_wait(["--backend", "ptrace"], deny(CONTAINER, "EPERM")))
 
 
-LANES = {"hostile": hostile_lane, "waits": waits_lane}
+# Real programs that fork, wait, sleep, read and write, in a tree of the host's and in the built-in one.
+SMOKE = r"""
+set -e
+test "$(seq 1 1000 | sort -n | tail -1)" = 1000
+test "$(dd if=/dev/zero bs=64k count=40 2>/dev/null | wc -c)" = 2621440
+for i in 1 2 3 4 5; do (echo $i >/tmp/$i) & done; wait
+test "$(cat /tmp/1 /tmp/5 | tr '\n' ' ')" = "1 5 "
+sleep 0.05
+test "$(perl -e 'print 6 * 7')" = 42
+test "$(perl -MSocket -e 'socketpair(A, B, AF_UNIX, SOCK_STREAM, 0); syswrite A, "x"; sysread B, $b, 1; print $b')" = x
+ls -lR /usr/share/perl >/tmp/list
+echo well
+"""
+
+
+def denied_lane(world, cases):
+    def umbra(denied, *arguments):
+        done = subprocess.run([sys.executable, str(HERE / "deny.py"), *denied, "--", str(world.umbra), *arguments],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT)
+        return done.returncode, done.stdout.decode(errors="replace")
+
+    def runs(denied, backend):
+        status, output = umbra(denied, "run", "-q", "--backend", backend, "--rootfs", "/", "--", "sh", "-c", SMOKE)
+        expect((status, output) == (0, "well\n"), f"status {status}:\n{output}")
+        world.host.expect_unchanged()
+
+    def doctor(denied, backend, missing):
+        status, output = umbra(denied, "doctor", "--json")
+        expect(status == 0, f"status {status}:\n{output}")
+        report = json.loads(output)
+        expect(report["backend"] == backend, f"auto takes {report['backend']}")
+        features = {feature["name"]: feature for feature in report["features"]}
+        status, text = umbra(denied, "doctor")
+        for name in missing:
+            expect(features[name]["state"] == "missing", f"{name} is {features[name]['state']}")
+            expect(features[name]["cost"], f"{name} costs nothing")
+            expect(f"[--] {name} " in text and features[name]["cost"] in text, f"doctor's text:\n{text}")
+
+    def refused(denied, backend, *words):
+        status, output = umbra(denied, "run", "-q", "--backend", backend, "--", "true")
+        expect(status == 125 and output.count("\n") == 1 and all(word in output for word in words),
+               f"status {status}:\n{output}")
+        world.host.expect_unchanged()
+
+    for error in ("EPERM", "ENOSYS"):
+        container = [f"{call}={error}" for call in CONTAINER]
+        for backend in BACKENDS:
+            cases.run(f"container.{error}.{backend}", lambda: runs(container, backend))
+        cases.run(f"container.{error}.doctor", lambda: doctor(container, "seccomp", ["io_uring", "userfaultfd"]))
+    # 8: SECCOMP_FILTER_FLAG_NEW_LISTENER
+    no_notify, no_ptrace, no_memfd = ["seccomp:1=0x8&=EINVAL"], ["ptrace=EPERM"], ["memfd_create=ENOSYS"]
+    cases.run("no-notify.auto", lambda: runs(no_notify, "auto"))
+    cases.run("no-notify.refusal", lambda: refused(no_notify, "seccomp", "seccomp cannot run", "seccomp-notify"))
+    cases.run("no-notify.doctor", lambda: doctor(no_notify, "ptrace", ["seccomp-notify"]))
+    cases.run("no-ptrace.auto", lambda: runs(no_ptrace, "auto"))
+    cases.run("no-ptrace.doctor", lambda: doctor(no_ptrace, "seccomp", ["ptrace-sysemu"]))
+    cases.run("no-ptrace.refusal", lambda: refused(no_ptrace, "ptrace", "ptrace"))
+    cases.run("neither.refusal", lambda: refused(no_notify + no_ptrace, "auto", "seccomp cannot run", "ptrace cannot run"))
+    cases.run("neither.doctor", lambda: doctor(no_notify + no_ptrace, None, ["seccomp-notify", "ptrace-sysemu"]))
+    cases.run("no-memfd.refusal", lambda: refused(no_memfd, "auto", "memfd"))
+
+
+LANES = {"hostile": hostile_lane, "denied": denied_lane, "waits": waits_lane}
 
 
 def main():
