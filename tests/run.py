@@ -186,7 +186,7 @@ def listed(text):
             suite = line
         elif line.startswith("  ") and suite:
             names.append(suite + line.strip())
-        elif re.fullmatch(r"\w+[\w/]*\.[\w/]+", line):
+        elif re.fullmatch(r"[\w/-]+\.[\w/.-]+", line):
             names.append(line)
     return names
 
@@ -206,8 +206,9 @@ def hostile_lane(name, user):
     """Attacks, denied features and the trace of waits: tests/hostile."""
     def command():
         path = SANDBOX.path
-        return [PYTHON, str(path / "hostile/main.py"), str(path / "build-umbra"), str(path / "build-hostile-guest"), name.split("-")[0]]
-    return Lane(name, ["umbra", "tests/hostile/hostile-guest"], command, parse_lines, None, user)
+        return [PYTHON, str(path / "hostile/main.py"), str(path / "build-umbra"), str(path / "build-hostile-guest"),
+                name.split("-")[0]]
+    return Lane(name, ["umbra", "tests/hostile/hostile-guest"], command, parse_lines, lambda: command() + ["--list"], user)
 
 
 # What common container profiles refuse.

@@ -57,19 +57,26 @@ def expect(good, what):
 
 
 class Cases:
-    def __init__(self, pattern):
-        self.pattern, self.failed = pattern, 0
+    kept = ()  # instances that live longer than a case
+
+    def __init__(self, pattern, listing):
+        self.pattern, self.listing, self.failed = pattern, listing, 0
 
     def run(self, name, body):
         if self.pattern not in name:
             return
+        if self.listing:
+            print(name)
+            return
         try:
             body()
             print(f"ok {name}")
-        except Wrong as problem:
+        except (Wrong, OSError, ValueError, subprocess.SubprocessError) as problem:
             self.failed += 1
-            print("\n".join("    " + line for line in str(problem).splitlines()[-40:]))
+            print("\n".join("    " + line for line in f"{problem}".splitlines()[-40:]))
             print(f"FAILED {name}")
+        finally:
+            Instance.end_all_but(self.kept)
         sys.stdout.flush()
 
 
@@ -110,6 +117,7 @@ class Host:
 
 class Instance:
     """A running Umbra whose output is read as it comes."""
+    running = []
 
     def __init__(self, program, options, command, limits=(), prefix=()):
         def set_limits():
@@ -119,6 +127,7 @@ class Instance:
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
                                         preexec_fn=set_limits)
         self.output = b""
+        Instance.running.append(self)
         os.set_blocking(self.process.stdout.fileno(), False)
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.process.stdout, selectors.EVENT_READ)
@@ -155,6 +164,14 @@ class Instance:
     def kill(self):
         self.process.kill()
         self.process.wait()
+
+    @staticmethod
+    def end_all_but(kept):
+        """A case that failed leaves its instance as it was: it must not disturb the next one."""
+        for instance in [one for one in Instance.running if one not in kept]:
+            Instance.running.remove(instance)
+            if instance.process.poll() is None:
+                instance.kill()
 
 
 class Bystander:
@@ -221,9 +238,11 @@ class World:
 
 
 def hostile_lane(world, cases):
-    bystander = Bystander(world.other_umbra, world.guest)
-    for name in range(3000):
-        (world.host_files / f"file-{name}").touch()
+    if not cases.listing:
+        bystander = Bystander(world.other_umbra, world.guest)
+        cases.kept = (bystander.instance,)
+        for name in range(3000):
+            (world.host_files / f"file-{name}").touch()
 
     def attack(backend, name, memory):
         extra = ["-v", f"{world.host_files}:/host-files:ro"] if name == "many-descriptors" else []
@@ -253,7 +272,7 @@ def hostile_lane(world, cases):
             cases.run(f"{backend}.{name}", lambda: attack(backend, name, memory))
             cases.run(f"{backend}.{name}.killed", lambda: killed(backend, name, memory, 0.05 * (number % 5)))
         cases.run(f"{backend}.few-descriptors", lambda: few_descriptors(backend))
-    cases.run("bystander", bystander.finish)
+    cases.run("bystander", lambda: bystander.finish())
 
 
 # What makes the kernel work: files of both layers, pipes, processes, sleep, output.
@@ -371,12 +390,19 @@ def main():
     parser.add_argument("guest")
     parser.add_argument("lane", choices=LANES)
     parser.add_argument("pattern", nargs="?", default="", help="run only the cases whose name contains this")
+    parser.add_argument("--list", action="store_true", help="print the names of the cases")
     options = parser.parse_args()
+    cases = Cases(options.pattern, options.list)
+    if options.list:
+        LANES[options.lane](None, cases)
+        return 0
+    if os.geteuid() == 0 and options.lane == "hostile":
+        sys.exit("main.py: not as root, whose processes the host does not limit")
     world = World(options.umbra, options.guest)
-    cases = Cases(options.pattern)
     try:
         LANES[options.lane](world, cases)
     finally:
+        Instance.end_all_but(())
         world.close()
     return 1 if cases.failed else 0
 
