@@ -208,7 +208,8 @@ def hostile_lane(name, user):
         path = SANDBOX.path
         return [PYTHON, str(path / "hostile/main.py"), str(path / "build-umbra"), str(path / "build-hostile-guest"),
                 name.split("-")[0]]
-    return Lane(name, ["umbra", "tests/hostile/hostile-guest"], command, parse_lines, lambda: command() + ["--list"], user)
+    return Lane(name, ["umbra", "tests/hostile/hostile-guest"], command, parse_lines, lambda: command() + ["--list"], user,
+                timeout=300)
 
 
 # What common container profiles refuse.

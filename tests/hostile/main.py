@@ -11,6 +11,7 @@ Lane `waits` looks at the host calls of the kernel's vCPU threads: see waits.py.
 Prints "ok NAME" or "FAILED NAME" for each case, details before it.
 """
 import argparse
+import ctypes
 import json
 import os
 import pathlib
@@ -29,6 +30,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 BACKENDS = ["seccomp", "ptrace"]
 LIMIT = 120  # seconds that nothing here takes, even on a loaded machine
 PANIC = "umbra: panic"
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
 
 ATTACKS = {  # and the memory of the instance
     "host-numbers": "256M", "reach-for-the-stub": "256M", "jump-into-the-stub": "256M", "scribble-over-the-stub": "256M",
@@ -121,6 +124,7 @@ class Instance:
 
     def __init__(self, program, options, command, limits=(), prefix=()):
         def set_limits():
+            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # if the lane is ended, so are its instances
             for which, value in limits:
                 resource.setrlimit(which, (value, value))
         self.process = subprocess.Popen([*prefix, str(program), "run", "-q", *options, "--", *command], stdin=subprocess.PIPE,
