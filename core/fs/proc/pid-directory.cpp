@@ -188,10 +188,10 @@ public:
         Task* task = fs_.kernel().processes().find_task(tid);
         if (subject.is_error() || !task || &task->process() != subject.value().process.get())
             return err::noent;
-        PidReference thread = PidReference::of(*task);
+        PidReference const named = PidReference::of(*task);
         Subject found { subject.value().process, task, true };
-        return Ref<Inode>(make_ref<PidDirectory>(fs_, thread,
-            pid_attributes(found, abi::s_ifdir | 0555, pid_inode_number(thread, 0)), Place::thread));
+        return Ref<Inode>(make_ref<PidDirectory>(fs_, named,
+            pid_attributes(found, abi::s_ifdir | 0555, pid_inode_number(named, 0)), Place::thread));
     }
     Result<void> list(i64 position, vfs::DirectoryEmitter const& emit) override
     {
