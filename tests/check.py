@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What can be said about the code without running it. `tools/dev check [--all] [--fix] [CHECK..]`:
 
-    format   every source is as clang-format and .clang-format would have it; --fix makes it so
+    format   files are as clang-format and .clang-format would have them; --fix makes them so
     style    the rules of tests/style/check.py
     clang    the whole tree compiles with clang, -Wthread-safety and -Werror, in build-clang/
-    tidy     clang-tidy with .clang-tidy over the sources that main has not, or with --all over every one
+    tidy     clang-tidy with .clang-tidy
 
-Each check prints "ok NAME", or what is wrong and "FAILED NAME"; the last line counts.
+format and tidy look at the files that main has not, or has otherwise; with --all at every one. Each check prints
+"ok NAME", or what is wrong and "FAILED NAME"; the last line counts.
 """
 import argparse
 import concurrent.futures
@@ -66,6 +67,15 @@ def changed():
     raise Problem("there is no branch main to compare with: use --all")
 
 
+def chosen_files(suffixes, options):
+    """What format and tidy look at."""
+    names = tree(suffixes)
+    if options.all:
+        return names
+    differ = changed()
+    return [name for name in names if name in differ]
+
+
 def in_parallel(function, items):
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         return list(pool.map(function, items))
@@ -73,7 +83,10 @@ def in_parallel(function, items):
 
 def check_format(options):
     formatter = tool("clang-format", "clang-format")
-    names = tree(SOURCES + HEADERS)
+    names = chosen_files(SOURCES + HEADERS, options)
+    print(f"  clang-format over {len(names)} files", flush=True)
+    if not names:
+        return []  # without a name clang-format would read standard input
     if options.fix:
         run([formatter, "-i", *names])
         return []
@@ -81,9 +94,11 @@ def check_format(options):
     def offences(batch):
         output = run([formatter, "--dry-run", *batch]).stdout
         return re.findall(r"^([^\s:]+:\d+):\d+: warning: code should be clang-formatted", output, re.MULTILINE)
-    found = [where for batch in in_parallel(offences, [names[i::JOBS] for i in range(JOBS)]) for where in batch]
-    lines = sorted(dict.fromkeys(found))
-    return [f"{where}: not as clang-format has it" for where in lines] + (["tools/dev check --fix format mends it"] if lines else [])
+    batches = [names[i::JOBS] for i in range(min(JOBS, len(names)))]
+    lines = sorted({where for batch in in_parallel(offences, batches) for where in batch})
+    files = {line.split(":")[0] for line in lines}
+    advice = [f"{len(files)} of {len(names)} files; tools/dev check --fix format mends them"] if lines else []
+    return [f"{where}: not as clang-format has it" for where in lines] + advice
 
 
 def check_style(options):
@@ -129,10 +144,7 @@ def check_clang(options):
 
 def check_tidy(options):
     tidy = tool("clang-tidy", "clang-tidy")
-    names = tree(SOURCES)
-    if not options.all:
-        differ = changed()
-        names = [name for name in names if name in differ]
+    names = chosen_files(SOURCES, options)
     configure()
     known = {os.path.normpath(BUILD / source) for source in commands(BUILD)}
     # Guest programs that the system tests bring into the guest as text are not compiled here.
@@ -154,7 +166,7 @@ def main():
     parser = argparse.ArgumentParser(prog="tools/dev check", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checks", nargs="*", metavar="CHECK", help="one of " + ", ".join(CHECKS) + "; all without")
-    parser.add_argument("--all", action="store_true", help="tidy: over every source, not only over changed ones")
+    parser.add_argument("--all", action="store_true", help="format, tidy: every file, not only changed ones")
     parser.add_argument("--fix", action="store_true", help="format: write the files")
     parser.add_argument("--beyond", metavar="DIRECTORY", help="clang: leave out what that build directory compiles")
     options = parser.parse_args()
