@@ -3,6 +3,7 @@
 // a process may hold several. Subsystems are members by pointer so that this header needs none of theirs.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -44,6 +45,8 @@ struct KernelOptions {
     std::string hostname = "umbra";
     u64 fault_around = 64 << 10; ///< first block mapped by a fault, bytes; a power of two from 4096 to 2 MiB
     bool quiet = false;
+    /// The most tasks there may be (threads-max): each process and each of its threads is one of the host's.
+    u64 max_tasks = 16384;
 };
 
 class Kernel {
@@ -78,6 +81,11 @@ public:
     std::string domainname = "(none)";
 
     RefPtr<RefCounted> network; ///< net::Network; made on first use
+
+    /// Open file descriptions, and the most there may be (fs.file-max): as Linux, a tenth of memory's KiB, at least 8,192.
+    /// Unlike Linux's, root's count too: what they cost is the host's memory, not the instance's.
+    u64 open_files = 0;
+    u64 max_open_files() const { return std::max<u64>(options_.memory_limit / 10240, 8192); }
 
     /// A number that is unique in this kernel: anonymous device minors, pipe inodes, cookies.
     u64 next_unique() { return ++unique_; }

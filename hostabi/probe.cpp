@@ -24,6 +24,7 @@
 #include "hostabi/probe-child.h"
 #include "hostabi/process.h"
 #include "hostabi/ring-engines.h"
+#include "hostabi/text-file.h"
 #include "hostabi/userfaultfd.h"
 
 namespace umbra::hostabi {
@@ -89,25 +90,6 @@ std::string describe(i32 error)
 {
     char const* const name = strerrorname_np(error);
     return std::string(name ? name : "?") + ": " + strerrordesc_np(error);
-}
-
-/// A file of one line; empty when it cannot be read.
-std::string read_line(char const* path)
-{
-    auto file = OwnedFd::open(path, O_RDONLY);
-    if (file.is_error()) return {};
-    u8 buffer[512];
-    auto const length = read_all(file.value().get(), buffer);
-    if (length.is_error()) return {};
-    std::string_view const text(reinterpret_cast<char const*>(buffer), length.value());
-    return std::string(text.substr(0, text.find('\n')));
-}
-
-u64 to_number(std::string_view text, u64 fallback)
-{
-    u64 value;
-    return std::from_chars(text.data(), text.data() + text.size(), value).ec == std::errc {} ? value
-                                                                                             : fallback;
 }
 
 std::string limit_text(u64 limit) { return limit == UINT64_MAX ? "unlimited" : std::to_string(limit); }
@@ -193,7 +175,8 @@ void HostFeatures::probe_ring()
                            : " (a seccomp filter refuses it, as in most containers)";
     }
     set(Feature::io_uring, support.error == 0, std::move(detail));
-    set(Feature::io_uring_deferred, support.deferred, support.deferred ? "" : "needs Linux 6.1");
+    char const* const newer = support.error ? "there is no io_uring" : "needs Linux 6.1";
+    set(Feature::io_uring_deferred, support.deferred, support.deferred ? "" : newer);
 }
 
 void HostFeatures::probe_seccomp()
@@ -202,8 +185,12 @@ void HostFeatures::probe_seccomp()
     std::string detail = support.error ? describe(support.error) : "";
     if (support.error == EBUSY) detail += " (this process is supervised by another program already)";
     set(Feature::seccomp_notify, support.error == 0, std::move(detail));
-    set(Feature::seccomp_killable, support.killable, support.killable ? "" : "needs Linux 5.19");
-    set(Feature::seccomp_synchronous, support.synchronous, support.synchronous ? "" : "needs Linux 6.6");
+    auto const newer = [&](bool present, char const* version) -> std::string {
+        if (present) return "";
+        return support.error ? "there are no notifications" : std::string("needs Linux ") + version;
+    };
+    set(Feature::seccomp_killable, support.killable, newer(support.killable, "5.19"));
+    set(Feature::seccomp_synchronous, support.synchronous, newer(support.synchronous, "6.6"));
     // Asked without a program: EFAULT when the flag is known, EINVAL when it is not.
     i64 const answer = host_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, nullptr);
     set(Feature::seccomp_all_threads, answer == -EFAULT, "");

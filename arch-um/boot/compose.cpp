@@ -2,6 +2,7 @@
 // Plugs an instance together: probe, backend, kernel, first process; runs it; gives the status back.
 #include "arch-um/boot/compose.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "arch-um/boot/backend-choice.h"
@@ -20,6 +21,7 @@
 #include "drivers-virtual/host-io.h"
 #include "hostabi/process.h"
 #include "hostabi/probe.h"
+#include "hostabi/task-room.h"
 
 namespace umbra::boot {
 
@@ -52,6 +54,13 @@ private:
     Kernel& kernel_;
     um::UmPlatform& platform_;
 };
+
+/// Half of what the host has left at most: the rest is for others, and for what the kernel itself needs.
+u64 max_guest_tasks()
+{
+    u64 const least = 16, most = KernelOptions().max_tasks;
+    return std::clamp(hostabi::room_for_tasks() / 2, least, most);
+}
 
 /// A namespace with an empty root, until the first process has mounted the real one: mounting may wait, so it needs a task.
 vfs::Path bare_root(Kernel& kernel, RefPtr<vfs::MountNamespace>& mounts)
@@ -92,6 +101,7 @@ int run_instance(RunOptions const& options)
     kernel_options.memory_limit = options.memory;
     kernel_options.fault_around = options.fault_around;
     kernel_options.quiet = options.quiet;
+    kernel_options.max_tasks = max_guest_tasks();
     if (!options.hostname.empty()) kernel_options.hostname = options.hostname;
     // Never deleted: its memory goes with the process, and taking it apart object by object would only delay the exit.
     Kernel& kernel = *new Kernel(*platform, kernel_options);

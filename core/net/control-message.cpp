@@ -90,7 +90,8 @@ Result<void> export_files(
     std::vector<i32> fds;
     u64 fitting = std::min<u64>(files.size(), writer.room() / sizeof(i32));
     for (u64 i = 0; i < fitting; i++) {
-        auto fd = task.files().add(files[i], close_on_exec, task.limit(Resource::nofile));
+        auto fd = task.files().add(
+            files[i], close_on_exec, task.limit(Resource::nofile), 0, FdTable::For::existing_file);
         if (fd.is_error()) break;
         fds.push_back(fd.value().value);
     }

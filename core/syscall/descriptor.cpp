@@ -30,7 +30,7 @@ SyscallResult sys_close_range(Task& task, u32 first, u32 last, u32 flags)
 SyscallResult sys_dup(Task& task, GuestFd fd)
 {
     auto file = TRY(task.files().get(fd, true));
-    return TRY(task.files().add(file, false, task.limit(Resource::nofile))).value;
+    return TRY(task.files().add(file, false, task.limit(Resource::nofile), 0, FdTable::For::existing_file)).value;
 }
 
 SyscallResult sys_dup3(Task& task, GuestFd from, GuestFd to, u32 flags)
@@ -71,7 +71,9 @@ SyscallResult duplicate(Task& task, vfs::File& file, u64 from, bool close_on_exe
 {
     u64 limit = task.limit(Resource::nofile);
     if (from >= limit || from > u64(INT32_MAX)) return err::inval;
-    return TRY(task.files().add(Ref<vfs::File>(file), close_on_exec, limit, i32(from))).value;
+    auto added = task.files().add(
+        Ref<vfs::File>(file), close_on_exec, limit, i32(from), FdTable::For::existing_file);
+    return TRY(std::move(added)).value;
 }
 
 SyscallResult set_flags(Task& task, vfs::File& file, u32 flags)

@@ -226,7 +226,7 @@ Result<Ref<Task>> create_init(Kernel& kernel, InitRequest request)
     auto process = make_ref<Process>(kernel, id, make_ref<SignalHandlers>());
     auto task = make_ref<Task>(kernel, id, process);
     auto access = TaskAccess(*task);
-    access.files() = make_ref<FdTable>();
+    access.files() = make_ref<FdTable>(kernel);
     access.fs() = make_ref<vfs::FsContext>(request.root, request.cwd, request.mounts, 022);
     task->set_credentials(request.credentials);
     task->set_name("init");

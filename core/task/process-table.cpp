@@ -10,7 +10,8 @@ namespace umbra {
 
 Result<Pid> ProcessTable::allocate()
 {
-    if (tasks_.size() >= kMaxTasks || processes_.size() >= kMaxProcesses) return err::again;
+    bool full = tasks_.size() + processes_.size() + 2 > kernel_.options().max_tasks;
+    if (full || processes_.size() >= kMaxProcesses) return err::again;
     for (i32 tries = 0; tries < kPidMax; ++tries) {
         if (++last_ >= kPidMax) last_ = 300; // as Linux: low numbers are for the first boot processes
         if (!tasks_.count(last_) && !processes_.count(last_) && !groups_.count(last_)) {

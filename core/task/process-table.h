@@ -11,11 +11,17 @@ namespace umbra {
 
 class ProcessTable {
 public:
-    /// The most tasks and processes there may be (threads-max): each costs the host a thread or a process, so a fork bomb
-    /// must end in EAGAIN long before the host feels it.
-    static constexpr u64 kMaxTasks = 16384, kMaxProcesses = 1500;
+    explicit ProcessTable(Kernel& kernel)
+        : kernel_(kernel)
+    {
+    }
 
-    /// The next free number. EAGAIN when there is none, or too many are in use.
+    /// The most processes there may be: each costs the host an address space and the kernel a descriptor, so a fork bomb
+    /// must end in EAGAIN long before the host feels it.
+    static constexpr u64 kMaxProcesses = 1500;
+
+    /// The next free number. EAGAIN when there is none, or the host's tasks that guests may have are used up
+    /// (KernelOptions::max_tasks): one for each thread, and one more for each process, its stub's leader.
     Result<Pid> allocate();
     void add(Process& process);
     void add(Task& task);
@@ -41,6 +47,7 @@ public:
     static constexpr i32 kPidMax = 4194304;
 
 private:
+    Kernel& kernel_;
     std::map<i32, Process*> processes_;
     std::map<i32, Task*> tasks_;
     std::map<i32, ProcessGroup*> groups_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/kernel.h"
 #include "core/vfs/locks.h"
 
 namespace umbra {
@@ -18,8 +19,9 @@ Result<Ref<vfs::File>> FdTable::get(GuestFd fd, bool allow_path) const
     return Ref<vfs::File>(*file);
 }
 
-Result<GuestFd> FdTable::reserve(u64 limit, i32 from)
+Result<GuestFd> FdTable::reserve(u64 limit, i32 from, For what)
 {
+    if (what == For::new_file && kernel_.open_files >= kernel_.max_open_files()) return err::nfile;
     size_t number = size_t(std::max(from, lowest_free_));
     while (number < slots_.size() && (slots_[number].file || slots_[number].reserved))
         ++number;
@@ -45,9 +47,9 @@ void FdTable::release(GuestFd reserved)
     lowest_free_ = std::min(lowest_free_, reserved.value);
 }
 
-Result<GuestFd> FdTable::add(Ref<vfs::File> file, bool close_on_exec, u64 limit, i32 from)
+Result<GuestFd> FdTable::add(Ref<vfs::File> file, bool close_on_exec, u64 limit, i32 from, For what)
 {
-    auto fd = TRY(reserve(limit, from));
+    auto fd = TRY(reserve(limit, from, what));
     install(fd, std::move(file), close_on_exec);
     return fd;
 }
@@ -120,7 +122,7 @@ Result<void> FdTable::set_close_on_exec(GuestFd fd, bool on)
 
 Ref<FdTable> FdTable::clone() const
 {
-    auto copy = make_ref<FdTable>();
+    auto copy = make_ref<FdTable>(kernel_);
     copy->slots_ = slots_;
     copy->lowest_free_ = lowest_free_;
     // What another thread has reserved is not open in the copy.

@@ -16,17 +16,25 @@ struct LockWait;
 
 class FdTable : public RefCounted {
 public:
-    FdTable() = default;
+    explicit FdTable(Kernel& kernel)
+        : kernel_(kernel)
+    {
+    }
     ~FdTable() override;
+
+    /// What a number is wanted for: a new description, of which there is a limit, or one that exists.
+    enum class For : u8 { new_file, existing_file };
 
     /// EBADF where the number is not open. O_PATH files are refused unless `allow_path`.
     Result<Ref<vfs::File>> get(GuestFd fd, bool allow_path = false) const;
-    /// The lowest free number >= `from` below `limit` (RLIMIT_NOFILE); EMFILE. Reserved, not open, until install().
-    Result<GuestFd> reserve(u64 limit, i32 from = 0);
+    /// The lowest free number >= `from` below `limit` (RLIMIT_NOFILE); EMFILE, ENFILE. Reserved, not open, until
+    /// install().
+    Result<GuestFd> reserve(u64 limit, i32 from = 0, For what = For::new_file);
     void install(GuestFd fd, Ref<vfs::File> file, bool close_on_exec);
     void release(GuestFd reserved);
     /// reserve and install in one.
-    Result<GuestFd> add(Ref<vfs::File> file, bool close_on_exec, u64 limit, i32 from = 0);
+    Result<GuestFd> add(
+        Ref<vfs::File> file, bool close_on_exec, u64 limit, i32 from = 0, For what = For::new_file);
     /// dup2(2): closes what is there. EBADF beyond limit; EBUSY where the number is merely reserved.
     Result<void> replace(Task& task, GuestFd fd, Ref<vfs::File> file, bool close_on_exec, u64 limit);
     /// EBADF. Runs the close hooks (POSIX locks, flush).
@@ -51,6 +59,7 @@ private:
         bool close_on_exec = false;
         bool reserved = false;
     };
+    Kernel& kernel_;
     std::vector<Slot> slots_;
     i32 lowest_free_ = 0; ///< no free slot below this
 };

@@ -16,11 +16,13 @@ File::File(std::optional<Path> path, u32 flags)
     : path_(std::move(path))
     , flags_(flags & ~(abi::o_creat | abi::o_excl | abi::o_noctty | abi::o_trunc | abi::o_cloexec))
 {
+    if (path_) ++inode().file_system().kernel().open_files;
 }
 
 File::~File()
 {
     if (!path_) return;
+    --inode().file_system().kernel().open_files;
     if (!is_path_only()) notify_path(*path_, is_writable() ? abi::in_close_write : abi::in_close_nowrite);
     if (inode().has_locks()) locks_on_release(*this);
     if (counted_writer_) --inode().write_count;

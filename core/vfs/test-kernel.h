@@ -28,7 +28,7 @@ protected:
         vfs::Path root { mount, mount->root() };
         auto mounts = make_ref<vfs::MountNamespace>(mount);
         TaskAccess(task).fs() = make_ref<vfs::FsContext>(root, root, mounts, 0);
-        TaskAccess(task).files() = make_ref<FdTable>();
+        TaskAccess(task).files() = make_ref<FdTable>(kernel);
     }
 
     vfs::At at(std::string_view path)

@@ -4,7 +4,6 @@
 // like) are kept and shown, because programs set them and read them back.
 #include <algorithm>
 #include <memory>
-#include <set>
 
 #include "core/abi/system.h"
 #include "core/fs/proc/proc-file-system.h"
@@ -202,11 +201,7 @@ void add_core_pattern(StaticDirectory& sys)
 
 std::string open_files(Kernel& kernel)
 {
-    std::set<FdTable const*> seen;
-    u64 count = 0;
-    for (auto const& [tid, task] : kernel.processes().tasks())
-        if (task->has_files() && seen.insert(&task->files()).second) count += task->files().open_count();
-    return format_text("%llu\t0\t9223372036854775807\n", ull(count));
+    return format_text("%llu\t0\t%llu\n", ull(kernel.open_files), ull(kernel.max_open_files()));
 }
 
 /// 1 frees the page cache, which is memory's only copy here; 2 frees dentries; 3 both.
@@ -232,8 +227,9 @@ void add_sysctls(StaticDirectory& sys, Kernel& kernel)
     add(sys, "kernel/random/boot_id", [id = make_uuid(kernel)] { return Result<std::string>(id); });
     add(sys, "kernel/sem", [] { return Result<std::string>("32000\t1024000000\t500\t32000\n"); });
     add(sys, "kernel/threads-max",
-        [] { return Result<std::string>(std::to_string(ProcessTable::kPidMax) + "\n"); });
-    add(sys, "fs/file-max", [] { return Result<std::string>("9223372036854775807\n"); });
+        [&kernel] { return Result<std::string>(std::to_string(kernel.options().max_tasks) + "\n"); });
+    add(sys, "fs/file-max",
+        [&kernel] { return Result<std::string>(std::to_string(kernel.max_open_files()) + "\n"); });
     add(sys, "fs/file-nr", [&kernel] { return Result<std::string>(open_files(kernel)); });
     add(sys, "vm/mmap_min_addr", [&kernel] {
         return Result<std::string>(std::to_string(kernel.platform().machine().min_address) + "\n");
