@@ -107,6 +107,10 @@ void restore_fp_image(std::span<u8> to, std::span<u8 const> from)
     std::memcpy(to.data() + kSoftwareBytes, software.data(), software.size());
 }
 
+/// The end of the host's user addresses. What lies between a guest's task size and it is the stub's own, but a guest
+/// can jump there, and does: our vDSO calls the host's, and a signal may interrupt it there.
+constexpr u64 kUserEnd = (u64 { 1 } << 47) - kPageSize;
+
 class Frames final : public SignalFrames {
 public:
     Result<void> push(Task& task, SigInfo const& info, KernelSigaction const& action, u64 mask) override;
@@ -179,7 +183,7 @@ Result<void> Frames::restore(Task& task)
     }
     regs = task.guest().registers(*task.vcpu);
     if (!regs) return err::fault;
-    if (uc.context.rip >= task.kernel().platform().machine().task_size) {
+    if (uc.context.rip >= kUserEnd) {
         // Linux would fault on the way out; so does the guest, at an address that it cannot have.
         from_context(uc.context, *regs);
         return err::fault;

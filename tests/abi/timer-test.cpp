@@ -174,6 +174,21 @@ TEST(Timer, cpu_time_of_one_thread)
     EXPECT_LE(nanoseconds(current.it_value), 5 * kMillisecond);
 }
 
+TEST(Timer, interrupts_the_reading_of_a_clock)
+{
+    // Where reading a clock is no system call, the signal comes in the middle of the vDSO's code, and goes back there.
+    set_handler(SIGRTMIN, tick);
+    timer_t timer = make_timer(CLOCK_MONOTONIC, SIGRTMIN);
+    itimerspec often { { 0, kMillisecond / 5 }, { 0, kMillisecond / 5 } };
+    ASSERT_EQ(::timer_settime(timer, 0, &often, nullptr), 0);
+    timespec last = now(CLOCK_MONOTONIC);
+    while (ticks < 300) {
+        timespec const next = now(CLOCK_MONOTONIC);
+        ASSERT_GE(nanoseconds(next), nanoseconds(last));
+        last = next;
+    }
+}
+
 TEST(Timer, cpu_time_that_another_thread_uses)
 {
     set_handler(SIGRTMIN, tick);
