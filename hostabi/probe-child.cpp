@@ -51,9 +51,11 @@ int seccomp_child(void* argument)
     end_child();
 }
 
-int ptrace_child(void*)
+/// `argument`: our process's number. Without the tie to our life, a child that is late would have init for its tracer,
+/// and stay stopped for ever.
+int ptrace_child(void* argument)
 {
-    if (ptrace::trace_me().ok()) {
+    if (process::die_with_parent(SIGKILL, *static_cast<i32*>(argument)).ok() && ptrace::trace_me().ok()) {
         host_call(SYS_tgkill, process::own_pid(), process::own_tid(), SIGSTOP);
         host_call(SYS_getppid, kPtraceMark);
     }
@@ -96,7 +98,8 @@ SeccompSupport probe_seccomp_listener()
 i32 probe_ptrace_emulation()
 {
     alignas(16) u8 stack[kChildStack];
-    int const child = clone(ptrace_child, stack + sizeof stack, CLONE_VM, nullptr);
+    i32 parent = process::own_pid();
+    int const child = clone(ptrace_child, stack + sizeof stack, CLONE_VM, &parent);
     if (child < 0) return errno;
     i32 const error = emulate_one_call(child);
     (void)process::send_signal(child, SIGKILL);

@@ -59,8 +59,8 @@ def is_allowed(call, rest):
         return "/memfd:" in rest
     if call == "ioctl":
         # A notification is received after the listener was polled, and no vCPU takes another one's. Terminals' settings
-        # do not wait (TCSETS, not TCSETSW).
-        return any(word in rest for word in ("seccomp notify>", "TIOCGWINSZ", "TCGETS", "TCSETS,", "FIONREAD"))
+        # do not wait (TCSETS, not TCSETSW). A userfaultfd's calls change page tables and wake nobody who must answer.
+        return any(word in rest for word in ("UFFDIO_", "seccomp notify>", "TIOCGWINSZ", "TCGETS", "TCSETS,", "FIONREAD"))
     if call in ("read", "write", "readv", "writev"):
         return any(f"<{name}" in rest or f"[{name}" in rest for name in NONBLOCKING_FILES)
     if call in ("recvmsg", "sendmsg", "recvfrom", "sendto"):
