@@ -25,14 +25,14 @@ class Tracepoints;
 namespace mm {
 class MemoryObject;
 class PhysicalMemory;
-}
+} // namespace mm
 namespace vfs {
 class DentryCache;
 class FileSystem;
 class FileSystemTypes;
 class MountNamespace;
 struct InternalMounts;
-}
+} // namespace vfs
 namespace device {
 class DeviceTable;
 }

@@ -19,8 +19,8 @@
 #include "core/task/lifecycle.h"
 #include "core/task/scheduler.h"
 #include "drivers-virtual/host-io.h"
-#include "hostabi/process.h"
 #include "hostabi/probe.h"
+#include "hostabi/process.h"
 #include "hostabi/task-room.h"
 
 namespace umbra::boot {
@@ -86,7 +86,8 @@ int run_instance(RunOptions const& options)
     hostabi::process::raise_descriptor_limit();
     bool ptrace = decision.backend == BackendChoice::ptrace;
     if (ptrace && options.cpus > 1)
-        return fail("--cpus " + std::to_string(options.cpus) + ": the ptrace backend runs one CPU only; use --cpus 1 or --backend seccomp");
+        return fail("--cpus " + std::to_string(options.cpus)
+            + ": the ptrace backend runs one CPU only; use --cpus 1 or --backend seccomp");
     auto wanted = um::PlatformOptions::for_host(host);
     wanted.backend = ptrace ? um::Backend::ptrace : um::Backend::seccomp;
     auto faults = decide_fault_path(host, decision.backend, options.fault_path);
@@ -110,14 +111,16 @@ int run_instance(RunOptions const& options)
     KernelHostIo io(kernel, *platform);
     terminal.connect(kernel, io);
     kernel.printk().info("umbra: %s backend, faults by %s, %u CPUs, %llu MiB", backend_name(decision.backend),
-        fault_path_name(faults.path), wanted.vcpus,
-        static_cast<unsigned long long>(options.memory >> 20));
+        fault_path_name(faults.path), wanted.vcpus, static_cast<unsigned long long>(options.memory >> 20));
 
     RefPtr<vfs::MountNamespace> mounts;
     auto root = bare_root(kernel, mounts);
-    auto init = create_init(kernel, { .root = root, .cwd = root, .mounts = Ref<vfs::MountNamespace>(*mounts),
-        .credentials = make_ref<Credentials>(),
-        .start = [&](Task& task) { run_first_process(task, io, terminal, options, problem); } });
+    auto init = create_init(kernel,
+        { .root = root,
+            .cwd = root,
+            .mounts = Ref<vfs::MountNamespace>(*mounts),
+            .credentials = make_ref<Credentials>(),
+            .start = [&](Task& task) { run_first_process(task, io, terminal, options, problem); } });
     if (init.is_error()) {
         outputs.detach();
         return fail("no memory for the first process");

@@ -48,8 +48,10 @@ int exec_command(Task& task, RunOptions const& options, std::string& problem)
     auto command = command_of(options);
     Errno worst = err::noent;
     for (auto const& name : candidates(options, command[0])) {
-        ExecRequest request { .base = name[0] == '/' ? task.fs().root : task.fs().cwd, .name = name,
-            .arguments = command, .environment = options.environment };
+        ExecRequest request { .base = name[0] == '/' ? task.fs().root : task.fs().cwd,
+            .name = name,
+            .arguments = command,
+            .environment = options.environment };
         auto result = exec_task(task, std::move(request));
         if (result.ok()) return 0;
         if (result.error() != err::noent && result.error() != err::notdir) worst = result.error();
@@ -57,8 +59,9 @@ int exec_command(Task& task, RunOptions const& options, std::string& problem)
     }
     bool missing = worst == err::noent;
     problem = command[0] + ": "
-        + (missing ? "no such command in the tree"
-                   : worst == err::acces ? "not executable (EACCES)" : errno_name(worst));
+        + (missing                    ? "no such command in the tree"
+                : worst == err::acces ? "not executable (EACCES)"
+                                      : errno_name(worst));
     return missing ? kExitNotFound : kExitCannotExecute;
 }
 
@@ -112,7 +115,8 @@ void run_first_process(
     if (!problem.empty()) give_up(init, kExitUmbraError);
     terminal.open_stdio(init, options);
     if (options.own_init) return start_command(init, terminal, options, problem);
-    auto child = spawn_kernel_child(init, [&](Task& task) { start_command(task, terminal, options, problem); });
+    auto child
+        = spawn_kernel_child(init, [&](Task& task) { start_command(task, terminal, options, problem); });
     if (child.is_error()) {
         problem = "no memory for the command";
         give_up(init, kExitUmbraError);

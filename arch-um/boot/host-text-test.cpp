@@ -2,8 +2,8 @@
 // HostText over a pipe: nothing is lost that has room, nothing waits for a reader.
 #include "arch-um/boot/host-text.h"
 
-#include <fcntl.h>
 #include <csignal>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <string>
@@ -95,7 +95,9 @@ TEST_F(HostTextTest, FinishWritesTheRest)
 TEST_F(HostTextTest, RecordsBeyondTheRoomAreDroppedAndCounted)
 {
     start();
-    LogRecord record { .sequence = 0, .time = 0, .facility = 0, .level = LogLevel::info, .text = std::string(1000, 'x') };
+    LogRecord record {
+        .sequence = 0, .time = 0, .facility = 0, .level = LogLevel::info, .text = std::string(1000, 'x')
+    };
     size_t const count = 3 * HostText::kRoom / 1000;
     for (size_t i = 0; i < count; ++i) {
         text_->log(record);

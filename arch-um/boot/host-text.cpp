@@ -83,7 +83,8 @@ void HostText::log(LogRecord const& record)
         return;
     }
     if (dropped_records_ > 0)
-        append("umbra: " + std::to_string(dropped_records_) + " records were dropped: the reader is too slow\n");
+        append(
+            "umbra: " + std::to_string(dropped_records_) + " records were dropped: the reader is too slow\n");
     dropped_records_ = 0;
     append(format_record(record, false));
 }

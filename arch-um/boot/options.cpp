@@ -21,7 +21,8 @@ constexpr char const* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/
 /// Option values as the user typed them; checked after CLI11 is done, so that messages are ours.
 struct RawRun {
     using Text = std::optional<std::string>;
-    Text rootfs, backend, cpus, memory, fault_around, fault_path, directory, user, hostname, log, strace_output;
+    Text rootfs, backend, cpus, memory, fault_around, fault_path, directory, user, hostname, log,
+        strace_output;
     std::string strace;
     std::vector<std::string> environment, volumes;
     bool rw = false, init = false, quiet = false;

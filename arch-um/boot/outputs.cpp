@@ -50,7 +50,8 @@ void Outputs::attach(Kernel& kernel, RunOptions const& options)
 
 void Outputs::start(Kernel& kernel, hostabi::Ring& ring)
 {
-    auto run_there = [&kernel](std::function<void()> work) { kernel.scheduler().vcpu(0).run_soon(std::move(work)); };
+    auto run_there
+        = [&kernel](std::function<void()> work) { kernel.scheduler().vcpu(0).run_soon(std::move(work)); };
     for (HostText* text : { &standard_error_, log_.get(), trace_.get() })
         if (text) text->start(ring, run_there);
 }

@@ -94,8 +94,8 @@ std::string doctor_report_json(hostabi::HostFeatures const& host)
     bool usable = decision.backend != BackendChoice::automatic;
     std::string out = "{\n  \"version\": " + json_string(UMBRA_VERSION) + ",\n  \"backend\": "
         + (usable ? json_string(backend_name(decision.backend)) : "null") + ",\n  \"fault_path\": "
-        + (usable ? json_string(fault_path_name(
-               decide_fault_path(host, decision.backend, FaultPathChoice::automatic).path))
+        + (usable ? json_string(
+               fault_path_name(decide_fault_path(host, decision.backend, FaultPathChoice::automatic).path))
                   : "null")
         + ",\n  \"backends\": {";
     char const* separator = "\n";

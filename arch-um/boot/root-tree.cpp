@@ -44,7 +44,8 @@ BootError mount_type(Tree& tree, char const* type, char const* where, char const
 /// Objects in memory cost about a kilobyte of the host's each: no more of them than a quarter of the guest's memory.
 Ref<vfs::FileSystem> writable_above(Tree& tree, Ref<vfs::FileSystem> lower)
 {
-    return fs::make_overlay(tree.task.kernel(), std::move(lower), { .max_inodes = tree.options.memory >> 12 });
+    return fs::make_overlay(
+        tree.task.kernel(), std::move(lower), { .max_inodes = tree.options.memory >> 12 });
 }
 
 Result<Ref<vfs::FileSystem>> archive_tree(Tree& tree, Ref<fs::TarSource> source, BootError& error)
@@ -68,7 +69,8 @@ Result<Ref<vfs::FileSystem>> root_file_system(Tree& tree, BootError& error)
     auto const& options = tree.options;
     switch (options.root) {
     case RootKind::embedded:
-        return writable_above(tree, TRY(archive_tree(tree, fs::make_memory_tar(drivers::root_image()), error)));
+        return writable_above(
+            tree, TRY(archive_tree(tree, fs::make_memory_tar(drivers::root_image()), error)));
     case RootKind::archive: {
         std::string problem;
         auto source = drivers::open_tar(options.root_path, tree.io, problem);
@@ -115,7 +117,8 @@ BootError mount_root_tree(Task& task, drivers::HostIo& io, RunOptions const& opt
         { "proc", "/proc", "", kSafe },
         { "sysfs", "/sys", "", kSafe },
         { "devtmpfs", "/dev", "", vfs::kMountNoSuid | vfs::kMountRelAtime },
-        { "devpts", "/dev/pts", "gid=5,mode=620,ptmxmode=666", vfs::kMountNoSuid | vfs::kMountNoExec | vfs::kMountRelAtime },
+        { "devpts", "/dev/pts", "gid=5,mode=620,ptmxmode=666",
+            vfs::kMountNoSuid | vfs::kMountNoExec | vfs::kMountRelAtime },
         { "tmpfs", "/dev/shm", "mode=1777", vfs::kMountNoSuid | vfs::kMountNoDev | vfs::kMountRelAtime },
     };
     for (auto const& row : kMounts) {

@@ -17,8 +17,8 @@ namespace umbra::boot {
 namespace {
 
 /// SIGTTIN and SIGTTOU among them: Umbra minds its manners itself (host-console.h).
-constexpr hostabi::SignalMask kSignals { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT,
-    SIGTSTP, SIGTTIN, SIGTTOU };
+constexpr hostabi::SignalMask kSignals { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH,
+    SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU };
 
 hostabi::SignalMask ignored_signals()
 {
@@ -59,7 +59,8 @@ RefPtr<vfs::File> Terminal::open_console(Task& init, RunOptions const& options)
     auto place = vfs::walk(init, init.fs().root, "/dev/console");
     bool const is_node = place.ok() && place.value().inode().attributes().rdev == tty_->device();
     vfs::AttributeChange const owner { .mask = vfs::AttributeChange::kUid | vfs::AttributeChange::kGid,
-        .uid = options.user.uid, .gid = options.user.gid };
+        .uid = options.user.uid,
+        .gid = options.user.gid };
     // As login(1) does: the user may open his own terminal again. A file system that refuses keeps it as it is.
     if (is_node) (void)place.value().inode().set_attributes(owner);
     auto path = is_node ? place.release_value()
@@ -79,7 +80,7 @@ void Terminal::open_stdio(Task& init, RunOptions const& options)
         } else if (closed_ & (1u << fd)) {
             continue; // closed in the guest
         } else if (auto made
-            = drivers::make_stdio_file(*kernel_, *io_, fd, { options.user.uid, options.user.gid });
+                   = drivers::make_stdio_file(*kernel_, *io_, fd, { options.user.uid, options.user.gid });
                    made.ok()) {
             file = made.release_value();
         }
@@ -98,7 +99,8 @@ void Terminal::adopt_command(Task& command)
     (void)tty::create_session(command);
     // execve(2): what is ignored stays ignored.
     for (int signal = 1; signal <= 64; ++signal)
-        if (ignored_.contains(signal)) command.process().handlers->actions[size_t(signal - 1)].handler = abi::sig_ign;
+        if (ignored_.contains(signal))
+            command.process().handlers->actions[size_t(signal - 1)].handler = abi::sig_ign;
     if (!tty_) return;
     Process& process = command.process();
     if (process.session().id == process.id && !process.session().terminal) tty_->take_session(process);

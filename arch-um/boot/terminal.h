@@ -20,7 +20,7 @@ class ConsoleTty;
 namespace vfs {
 class File;
 }
-}
+} // namespace umbra
 
 namespace umbra::boot {
 

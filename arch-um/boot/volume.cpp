@@ -25,8 +25,8 @@ std::string resolved(std::string const& path)
 }
 
 /// The mount, not yet attached.
-Result<Ref<vfs::Mount>> make_mount(
-    Task& task, drivers::HostIo& io, VolumeChoice const& volume, std::optional<fs::OwnerMapping> const& owners)
+Result<Ref<vfs::Mount>> make_mount(Task& task, drivers::HostIo& io, VolumeChoice const& volume,
+    std::optional<fs::OwnerMapping> const& owners)
 {
     auto access = volume.read_only ? fs::HostAccess::read_only : fs::HostAccess::write_through;
     fs::HostFsOptions how { .access = access, .owners_as_root = owners };
@@ -53,7 +53,8 @@ Errno make_place(Task& task, std::string_view guest, bool directory)
         auto end = std::min(guest.find('/', at), guest.size());
         bool const last = guest.find_first_not_of('/', end) == guest.npos;
         vfs::At place { root, guest.substr(0, end) };
-        auto made = last && !directory ? vfs::mknod(task, place, abi::s_ifreg | 0644, 0) : vfs::mkdir(task, place, 0755);
+        auto made = last && !directory ? vfs::mknod(task, place, abi::s_ifreg | 0644, 0)
+                                       : vfs::mkdir(task, place, 0755);
         if (made.is_error() && made.error() != err::exist) problem = made.error();
         at = last ? guest.size() : end + 1;
     }
@@ -72,8 +73,8 @@ Result<Ref<vfs::FileSystem>> host_directory(
     return fs::make_host_file_system(task.kernel(), drivers::make_host_file(fd.release_value(), io), how);
 }
 
-BootError mount_volume(
-    Task& task, drivers::HostIo& io, VolumeChoice const& volume, std::optional<fs::OwnerMapping> const& owners)
+BootError mount_volume(Task& task, drivers::HostIo& io, VolumeChoice const& volume,
+    std::optional<fs::OwnerMapping> const& owners)
 {
     auto what = "-v " + volume.host + ":" + volume.guest;
     auto mount = make_mount(task, io, volume, owners);

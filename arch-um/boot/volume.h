@@ -20,7 +20,7 @@ Result<Ref<vfs::FileSystem>> host_directory(
     Task& task, drivers::HostIo& io, std::string const& path, fs::HostFsOptions const& how);
 
 /// Mounts the volume; a place that is not there is made, as other tools do. May wait.
-BootError mount_volume(
-    Task& task, drivers::HostIo& io, VolumeChoice const& volume, std::optional<fs::OwnerMapping> const& owners);
+BootError mount_volume(Task& task, drivers::HostIo& io, VolumeChoice const& volume,
+    std::optional<fs::OwnerMapping> const& owners);
 
 } // namespace umbra::boot

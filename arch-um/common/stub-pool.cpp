@@ -93,8 +93,11 @@ void StubPool::adopt(stub::StubOrder const& answer)
         return;
     }
     ++refused_;
-    i32 const error = answer.pid < 0 ? -answer.pid : answer.listener < 0 ? -answer.listener : -answer.userfault;
-    for (i32 fd : { answer.listener, answer.userfault }) // what it did get, of a filtered stub, is ours to close
+    i32 const error = answer.pid < 0 ? -answer.pid
+        : answer.listener < 0        ? -answer.listener
+                                     : -answer.userfault;
+    for (i32 fd :
+        { answer.listener, answer.userfault }) // what it did get, of a filtered stub, is ours to close
         if (answer.pid > 0 && fd > 0) auto const closed = hostabi::OwnedFd::adopt(fd);
     order_error_ = error == ENOMEM ? err::nomem : err::again;
     if (answer.pid > 0) {

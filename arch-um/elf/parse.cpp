@@ -21,7 +21,8 @@ constexpr u64 kOffsetLimit = u64 { 1 } << 63; // a file's offsets are signed
 /// Linux maps each segment before it has looked at the next, so the caller is lost by the time this matters.
 bool can_be_mapped(GElf_Phdr const& p)
 {
-    if (p.p_filesz > p.p_memsz || p.p_memsz > kAddressLimit || p.p_vaddr > kAddressLimit - p.p_memsz) return false;
+    if (p.p_filesz > p.p_memsz || p.p_memsz > kAddressLimit || p.p_vaddr > kAddressLimit - p.p_memsz)
+        return false;
     if (p.p_filesz == 0) return true;
     return p.p_offset < kOffsetLimit - kAddressLimit && (p.p_vaddr & kPageMask) == (p.p_offset & kPageMask);
 }

@@ -14,8 +14,8 @@ void Tracer::add(i32 tid, Tracee& tracee)
 {
     tracees_[tid] = &tracee;
     // There may be two: that it stopped, and that somebody killed it.
-    auto const first = std::stable_partition(
-        early_.begin(), early_.end(), [tid](auto& early) { return early.id != tid; });
+    auto const first
+        = std::stable_partition(early_.begin(), early_.end(), [tid](auto& early) { return early.id != tid; });
     std::vector const mine(first, early_.end());
     early_.erase(first, early_.end());
     for (auto const& early : mine)

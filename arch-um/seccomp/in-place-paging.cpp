@@ -44,7 +44,8 @@ template <typename Operation> Result<void> for_all(std::span<Range const> batch,
 hostabi::HostResult<void> enable_userfault(StubEnvironment const& environment, int fd)
 {
     u64 features = UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_SIGBUS;
-    if (environment.userfault_guard) features |= UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_HUGETLBFS_SHMEM;
+    if (environment.userfault_guard)
+        features |= UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_HUGETLBFS_SHMEM;
     return userfault::enable(fd, features);
 }
 
@@ -91,7 +92,8 @@ Result<void> UserfaultAddressSpace::guard(std::span<Range const> batch)
 {
     return for_all(batch, [&](Range const& range) -> Result<void> {
         TRY(watch(range)); // an ordinary mapping is not watched yet
-        return outcome(userfault::write_protect_range(process().userfault(), range.start.value, range.length));
+        return outcome(
+            userfault::write_protect_range(process().userfault(), range.start.value, range.length));
     });
 }
 

@@ -32,8 +32,8 @@ namespace umbra::um {
 class StubProcess final : public PooledStub {
 public:
     /// `userfault`: bound to the stub's address space and enabled; none where faults take signals only.
-    StubProcess(StubEnvironment const& environment, i32 pid, hostabi::OwnedFd listener, hostabi::OwnedFd userfault,
-        u32 service_slot);
+    StubProcess(StubEnvironment const& environment, i32 pid, hostabi::OwnedFd listener,
+        hostabi::OwnedFd userfault, u32 service_slot);
     ~StubProcess() override;
     StubProcess(StubProcess const&) = delete;
 

@@ -163,7 +163,8 @@ bool ZygoteHandle::order(u64 service_offset)
 {
     Control& c = control();
     if (c.ordered - taken_ == kMaxOrders) return false;
-    c.orders[c.ordered % kMaxOrders] = { .service_offset = service_offset, .pid = 0, .listener = -1, .userfault = kNoUserfault };
+    c.orders[c.ordered % kMaxOrders]
+        = { .service_offset = service_offset, .pid = 0, .listener = -1, .userfault = kNoUserfault };
     // release: the zygote sees the order that the counter announces.
     __atomic_store_n(&c.ordered, c.ordered + 1, __ATOMIC_RELEASE);
     u64 const one = 1;

@@ -12,14 +12,16 @@ namespace umbra::abi {
 // open(2)
 constexpr u32 o_accmode = 3, o_rdonly = 0, o_wronly = 1, o_rdwr = 2;
 constexpr u32 o_creat = 0100, o_excl = 0200, o_noctty = 0400, o_trunc = 01000, o_append = 02000;
-constexpr u32 o_nonblock = 04000, o_dsync = 010000, o_async = 020000, o_direct = 040000, o_largefile = 0100000;
+constexpr u32 o_nonblock = 04000, o_dsync = 010000, o_async = 020000, o_direct = 040000,
+              o_largefile = 0100000;
 constexpr u32 o_directory = 0200000, o_nofollow = 0400000, o_noatime = 01000000, o_cloexec = 02000000;
 constexpr u32 o_sync = 04010000, o_path = 010000000, o_tmpfile = 020000000 | o_directory;
 constexpr u32 o_tmpfile_bit = 020000000;
 
 // *at(2)
 constexpr i32 at_fdcwd = -100;
-constexpr u32 at_symlink_nofollow = 0x100, at_removedir = 0x200, at_eaccess = 0x200, at_symlink_follow = 0x400;
+constexpr u32 at_symlink_nofollow = 0x100, at_removedir = 0x200, at_eaccess = 0x200,
+              at_symlink_follow = 0x400;
 constexpr u32 at_no_automount = 0x800, at_empty_path = 0x1000;
 constexpr u32 at_statx_sync_type = 0x6000;
 
@@ -41,10 +43,12 @@ constexpr i32 seek_set = 0, seek_cur = 1, seek_end = 2, seek_data = 3, seek_hole
 
 // poll(2)
 constexpr u32 pollin = 0x1, pollpri = 0x2, pollout = 0x4, pollerr = 0x8, pollhup = 0x10, pollnval = 0x20;
-constexpr u32 pollrdnorm = 0x40, pollrdband = 0x80, pollwrnorm = 0x100, pollwrband = 0x200, pollrdhup = 0x2000;
+constexpr u32 pollrdnorm = 0x40, pollrdband = 0x80, pollwrnorm = 0x100, pollwrband = 0x200,
+              pollrdhup = 0x2000;
 
 // getdents64(2) d_type
-constexpr u8 dt_unknown = 0, dt_fifo = 1, dt_chr = 2, dt_dir = 4, dt_blk = 6, dt_reg = 8, dt_lnk = 10, dt_sock = 12;
+constexpr u8 dt_unknown = 0, dt_fifo = 1, dt_chr = 2, dt_dir = 4, dt_blk = 6, dt_reg = 8, dt_lnk = 10,
+             dt_sock = 12;
 constexpr u8 dt_from_mode(u32 mode) { return (mode & s_ifmt) >> 12; }
 
 // renameat2(2)
@@ -111,7 +115,8 @@ struct Utimbuf {
 /// A device number in the kernel's own form; encode_dev gives the user ABI's (makedev(3)).
 constexpr u64 make_dev(u32 major, u32 minor)
 {
-    return (u64(major & 0xfff) << 8) | (minor & 0xff) | (u64(minor & ~0xffu) << 12) | (u64(major & ~0xfffu) << 32);
+    return (u64(major & 0xfff) << 8) | (minor & 0xff) | (u64(minor & ~0xffu) << 12)
+        | (u64(major & ~0xfffu) << 32);
 }
 constexpr u32 dev_major(u64 dev) { return ((dev >> 8) & 0xfff) | (u32(dev >> 32) & ~0xfffu); }
 constexpr u32 dev_minor(u64 dev) { return (dev & 0xff) | (u32(dev >> 12) & ~0xffu); }

@@ -9,7 +9,8 @@ namespace umbra::abi {
 
 struct Rusage {
     Timeval utime, stime;
-    i64 maxrss, ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock, msgsnd, msgrcv, nsignals, nvcsw, nivcsw;
+    i64 maxrss, ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock, msgsnd, msgrcv, nsignals, nvcsw,
+        nivcsw;
 };
 static_assert(sizeof(Rusage) == 144);
 
@@ -18,7 +19,8 @@ struct RlimitPair {
 };
 
 struct CloneArgs {
-    u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+    u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size,
+        cgroup;
 };
 static_assert(sizeof(CloneArgs) == 88);
 
@@ -69,7 +71,8 @@ struct SchedParam {
 };
 
 constexpr i32 clock_realtime = 0, clock_monotonic = 1, clock_process_cputime = 2, clock_thread_cputime = 3;
-constexpr i32 clock_monotonic_raw = 4, clock_realtime_coarse = 5, clock_monotonic_coarse = 6, clock_boottime = 7;
+constexpr i32 clock_monotonic_raw = 4, clock_realtime_coarse = 5, clock_monotonic_coarse = 6,
+              clock_boottime = 7;
 constexpr i32 clock_realtime_alarm = 8, clock_boottime_alarm = 9, clock_tai = 11;
 constexpr u32 timer_abstime = 1;
 

@@ -9,25 +9,32 @@
 
 namespace umbra::abi {
 
-constexpr int sighup = 1, sigint = 2, sigquit = 3, sigill = 4, sigtrap = 5, sigabrt = 6, sigbus = 7, sigfpe = 8;
+constexpr int sighup = 1, sigint = 2, sigquit = 3, sigill = 4, sigtrap = 5, sigabrt = 6, sigbus = 7,
+              sigfpe = 8;
 constexpr int sigkill = 9, sigusr1 = 10, sigsegv = 11, sigusr2 = 12, sigpipe = 13, sigalrm = 14, sigterm = 15;
-constexpr int sigstkflt = 16, sigchld = 17, sigcont = 18, sigstop = 19, sigtstp = 20, sigttin = 21, sigttou = 22;
-constexpr int sigurg = 23, sigxcpu = 24, sigxfsz = 25, sigvtalrm = 26, sigprof = 27, sigwinch = 28, sigio = 29;
+constexpr int sigstkflt = 16, sigchld = 17, sigcont = 18, sigstop = 19, sigtstp = 20, sigttin = 21,
+              sigttou = 22;
+constexpr int sigurg = 23, sigxcpu = 24, sigxfsz = 25, sigvtalrm = 26, sigprof = 27, sigwinch = 28,
+              sigio = 29;
 constexpr int sigpwr = 30, sigsys = 31, sigrtmin = 32, sigrtmax = 64;
 constexpr int signal_count = 64;
 
 /// Bit of a signal in a 64-bit set.
 constexpr u64 sigbit(int signal) { return u64 { 1 } << (signal - 1); }
 
-constexpr u64 sa_nocldstop = 1, sa_nocldwait = 2, sa_siginfo = 4, sa_unsupported = 0x400, sa_expose_tagbits = 0x800;
-constexpr u64 sa_restorer = 0x04000000, sa_onstack = 0x08000000, sa_restart = 0x10000000, sa_nodefer = 0x40000000;
+constexpr u64 sa_nocldstop = 1, sa_nocldwait = 2, sa_siginfo = 4, sa_unsupported = 0x400,
+              sa_expose_tagbits = 0x800;
+constexpr u64 sa_restorer = 0x04000000, sa_onstack = 0x08000000, sa_restart = 0x10000000,
+              sa_nodefer = 0x40000000;
 constexpr u64 sa_resethand = 0x80000000;
 constexpr u64 sig_dfl = 0, sig_ign = 1;
 
 constexpr i32 si_user = 0, si_kernel = 0x80, si_queue = -1, si_timer = -2, si_mesgq = -3, si_asyncio = -4;
 constexpr i32 si_sigio = -5, si_tkill = -6;
-constexpr i32 cld_exited = 1, cld_killed = 2, cld_dumped = 3, cld_trapped = 4, cld_stopped = 5, cld_continued = 6;
-constexpr i32 segv_maperr = 1, segv_accerr = 2, bus_adraln = 1, bus_adrerr = 2, fpe_intdiv = 1, ill_illopn = 2;
+constexpr i32 cld_exited = 1, cld_killed = 2, cld_dumped = 3, cld_trapped = 4, cld_stopped = 5,
+              cld_continued = 6;
+constexpr i32 segv_maperr = 1, segv_accerr = 2, bus_adraln = 1, bus_adrerr = 2, fpe_intdiv = 1,
+              ill_illopn = 2;
 constexpr i32 trap_brkpt = 1, trap_trace = 2, sys_seccomp = 1;
 
 struct KernelSigaction {

@@ -10,6 +10,7 @@ char const* errno_name(Errno e)
 #define NAME(member, text)                                                                                   \
     case Errno::member:                                                                                      \
         return text;
+        // clang-format off
         NAME(perm, "EPERM") NAME(noent, "ENOENT") NAME(srch, "ESRCH") NAME(intr, "EINTR") NAME(io, "EIO")
         NAME(nxio, "ENXIO") NAME(too_big, "E2BIG") NAME(noexec, "ENOEXEC") NAME(badf, "EBADF")
         NAME(child, "ECHILD") NAME(again, "EAGAIN") NAME(nomem, "ENOMEM") NAME(acces, "EACCES")
@@ -35,6 +36,7 @@ char const* errno_name(Errno e)
         NAME(canceled, "ECANCELED") NAME(ownerdead, "EOWNERDEAD") NAME(notrecoverable, "ENOTRECOVERABLE")
         NAME(restart_sys, "ERESTARTSYS") NAME(restart_nointr, "ERESTARTNOINTR")
         NAME(restart_nohand, "ERESTARTNOHAND") NAME(restart_block, "ERESTART_RESTARTBLOCK")
+        // clang-format on
 #undef NAME
     }
     return "E?";

@@ -8,6 +8,7 @@ namespace umbra {
 
 /// A guest errno. Values up to 4095 are Linux's; the restart codes never leave core/syscall/dispatch.
 enum class Errno : i32 {
+    // clang-format off
     perm = 1, noent = 2, srch = 3, intr = 4, io = 5, nxio = 6, too_big = 7, noexec = 8, badf = 9, child = 10,
     again = 11, nomem = 12, acces = 13, fault = 14, notblk = 15, busy = 16, exist = 17, xdev = 18, nodev = 19,
     notdir = 20, isdir = 21, inval = 22, nfile = 23, mfile = 24, notty = 25, txtbsy = 26, fbig = 27, nospc = 28,
@@ -19,6 +20,7 @@ enum class Errno : i32 {
     addrnotavail = 99, netdown = 100, netunreach = 101, connaborted = 103, connreset = 104, nobufs = 105,
     isconn = 106, notconn = 107, toomanyrefs = 109, timedout = 110, connrefused = 111, hostunreach = 113, already = 114,
     inprogress = 115, stale = 116, dquot = 122, canceled = 125, ownerdead = 130, notrecoverable = 131,
+    // clang-format on
 
     // Restart codes, as in Linux's include/linux/errno.h; dispatch turns them into a restart or EINTR.
     restart_sys = 512, ///< restart if the handler has SA_RESTART (or there is no handler), else EINTR
@@ -27,8 +29,7 @@ enum class Errno : i32 {
     restart_block = 516, ///< restart through restart_syscall(2) with the task's saved block
 };
 
-template <typename T>
-using Result = Expected<T, Errno>;
+template <typename T> using Result = Expected<T, Errno>;
 
 /// What a system call returns to the guest: a value or an errno.
 using SyscallResult = Result<i64>;

@@ -28,11 +28,10 @@ struct ListNode {
 
 /// A list of T linked through `Base`, an empty-tag ListNode base class of T: `struct T : ListNode`.
 /// For several lists on one object, derive from several tagged nodes: `struct T : TaggedNode<A>, TaggedNode<B>`.
-template <typename Tag>
-struct TaggedNode : ListNode { };
+template <typename Tag> struct TaggedNode : ListNode {
+};
 
-template <typename T, typename Node = ListNode>
-class List {
+template <typename T, typename Node = ListNode> class List {
 public:
     List() { head_.prev = head_.next = &head_; }
     List(List const&) = delete;

@@ -38,12 +38,10 @@ private:
 
 enum class AdoptTag { adopt };
 
-template <typename T>
-class Ref;
+template <typename T> class Ref;
 
 /// A counted pointer that may be null.
-template <typename T>
-class RefPtr {
+template <typename T> class RefPtr {
 public:
     RefPtr() = default;
     RefPtr(std::nullptr_t) { }
@@ -64,6 +62,8 @@ public:
         : p_(std::exchange(o.p_, nullptr))
     {
     }
+    // clang-format 14 does not know requires-clauses.
+    // clang-format off
     template <typename U>
         requires std::is_convertible_v<U*, T*>
     RefPtr(RefPtr<U> o)
@@ -73,6 +73,7 @@ public:
     template <typename U>
         requires std::is_convertible_v<U*, T*>
     RefPtr(Ref<U> o);
+    // clang-format on
     ~RefPtr()
     {
         if (p_) p_->unref();
@@ -104,8 +105,7 @@ private:
 };
 
 /// A counted pointer that is never null (except after a move, when it may only be destroyed or assigned).
-template <typename T>
-class Ref {
+template <typename T> class Ref {
 public:
     Ref(T& o)
         : p_(&o)
@@ -125,12 +125,14 @@ public:
         : p_(std::exchange(o.p_, nullptr))
     {
     }
+    // clang-format off
     template <typename U>
         requires(std::is_convertible_v<U*, T*> && !std::is_same_v<U, T>)
     Ref(Ref<U> o)
         : p_(o.leak())
     {
     }
+    // clang-format on
     /// From a RefPtr that is known to hold something; panics on null.
     explicit Ref(RefPtr<T> o)
         : p_(o.leak())
@@ -149,11 +151,7 @@ public:
     T* operator->() const { return p_; }
     T& operator*() const { return *p_; }
     T* get() const { return p_; }
-    template <typename U>
-    bool operator==(Ref<U> const& o) const
-    {
-        return p_ == o.get();
-    }
+    template <typename U> bool operator==(Ref<U> const& o) const { return p_ == o.get(); }
     bool operator==(T const* o) const { return p_ == o; }
     [[nodiscard]] T* leak() { return std::exchange(p_, nullptr); }
 
@@ -161,6 +159,7 @@ private:
     T* p_;
 };
 
+// clang-format off
 template <typename T>
 template <typename U>
     requires std::is_convertible_v<U*, T*>
@@ -168,9 +167,9 @@ RefPtr<T>::RefPtr(Ref<U> o)
     : p_(o.leak())
 {
 }
+// clang-format on
 
-template <typename T, typename... Args>
-Ref<T> make_ref(Args&&... args)
+template <typename T, typename... Args> Ref<T> make_ref(Args&&... args)
 {
     return Ref<T>(*new T(std::forward<Args>(args)...), AdoptTag::adopt);
 }

@@ -8,22 +8,19 @@
 #include <type_traits>
 #include <utility>
 
-#include "core/base/types.h"
 #include "core/base/panic.h"
+#include "core/base/types.h"
 
 namespace umbra {
 
 /// An error number of type `E` on its way to becoming an Expected. Made by `fail(e)`.
-template <typename E>
-struct Failure {
+template <typename E> struct Failure {
     E error;
 };
-template <typename E>
-Failure(E) -> Failure<E>;
+template <typename E> Failure(E) -> Failure<E>;
 
 /// A value of type T or an error of type E. T may be void or a reference-free type.
-template <typename T, typename E>
-class [[nodiscard]] Expected {
+template <typename T, typename E> class [[nodiscard]] Expected {
 public:
     using Value = T;
     using Error = E;
@@ -33,6 +30,8 @@ public:
     {
         new (&value_) T(std::move(value));
     }
+    // clang-format 14 does not know requires-clauses.
+    // clang-format off
     template <typename U>
         requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::remove_cvref_t<U>, T>
             && !std::is_same_v<std::remove_cvref_t<U>, E> && !std::is_same_v<std::remove_cvref_t<U>, Failure<E>>)
@@ -41,17 +40,20 @@ public:
     {
         new (&value_) T(std::forward<U>(value));
     }
+    // clang-format on
     Expected(Failure<E> f)
         : error_(f.error)
         , ok_(false)
     {
     }
+    // clang-format off
     Expected(E e)
         requires(!std::is_same_v<T, E>)
         : error_(e)
         , ok_(false)
     {
     }
+    // clang-format on
     Expected(Expected&& o) noexcept
         : ok_(o.ok_)
     {
@@ -107,8 +109,7 @@ private:
     bool ok_;
 };
 
-template <typename E>
-class [[nodiscard]] Expected<void, E> {
+template <typename E> class [[nodiscard]] Expected<void, E> {
 public:
     using Value = void;
     using Error = E;

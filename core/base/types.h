@@ -18,8 +18,7 @@ using i32 = std::int32_t;
 using i64 = std::int64_t;
 
 /// A number that does not mix with other numbers of the same width. `Tag` makes the type distinct.
-template <typename Tag, typename Value>
-struct Strong {
+template <typename Tag, typename Value> struct Strong {
     Value value {};
 
     constexpr Strong() = default;

@@ -16,10 +16,11 @@ namespace {
 /// Of a kernel there is one instance, made when it is first mounted.
 vfs::FileSystemType singleton(Kernel& kernel, char const* name, Ref<vfs::FileSystem> (*make)(Kernel&))
 {
-    return { .name = name, .make = [&kernel, make, made = RefPtr<vfs::FileSystem>()](vfs::MountRequest const&) mutable {
-                if (!made) made = make(kernel);
-                return Result<Ref<vfs::FileSystem>>(Ref<vfs::FileSystem>(made));
-            } };
+    return { .name = name,
+        .make = [&kernel, make, made = RefPtr<vfs::FileSystem>()](vfs::MountRequest const&) mutable {
+            if (!made) made = make(kernel);
+            return Result<Ref<vfs::FileSystem>>(Ref<vfs::FileSystem>(made));
+        } };
 }
 
 } // namespace

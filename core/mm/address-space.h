@@ -29,7 +29,8 @@ struct MapRequest {
     u64 length = 0;
     u32 prot = 0;
     bool shared = false;
-    bool fixed = false, no_replace = false, grows_down = false, populate = false, locked = false, low_32bit = false;
+    bool fixed = false, no_replace = false, grows_down = false, populate = false, locked = false,
+         low_32bit = false;
     bool may_write = true;
     RefPtr<MemoryObject> object;
     u64 object_offset = 0; ///< bytes, page-aligned
@@ -124,7 +125,8 @@ public:
     /// The program's file: while it runs, nobody may open it for writing (ETXTBSY).
     void set_executable(vfs::Path path);
     std::optional<vfs::Path> const& executable() const { return executable_; }
-    u64 limit_address_space = ~u64 { 0 }, limit_data = ~u64 { 0 }, limit_stack = 8 << 20, limit_memlock = 8 << 20;
+    u64 limit_address_space = ~u64 { 0 }, limit_data = ~u64 { 0 }, limit_stack = 8 << 20,
+        limit_memlock = 8 << 20;
 
     // --- inspection ---
     Vma* find(u64 address) const; ///< the area that holds the address, or null
@@ -162,7 +164,8 @@ private:
     void hide(u64 first, u64 last); ///< takes shown pages away from the stub, keeps the entries
     Result<void> expand_stack(Vma& vma, u64 address);
     Result<void> check_limits(u64 new_pages, u32 prot, bool shared, bool stack) const;
-    Result<GuestAddr> move_pages(Vma& vma, u64 old_start, u64 old_length, u64 new_length, u64 new_start, u32 flags);
+    Result<GuestAddr> move_pages(
+        Vma& vma, u64 old_start, u64 old_length, u64 new_length, u64 new_start, u32 flags);
 
     // fault.cpp
     struct Window {

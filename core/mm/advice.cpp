@@ -13,12 +13,25 @@ namespace umbra::mm {
 
 using namespace abi;
 
+namespace {
+
+/// The advice that is nothing but a flag of the area.
+void set_flag(Vma& vma, i32 advice)
+{
+    if (advice == madv_dontfork || advice == madv_dofork) vma.dont_fork = advice == madv_dontfork;
+    if (advice == madv_wipeonfork || advice == madv_keeponfork) vma.wipe_on_fork = advice == madv_wipeonfork;
+    if (advice == madv_dontdump || advice == madv_dodump) vma.dont_dump = advice == madv_dontdump;
+}
+
+} // namespace
+
 Result<void> AddressSpace::advise(u64 address, u64 length, i32 advice)
 {
     if (address & kPageMask) return err::inval;
     u64 end = address + page_up(length);
     if (end < address) return err::inval;
-    bool known = (advice >= madv_normal && advice <= madv_dontneed) || (advice >= madv_free && advice <= madv_collapse);
+    bool known = (advice >= madv_normal && advice <= madv_dontneed)
+        || (advice >= madv_free && advice <= madv_collapse);
     if (!known) return err::inval;
     if (end == address) return {};
     if (advice == madv_populate_read || advice == madv_populate_write)
@@ -64,9 +77,7 @@ Result<void> AddressSpace::advise(u64 address, u64 length, i32 advice)
             split(a);
             split(to);
             vma = find(a);
-            if (advice == madv_dontfork || advice == madv_dofork) vma->dont_fork = advice == madv_dontfork;
-            if (advice == madv_wipeonfork || advice == madv_keeponfork) vma->wipe_on_fork = advice == madv_wipeonfork;
-            if (advice == madv_dontdump || advice == madv_dodump) vma->dont_dump = advice == madv_dontdump;
+            set_flag(*vma, advice);
             break;
         default:
             break; // hints that need no action: normal, random, sequential, willneed, hugepage, cold, ...
@@ -112,7 +123,8 @@ Result<void> AddressSpace::sync_range(u64 address, u64 length, u32 flags)
             }
             if (vma->start > a) hole = true;
             if ((flags & ms_invalidate) && vma->locked) return err::busy;
-            if (vma->shared && vma->object && (flags & ms_sync)) objects.push_back(Ref<MemoryObject>(*vma->object.get()));
+            if (vma->shared && vma->object && (flags & ms_sync))
+                objects.push_back(Ref<MemoryObject>(*vma->object.get()));
             a = vma->end;
         }
     }
@@ -132,7 +144,8 @@ Result<void> AddressSpace::resident(u64 address, u64 length, std::span<u8> out)
         if (!vma) return err::nomem;
         Pte* e = pages_.find(a >> kPageShift);
         bool in = e && (e->present() || e->host_file());
-        if (!in && vma->object) in = !vma->object->resident_page(vma->object_index(a >> kPageShift)).is_null();
+        if (!in && vma->object)
+            in = !vma->object->resident_page(vma->object_index(a >> kPageShift)).is_null();
         out[i] = in;
     }
     return {};
@@ -164,7 +177,8 @@ Result<void> AddressSpace::lock_range(u64 address, u64 length, bool lock_it)
         Pte* e = pages_.find(a >> kPageShift);
         if (e && e->shown()) continue;
         bool write = (vma->prot & prot_write) && !vma->shared;
-        auto r = fault_locked(GuestAddr(a), write ? platform::Protection::write : platform::Protection::read, true, false);
+        auto r = fault_locked(
+            GuestAddr(a), write ? platform::Protection::write : platform::Protection::read, true, false);
         if (r.out_of_memory) return err::nomem;
     }
     return {};
@@ -184,12 +198,13 @@ MemoryUsage AddressSpace::usage() const
         else if ((vma->prot & prot_exec) && vma->object)
             u.text += n;
     }
-    const_cast<PageTable&>(pages_).for_each(0, kernel_.platform().machine().task_size >> kPageShift, [&](u64, Pte& e) {
-        if (e.host_file() && !e.present())
-            ++u.resident_file;
-        else if (e.present())
-            ++u.resident_anonymous;
-    });
+    const_cast<PageTable&>(pages_).for_each(
+        0, kernel_.platform().machine().task_size >> kPageShift, [&](u64, Pte& e) {
+            if (e.host_file() && !e.present())
+                ++u.resident_file;
+            else if (e.present())
+                ++u.resident_anonymous;
+        });
     return u;
 }
 

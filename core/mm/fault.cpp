@@ -20,7 +20,7 @@ constexpr u64 kMaxWindow = u64 { 1 } << kMaxOrder;
 
 /// Readable and writable: what the homes of a reservation are mapped as.
 bool is_plain(Vma const& vma) { return (vma.prot & 7) == 3; }
-}
+} // namespace
 
 void AddressSpace::account(i64 pages)
 {
@@ -56,8 +56,10 @@ AddressSpace::Window AddressSpace::plan_window(Vma& vma, u64 page, bool sequenti
     u64 size = base;
     if (sequential && vma.fault_pages) {
         size = vma.fault_pages;
-        if (page == vma.last_fault_end && base > 1) size = std::min(kMaxWindow, size * 2);
-        else if (page != vma.last_fault_end) size = base;
+        if (page == vma.last_fault_end && base > 1)
+            size = std::min(kMaxWindow, size * 2);
+        else if (page != vma.last_fault_end)
+            size = base;
     }
     u64 low = vma.start >> kPageShift, high = vma.end >> kPageShift;
     // The largest aligned block of that size or less that the area covers around the page.
@@ -77,7 +79,8 @@ Reservation* AddressSpace::home_for(Vma const& vma, u64 page, u64 wanted)
     auto const& machine = kernel_.platform().machine();
     for (u64 size = kMaxWindow; size > wanted && size > u64 { 1 } << kBatchOrder; size /= 2) {
         u64 first = page & ~(size - 1);
-        if (first << kPageShift < machine.min_address || (first + size) << kPageShift > machine.task_size) continue;
+        if (first << kPageShift < machine.min_address || (first + size) << kPageShift > machine.task_size)
+            continue;
         // The block may reach beyond the area: what has no entry is not shown, and faults there as anywhere else.
         bool untouched = !reservations_.overlaps(first, first + size);
         pages_.for_each(first, first + size, [&](u64, Pte&) { untouched = false; });
@@ -141,7 +144,8 @@ Result<void> AddressSpace::fill_anonymous(Vma& vma, u64 page, Window& window)
 Result<void> AddressSpace::fill_from_object(Vma& vma, u64 page, bool write, Window& window)
 {
     auto& memory = kernel_.memory();
-    Frame frame = TRY(vma.object->page(vma.object_index(page), vma.shared && write ? PageUse::write : PageUse::read));
+    Frame frame
+        = TRY(vma.object->page(vma.object_index(page), vma.shared && write ? PageUse::write : PageUse::read));
     window = { page, page + 1 };
     if (!vma.shared && write) {
         Frame copy = TRY(memory.allocate(0, FrameContent::any));
@@ -284,7 +288,7 @@ struct ShowPlan {
         return {};
     }
 };
-}
+} // namespace
 
 Result<void> AddressSpace::show(Vma& vma, Window window, u64 page)
 {
@@ -327,8 +331,8 @@ bool AddressSpace::show_host_file(Vma& vma, u64 page)
     u64 at = first;
     auto add = [&](u64 from, u64 to) {
         if (from >= to) return;
-        batch.push_back({ GuestAddr(from << kPageShift), (to - from) << kPageShift, vma.shown_protection(false),
-            handle, vma.object_index(from) << kPageShift, false });
+        batch.push_back({ GuestAddr(from << kPageShift), (to - from) << kPageShift,
+            vma.shown_protection(false), handle, vma.object_index(from) << kPageShift, false });
         for (u64 p = from; p < to; ++p)
             pages_.get(p).bits |= Pte::kShown | Pte::kHostFile;
     };
@@ -341,7 +345,8 @@ bool AddressSpace::show_host_file(Vma& vma, u64 page)
     return stub_->map(*current().vcpu, batch).ok();
 }
 
-AddressSpace::FaultResult AddressSpace::fault_locked(GuestAddr address, Protection access, bool show_it, bool force)
+AddressSpace::FaultResult AddressSpace::fault_locked(
+    GuestAddr address, Protection access, bool show_it, bool force)
 {
     using namespace abi;
     Vma* vma = find(address.value);
@@ -355,7 +360,8 @@ AddressSpace::FaultResult AddressSpace::fault_locked(GuestAddr address, Protecti
     u64 page = address.value >> kPageShift;
     Pte* entry = pages_.find(page);
     bool resident = entry && entry->present();
-    if (!resident && vma->object && !(access == Protection::write) && show_it && show_host_file(*vma, page)) return {};
+    if (!resident && vma->object && !(access == Protection::write) && show_it && show_host_file(*vma, page))
+        return {};
     Window window { page, page + 1 };
     if (auto r = make_present(*vma, page, access, window); r.is_error()) {
         if (r.error() == err::nomem) return { sigkill, 0, true };

@@ -52,7 +52,8 @@ public:
             if (e.present())
                 add_page(area, page, e, copied && e.writable());
             else if (e.host_file() && !area.shared && area.pages() <= kShownFilePages)
-                show(area, page, area.object->host_handle(), area.object_index(page) << kPageShift, Pte::kHostFile);
+                show(area, page, area.object->host_handle(), area.object_index(page) << kPageShift,
+                    Pte::kHostFile);
         });
     }
 

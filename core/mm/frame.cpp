@@ -85,7 +85,8 @@ struct PhysicalMemory::Bank {
     u8 merged_state(u32 a, u8 a_state, u32 b, u8 b_state, unsigned order)
     {
         if (a_state == b_state) return a_state;
-        bool all_present = (a_state == kZeroed || a_state == kDirty) && (b_state == kZeroed || b_state == kDirty);
+        bool all_present
+            = (a_state == kZeroed || a_state == kDirty) && (b_state == kZeroed || b_state == kDirty);
         if (all_present) return kDirty;
         spread(a, order, a_state);
         spread(b, order, b_state);
@@ -322,7 +323,10 @@ void PhysicalMemory::unref(Frame frame)
 
 u8* PhysicalMemory::data(Frame frame) const { return banks_[frame.bank()]->memory->data() + offset(frame); }
 
-platform::HostHandle PhysicalMemory::handle(Frame frame) const { return banks_[frame.bank()]->memory->handle(); }
+platform::HostHandle PhysicalMemory::handle(Frame frame) const
+{
+    return banks_[frame.bank()]->memory->handle();
+}
 
 u64 PhysicalMemory::trim(u64 keep)
 {

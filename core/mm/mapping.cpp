@@ -20,7 +20,7 @@ namespace {
 constexpr u64 kStackGuardGap = 256 * kPageSize;
 constexpr u64 kMaxAreas = 65530; // vm.max_map_count
 constexpr u64 kStackReserve = u64 { 1 } << 30; ///< room kept below the stack for its growth
-}
+} // namespace
 
 AddressSpace::AddressSpace(Kernel& kernel, std::unique_ptr<platform::AddressSpace> stub)
     : kernel_(kernel)
@@ -42,7 +42,8 @@ AddressSpace::~AddressSpace()
     // The stub is thrown away whole: nothing needs to be unmapped from it.
     stub_.reset();
     reservations_.clear(kernel_.memory());
-    pages_.for_each(0, kernel_.platform().machine().task_size >> kPageShift, [&](u64, Pte& e) { drop_entry(e); });
+    pages_.for_each(
+        0, kernel_.platform().machine().task_size >> kPageShift, [&](u64, Pte& e) { drop_entry(e); });
     for (auto& [start, vma] : areas_)
         static_cast<TaggedNode<MemoryObject>&>(*vma).unlink();
 }
@@ -169,7 +170,8 @@ Result<GuestAddr> AddressSpace::map(MapRequest request)
     auto at = TRY(map_locked(request));
     if (request.populate) {
         for (u64 a = at.value; a < at.value + request.length; a += kPageSize) {
-            auto access = request.prot & prot_write ? platform::Protection::write : platform::Protection::read;
+            auto access
+                = request.prot & prot_write ? platform::Protection::write : platform::Protection::read;
             Pte* e = pages_.find(a >> kPageShift);
             if (e && e->shown()) continue;
             if (fault_locked(GuestAddr(a), access, true, false).signal) break;
@@ -225,8 +227,10 @@ void AddressSpace::hide(u64 first, u64 last)
     // One unmap over everything is cheaper than many small ones; holes do not matter.
     platform::Range all { GuestAddr(first << kPageShift), (last - first) << kPageShift };
     bool exact = !homes && (batch.size() <= 4 || last - first > 1 << 20);
-    if (!exact && !homes) all = { batch.front().start, batch.back().start + batch.back().length - batch.front().start };
-    auto const r = exact ? stub_->unmap(*current().vcpu, batch) : stub_->unmap(*current().vcpu, std::span(&all, 1));
+    if (!exact && !homes)
+        all = { batch.front().start, batch.back().start + batch.back().length - batch.front().start };
+    auto const r
+        = exact ? stub_->unmap(*current().vcpu, batch) : stub_->unmap(*current().vcpu, std::span(&all, 1));
     (void)r.ok(); // a stub that cannot unmap has died: its tasks find out at their next entry
 }
 

@@ -20,7 +20,8 @@ struct Pte {
         kShownWritable = 8,
         kHostFile = 16, ///< shown straight from the host's file: no frame
         kDirty = 32,
-        kGuarded = 64, ///< shown writable by its host mapping, but writes are guarded (platform::InPlacePaging)
+        kGuarded
+        = 64, ///< shown writable by its host mapping, but writes are guarded (platform::InPlacePaging)
     };
     u64 bits = 0;
 
@@ -42,8 +43,7 @@ public:
     /// The entry, with tables made as needed.
     Pte& get(u64 page);
     /// Calls visit(page, Pte&) for every non-zero entry of [first, last), in order. Skips empty tables quickly.
-    template <typename Visit>
-    void for_each(u64 first, u64 last, Visit visit);
+    template <typename Visit> void for_each(u64 first, u64 last, Visit visit);
     /// Frees tables whose entries in [first, last) are all zero, if the whole table lies inside.
     void prune(u64 first, u64 last);
 
@@ -65,8 +65,7 @@ private:
     Leaf* find_leaf(u64 page);
 };
 
-template <typename Visit>
-void PageTable::for_each(u64 first, u64 last, Visit visit)
+template <typename Visit> void PageTable::for_each(u64 first, u64 last, Visit visit)
 {
     for (u64 page = first; page < last;) {
         auto& upper = top_[page >> 27 & 511];

@@ -47,7 +47,7 @@ void give_back(PhysicalMemory& memory, Reservation& r, u64 from, u64 to)
         i = std::max(run, i + 1);
     }
 }
-}
+} // namespace
 
 bool ReservationTable::retire(PhysicalMemory& memory, u64 first, u64 last)
 {

@@ -19,7 +19,8 @@ struct Reservation {
     u64 first = 0, count = 0; ///< pages
     Frame base;
     std::bitset<u64 { 1 } << kMaxOrder> unclaimed; ///< frames that are still set aside
-    std::bitset<u64 { 1 } << kMaxOrder> mapped; ///< pages where the stub maps the home, unless something is over it
+    std::bitset<u64 { 1 } << kMaxOrder>
+        mapped; ///< pages where the stub maps the home, unless something is over it
 
     u64 end() const { return first + count; }
     Frame home(u64 page) const { return base + (page - first); }

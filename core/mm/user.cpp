@@ -67,7 +67,8 @@ Result<void> copy_to_user(Task& task, GuestAddr to, void const* from, u64 length
 Result<void> zero_user(Task& task, GuestAddr to, u64 length)
 {
     return all_or_fault(
-        walk_user(task, to, length, Protection::write, [&](u8* p, u64, u64 n) { std::memset(p, 0, n); }), length);
+        walk_user(task, to, length, Protection::write, [&](u8* p, u64, u64 n) { std::memset(p, 0, n); }),
+        length);
 }
 
 Result<std::string> copy_string_from_user(Task& task, GuestAddr from, u64 limit, Errno too_long)
@@ -123,8 +124,7 @@ IoBuffer IoBuffer::user(Task& task, std::vector<Segment> segments)
 
 void IoBuffer::truncate(u64 count) { remaining_ = std::min(remaining_, count); }
 
-template <typename Move>
-Result<u64> IoBuffer::move(u64 length, Move&& move_piece)
+template <typename Move> Result<u64> IoBuffer::move(u64 length, Move&& move_piece)
 {
     length = std::min(length, remaining_);
     u64 done = 0;

@@ -30,8 +30,7 @@ template <typename T>
 concept UserCopyable = std::is_trivially_copyable_v<T>;
 
 /// A guest pointer that the kernel reads.
-template <UserCopyable T>
-struct UserIn {
+template <UserCopyable T> struct UserIn {
     GuestAddr address;
     bool is_null() const { return address.is_null(); }
     Result<T> copy_in(Task& task, u64 index = 0) const
@@ -49,8 +48,7 @@ struct UserIn {
 };
 
 /// A guest pointer that the kernel writes.
-template <UserCopyable T>
-struct UserOut {
+template <UserCopyable T> struct UserOut {
     GuestAddr address;
     bool is_null() const { return address.is_null(); }
     Result<void> copy_out(Task& task, T const& value, u64 index = 0) const
@@ -64,12 +62,14 @@ struct UserOut {
 };
 
 /// A guest pointer that the kernel reads and writes.
-template <UserCopyable T>
-struct UserInOut {
+template <UserCopyable T> struct UserInOut {
     GuestAddr address;
     bool is_null() const { return address.is_null(); }
     Result<T> copy_in(Task& task) const { return UserIn<T> { address }.copy_in(task); }
-    Result<void> copy_out(Task& task, T const& value) const { return UserOut<T> { address }.copy_out(task, value); }
+    Result<void> copy_out(Task& task, T const& value) const
+    {
+        return UserOut<T> { address }.copy_out(task, value);
+    }
 };
 
 constexpr u64 kPathMax = 4096;
@@ -135,8 +135,7 @@ private:
         rewind(moved.value());
         return err::fault;
     }
-    template <typename Move>
-    Result<u64> move(u64 length, Move&& move_piece);
+    template <typename Move> Result<u64> move(u64 length, Move&& move_piece);
 
     Task* task_ = nullptr;
     Segment single_ {};

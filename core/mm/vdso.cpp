@@ -21,7 +21,8 @@ Result<Ref<MemoryObject>> vdso_object(Kernel& kernel)
     cache->resize(page_up(image.size()));
     for (u64 at = 0; at < image.size(); at += kPageSize) {
         Frame frame = TRY(cache->page(at >> kPageShift, PageUse::write));
-        std::memcpy(kernel.memory().data(frame), image.data() + at, std::min<u64>(kPageSize, image.size() - at));
+        std::memcpy(
+            kernel.memory().data(frame), image.data() + at, std::min<u64>(kPageSize, image.size() - at));
     }
     kernel.vdso_object = cache;
     return Ref<MemoryObject>(*cache);
@@ -34,8 +35,10 @@ Result<void> map_vdso(Kernel& kernel, AddressSpace& space)
     u64 size = kernel.platform().vdso_image().size();
     if (size == 0) return {};
     auto object = TRY(vdso_object(kernel));
-    space.vdso = TRY(space.map({ .length = page_up(size), .prot = abi::prot_read | abi::prot_exec,
-        .object = std::move(object), .label = "[vdso]" }));
+    space.vdso = TRY(space.map({ .length = page_up(size),
+        .prot = abi::prot_read | abi::prot_exec,
+        .object = std::move(object),
+        .label = "[vdso]" }));
     return {};
 }
 

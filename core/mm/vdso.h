@@ -10,5 +10,5 @@ namespace mm {
 class AddressSpace;
 /// Maps the vDSO into a new program and notes its address; nothing where the platform has none. May wait.
 Result<void> map_vdso(Kernel& kernel, AddressSpace& space);
-}
-}
+} // namespace mm
+} // namespace umbra

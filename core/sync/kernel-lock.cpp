@@ -21,7 +21,8 @@ void KernelLock::unlock_waiters() { guard_.clear(std::memory_order_release); }
 void KernelLock::acquire(platform::VcpuPort& port)
 {
     for (int i = 0; i < kSpins; ++i) {
-        if (!held_.load(std::memory_order_relaxed) && !held_.exchange(true, std::memory_order_acquire)) return;
+        if (!held_.load(std::memory_order_relaxed) && !held_.exchange(true, std::memory_order_acquire))
+            return;
         __builtin_ia32_pause();
     }
     lock_waiters();
@@ -33,7 +34,8 @@ void KernelLock::acquire(platform::VcpuPort& port)
         port.wait(kNever);
     waiting_.fetch_sub(1, std::memory_order_relaxed);
     lock_waiters();
-    if (auto it = std::find(waiters_.begin(), waiters_.end(), &port); it != waiters_.end()) waiters_.erase(it);
+    if (auto it = std::find(waiters_.begin(), waiters_.end(), &port); it != waiters_.end())
+        waiters_.erase(it);
     unlock_waiters();
 }
 

@@ -31,7 +31,8 @@ constexpr u64 kFsCapabilities = 0x800001f | (u64 { 1 } << unsigned(Capability::l
 SyscallResult commit(Task& task, Ref<Credentials> now, bool user_ids)
 {
     auto const& old = task.credentials();
-    bool changed = old.euid != now->euid || old.egid != now->egid || old.fsuid != now->fsuid || old.fsgid != now->fsgid;
+    bool changed = old.euid != now->euid || old.egid != now->egid || old.fsuid != now->fsuid
+        || old.fsgid != now->fsgid;
     if (user_ids) fix_capabilities(old, *now);
     if (changed) {
         task.process().dumpable = false;
@@ -132,7 +133,8 @@ SyscallResult sys_setresuid(Task& task, u32 ruid, u32 euid, u32 suid)
 {
     auto const& old = task.credentials();
     auto allowed = [&](u32 id) {
-        return id == kUnchanged || id == old.uid || id == old.euid || id == old.suid || old.has(Capability::setuid);
+        return id == kUnchanged || id == old.uid || id == old.euid || id == old.suid
+            || old.has(Capability::setuid);
     };
     if (!allowed(ruid) || !allowed(euid) || !allowed(suid)) return err::perm;
     auto now = old.clone();
@@ -147,7 +149,8 @@ SyscallResult sys_setresgid(Task& task, u32 rgid, u32 egid, u32 sgid)
 {
     auto const& old = task.credentials();
     auto allowed = [&](u32 id) {
-        return id == kUnchanged || id == old.gid || id == old.egid || id == old.sgid || old.has(Capability::setgid);
+        return id == kUnchanged || id == old.gid || id == old.egid || id == old.sgid
+            || old.has(Capability::setgid);
     };
     if (!allowed(rgid) || !allowed(egid) || !allowed(sgid)) return err::perm;
     auto now = old.clone();
@@ -162,7 +165,8 @@ SyscallResult sys_setfsuid(Task& task, u32 uid)
 {
     auto const& old = task.credentials();
     u32 before = old.fsuid;
-    bool allowed = uid == old.uid || uid == old.euid || uid == old.suid || uid == old.fsuid || old.has(Capability::setuid);
+    bool allowed = uid == old.uid || uid == old.euid || uid == old.suid || uid == old.fsuid
+        || old.has(Capability::setuid);
     if (uid == kUnchanged || !allowed) return before;
     auto now = old.clone();
     now->fsuid = uid;
@@ -178,7 +182,8 @@ SyscallResult sys_setfsgid(Task& task, u32 gid)
 {
     auto const& old = task.credentials();
     u32 before = old.fsgid;
-    bool allowed = gid == old.gid || gid == old.egid || gid == old.sgid || gid == old.fsgid || old.has(Capability::setgid);
+    bool allowed = gid == old.gid || gid == old.egid || gid == old.sgid || gid == old.fsgid
+        || old.has(Capability::setgid);
     if (gid == kUnchanged || !allowed) return before;
     auto now = old.clone();
     now->fsgid = gid;
@@ -238,7 +243,8 @@ SyscallResult sys_capget(Task& task, GuestAddr header_at, GuestAddr data_at)
 {
     CapHeader header;
     auto words = capability_words(task, header_at, header);
-    if (words.is_error()) return words.error() == err::inval && data_at.is_null() ? SyscallResult(0) : words.error();
+    if (words.is_error())
+        return words.error() == err::inval && data_at.is_null() ? SyscallResult(0) : words.error();
     if (header.pid < 0) return err::inval;
     if (data_at.is_null()) return 0;
     Task* t = header.pid == 0 ? &task : task.kernel().processes().find_task(Pid(header.pid));

@@ -30,7 +30,8 @@ SyscallResult sys_close_range(Task& task, u32 first, u32 last, u32 flags)
 SyscallResult sys_dup(Task& task, GuestFd fd)
 {
     auto file = TRY(task.files().get(fd, true));
-    return TRY(task.files().add(file, false, task.limit(Resource::nofile), 0, FdTable::For::existing_file)).value;
+    return TRY(task.files().add(file, false, task.limit(Resource::nofile), 0, FdTable::For::existing_file))
+        .value;
 }
 
 SyscallResult sys_dup3(Task& task, GuestFd from, GuestFd to, u32 flags)

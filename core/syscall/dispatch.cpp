@@ -12,8 +12,7 @@ namespace umbra {
 
 namespace {
 
-template <typename T>
-T convert(u64 word)
+template <typename T> T convert(u64 word)
 {
     if constexpr (std::is_integral_v<T> || std::is_enum_v<T>)
         return static_cast<T>(word);
@@ -25,11 +24,9 @@ T convert(u64 word)
         return T { GuestAddr(word) };
 }
 
-template <auto Handler>
-struct Adapter;
+template <auto Handler> struct Adapter;
 
-template <typename... Args, SyscallResult (*Handler)(Task&, Args...)>
-struct Adapter<Handler> {
+template <typename... Args, SyscallResult (*Handler)(Task&, Args...)> struct Adapter<Handler> {
     static constexpr u8 count = sizeof...(Args);
     static SyscallResult call(Task& task, u64 const args[6])
     {
@@ -49,7 +46,8 @@ constexpr Table make_table()
     Table table {};
     // A number that stands twice would be assigned twice: the switch below refuses to compile then.
 #define SYSCALL(number, name, level, note, ...)                                                              \
-    table[number] = { #name, SyscallLevel::level, note, &Adapter<&sys_##name>::call, Adapter<&sys_##name>::count, #__VA_ARGS__ };
+    table[number] = { #name, SyscallLevel::level, note, &Adapter<&sys_##name>::call,                         \
+        Adapter<&sys_##name>::count, #__VA_ARGS__ };
 #define MISSING(number, name, note) table[number] = { #name, SyscallLevel::missing, note, nullptr, 0, "" };
 #include "core/syscall/table.def"
 #undef SYSCALL
@@ -66,7 +64,8 @@ constexpr Table make_table()
 #undef SYSCALL
 #undef MISSING
         return true;
-    default: return false;
+    default:
+        return false;
     }
 }
 

@@ -28,8 +28,8 @@ Result<Nanoseconds> absolute_deadline(Task& task, UserIn<Timespec> timeout, bool
 
 } // namespace
 
-SyscallResult sys_futex(
-    Task& task, GuestAddr address, u32 operation, u32 value, GuestAddr timeout, GuestAddr address2, u32 value3)
+SyscallResult sys_futex(Task& task, GuestAddr address, u32 operation, u32 value, GuestAddr timeout,
+    GuestAddr address2, u32 value3)
 {
     FutexCall call { .address = address, .operation = operation, .value = value };
     call.address2 = address2, call.value3 = value3;
@@ -61,7 +61,8 @@ constexpr u32 kWaitersMax = 128;
 /// EINVAL for words of another size than 32 bits, as Linux has it so far.
 Result<void> check_flags(u32 flags)
 {
-    return (flags & ~(kSizeMask | kPrivate)) || (flags & kSizeMask) != kSize32 ? Result<void>(err::inval) : Result<void>();
+    return (flags & ~(kSizeMask | kPrivate)) || (flags & kSizeMask) != kSize32 ? Result<void>(err::inval)
+                                                                               : Result<void>();
 }
 
 Result<FutexWord> to_word(FutexWaitBlock const& block)
@@ -100,7 +101,9 @@ SyscallResult sys_futex_wake(Task& task, GuestAddr address, u64 mask, i32 count,
 {
     TRY(check_flags(flags));
     if (mask > UINT32_MAX) return err::inval;
-    FutexCall call { .address = address, .operation = futex_wake_bitset | (flags & kPrivate), .value = u32(count) };
+    FutexCall call {
+        .address = address, .operation = futex_wake_bitset | (flags & kPrivate), .value = u32(count)
+    };
     call.value3 = u32(mask);
     return futex_call(task, call);
 }
@@ -110,7 +113,9 @@ SyscallResult sys_futex_wait(
 {
     TRY(check_flags(flags));
     if (value > UINT32_MAX || mask > UINT32_MAX) return err::inval;
-    FutexCall call { .address = address, .operation = futex_wait_bitset | (flags & kPrivate), .value = u32(value) };
+    FutexCall call {
+        .address = address, .operation = futex_wait_bitset | (flags & kPrivate), .value = u32(value)
+    };
     call.deadline = TRY(deadline_on(task, timeout, clock));
     call.value3 = u32(mask);
     return futex_call(task, call);

@@ -41,12 +41,18 @@ SyscallResult sys_kcmp(Task& task, i32 pid1, i32 pid2, i32 type, u64 index1, u64
         auto two = TRY(b.files().get(GuestFd(i32(index2)), true));
         return order(kernel, &*one, &*two);
     }
-    case vm: return order(kernel, &a.mm(), &b.mm());
-    case files: return order(kernel, &a.files(), &b.files());
-    case fs: return order(kernel, &a.fs(), &b.fs());
-    case sighand: return order(kernel, &*a.process().handlers, &*b.process().handlers);
-    case io: return 0; // nobody has an I/O context of its own
-    default: return err::inval;
+    case vm:
+        return order(kernel, &a.mm(), &b.mm());
+    case files:
+        return order(kernel, &a.files(), &b.files());
+    case fs:
+        return order(kernel, &a.fs(), &b.fs());
+    case sighand:
+        return order(kernel, &*a.process().handlers, &*b.process().handlers);
+    case io:
+        return 0; // nobody has an I/O context of its own
+    default:
+        return err::inval;
     }
 }
 

@@ -8,12 +8,17 @@ namespace umbra {
 
 namespace {
 enum : i32 {
-    query = 0, global = 1, global_expedited = 2, register_global_expedited = 4, private_expedited = 8,
-    register_private_expedited = 16, get_registrations = 512,
+    query = 0,
+    global = 1,
+    global_expedited = 2,
+    register_global_expedited = 4,
+    private_expedited = 8,
+    register_private_expedited = 16,
+    get_registrations = 512,
 };
 constexpr i32 kKnown = global | global_expedited | register_global_expedited | private_expedited
     | register_private_expedited | get_registrations;
-}
+} // namespace
 
 SyscallResult sys_membarrier(Task& task, i32 command, u32 flags, i32)
 {
@@ -21,7 +26,8 @@ SyscallResult sys_membarrier(Task& task, i32 command, u32 flags, i32)
     u32& registered = task.process().membarrier_registrations;
     auto& scheduler = task.kernel().scheduler();
     switch (command) {
-    case query: return kKnown;
+    case query:
+        return kKnown;
     case global:
     case global_expedited: // whoever has not registered may be left out, and is not
         scheduler.make_guests_cross(nullptr);
@@ -31,9 +37,13 @@ SyscallResult sys_membarrier(Task& task, i32 command, u32 flags, i32)
         scheduler.make_guests_cross(&task.mm());
         return 0;
     case register_global_expedited:
-    case register_private_expedited: registered |= u32(command); return 0;
-    case get_registrations: return registered;
-    default: return err::inval;
+    case register_private_expedited:
+        registered |= u32(command);
+        return 0;
+    case get_registrations:
+        return registered;
+    default:
+        return err::inval;
     }
 }
 

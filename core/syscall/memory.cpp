@@ -3,7 +3,6 @@
 #include "core/abi/mman.h"
 
 #include "core/fs/tmpfs/tmpfs.h"
-#include "core/fs/tmpfs/tmpfs.h"
 #include "core/mm/address-space.h"
 #include "core/syscall/syscall.h"
 
@@ -19,7 +18,8 @@ Result<void> attach_file(Task& task, mm::MapRequest& request, GuestFd fd, u64 of
     auto file = TRY(task.files().get(fd));
     if (!file->is_readable()) return err::acces;
     if (request.shared && (request.prot & prot_write) && !file->is_writable()) return err::acces;
-    if (file->path() && (file->path()->mount->flags() & vfs::kMountNoExec) && (request.prot & prot_exec)) return err::perm;
+    if (file->path() && (file->path()->mount->flags() & vfs::kMountNoExec) && (request.prot & prot_exec))
+        return err::perm;
     bool sealed = request.shared && fs::is_write_sealed(*file);
     if (sealed && (request.prot & prot_write)) return err::perm;
     request.may_write = file->is_writable() && !sealed;
@@ -40,9 +40,9 @@ SyscallResult sys_mmap(Task& task, u64 address, u64 length, u32 prot, u32 flags,
     mm::MapRequest request;
     request.address = address, request.length = length, request.prot = prot & 7;
     u32 type = flags & map_type;
-    constexpr u32 kValidated = map_type | map_fixed | map_anonymous | map_32bit | map_growsdown | map_denywrite
-        | map_executable | map_locked | map_noreserve | map_populate | map_nonblock | map_stack | map_hugetlb
-        | map_fixed_noreplace;
+    constexpr u32 kValidated = map_type | map_fixed | map_anonymous | map_32bit | map_growsdown
+        | map_denywrite | map_executable | map_locked | map_noreserve | map_populate | map_nonblock
+        | map_stack | map_hugetlb | map_fixed_noreplace;
     if (type == map_shared_validate && (flags & ~kValidated)) return err::opnotsupp;
     if (type != map_shared && type != map_private && type != map_shared_validate) return err::inval;
     request.shared = type != map_private;
@@ -152,7 +152,8 @@ SyscallResult sys_munlock(Task& task, u64 address, u64 length)
 
 SyscallResult sys_mlockall(Task& task, u32 flags)
 {
-    if (!flags || (flags & ~(mcl_current | mcl_future | mcl_onfault)) || flags == mcl_onfault) return err::inval;
+    if (!flags || (flags & ~(mcl_current | mcl_future | mcl_onfault)) || flags == mcl_onfault)
+        return err::inval;
     TRY(check_lock_limit(task, flags & mcl_current ? task.mm().total_pages() : 0));
     task.mm().lock_future = flags & mcl_future;
     if (!(flags & mcl_current)) return 0;

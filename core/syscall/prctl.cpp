@@ -10,6 +10,7 @@ using namespace abi;
 namespace {
 
 /// prctl(2)'s options.
+// clang-format off
 enum : i32 {
     set_pdeathsig = 1, get_pdeathsig = 2, get_dumpable = 3, set_dumpable = 4, get_keepcaps = 7, set_keepcaps = 8,
     get_timing = 13, set_timing = 14, set_name = 15, get_name = 16, get_seccomp = 21, capbset_read = 23, capbset_drop = 24, get_tsc = 25, set_tsc = 26,
@@ -17,6 +18,7 @@ enum : i32 {
     set_no_new_privs = 38, get_no_new_privs = 39, get_tid_address = 40, set_thp_disable = 41, get_thp_disable = 42,
     cap_ambient = 47,
 };
+// clang-format on
 
 /// PR_CAP_AMBIENT.
 SyscallResult ambient_capabilities(Task& task, u64 a, u64 b, u64 c, u64 d)
@@ -42,7 +44,8 @@ SyscallResult credential_option(Task& task, i32 option, u64 a, u64 b, u64 c, u64
 {
     constexpr u32 kKeepCaps = 1 << 4;
     switch (option) {
-    case get_keepcaps: return bool(task.credentials().securebits & kKeepCaps);
+    case get_keepcaps:
+        return bool(task.credentials().securebits & kKeepCaps);
     case set_keepcaps: {
         if (a > 1) return err::inval;
         auto cred = task.credentials().clone();
@@ -61,7 +64,8 @@ SyscallResult credential_option(Task& task, i32 option, u64 a, u64 b, u64 c, u64
         task.set_credentials(std::move(cred));
         return 0;
     }
-    case get_securebits: return task.credentials().securebits;
+    case get_securebits:
+        return task.credentials().securebits;
     case set_securebits: {
         if (!task.credentials().has(Capability::setpcap)) return err::perm;
         if (a > 0xff) return err::perm;
@@ -70,8 +74,10 @@ SyscallResult credential_option(Task& task, i32 option, u64 a, u64 b, u64 c, u64
         task.set_credentials(std::move(cred));
         return 0;
     }
-    case cap_ambient: return ambient_capabilities(task, a, b, c, d);
-    default: return err::inval; // as a kernel that does not know the option
+    case cap_ambient:
+        return ambient_capabilities(task, a, b, c, d);
+    default:
+        return err::inval; // as a kernel that does not know the option
     }
 }
 
@@ -81,12 +87,18 @@ SyscallResult machine_option(Task& task, i32 option, u64 a, u64 b, u64 c, u64 d)
     constexpr u64 kTscEnabled = 1, kMceKillDefault = 2;
     Process& process = task.process();
     switch (option) {
-    case get_timing: return 0; // statistical
-    case set_timing: return a == 0 ? SyscallResult(0) : SyscallResult(err::inval);
-    case get_seccomp: return 0; // guests have no filters
-    case get_tsc: TRY((UserOut<i32> { GuestAddr(a) }.copy_out(task, i32(kTscEnabled)))); return 0;
+    case get_timing:
+        return 0; // statistical
+    case set_timing:
+        return a == 0 ? SyscallResult(0) : SyscallResult(err::inval);
+    case get_seccomp:
+        return 0; // guests have no filters
+    case get_tsc:
+        TRY((UserOut<i32> { GuestAddr(a) }.copy_out(task, i32(kTscEnabled))));
+        return 0;
     // Guests read the counter natively: it cannot be taken from one of them.
-    case set_tsc: return a == kTscEnabled ? SyscallResult(0) : SyscallResult(err::inval);
+    case set_tsc:
+        return a == kTscEnabled ? SyscallResult(0) : SyscallResult(err::inval);
     case mce_kill_get:
         if (a || b || c || d) return err::inval;
         return i64(kMceKillDefault);
@@ -97,7 +109,8 @@ SyscallResult machine_option(Task& task, i32 option, u64 a, u64 b, u64 c, u64 d)
     case get_thp_disable:
         if (a || b || c || d) return err::inval;
         return process.huge_pages_disabled;
-    default: return credential_option(task, option, a, b, c, d);
+    default:
+        return credential_option(task, option, a, b, c, d);
     }
 }
 
@@ -111,8 +124,11 @@ SyscallResult sys_prctl(Task& task, i32 option, u64 a, u64 b, u64 c, u64 d)
         if (a > u64(signal_count)) return err::inval;
         task.parent_death_signal = u32(a);
         return 0;
-    case get_pdeathsig: TRY((UserOut<i32> { GuestAddr(a) }.copy_out(task, i32(task.parent_death_signal)))); return 0;
-    case get_dumpable: return process.dumpable;
+    case get_pdeathsig:
+        TRY((UserOut<i32> { GuestAddr(a) }.copy_out(task, i32(task.parent_death_signal))));
+        return 0;
+    case get_dumpable:
+        return process.dumpable;
     case set_dumpable:
         if (a > 1) return err::inval;
         process.dumpable = a;
@@ -131,10 +147,17 @@ SyscallResult sys_prctl(Task& task, i32 option, u64 a, u64 b, u64 c, u64 d)
         TRY(copy_to_user(task, GuestAddr(a), name, sizeof name));
         return 0;
     }
-    case set_timerslack: task.timer_slack = a ? Nanoseconds(a) : task.default_timer_slack; return 0;
-    case get_timerslack: return task.timer_slack;
-    case set_child_subreaper: process.is_subreaper = a; return 0;
-    case get_child_subreaper: TRY((UserOut<i32> { GuestAddr(a) }.copy_out(task, process.is_subreaper))); return 0;
+    case set_timerslack:
+        task.timer_slack = a ? Nanoseconds(a) : task.default_timer_slack;
+        return 0;
+    case get_timerslack:
+        return task.timer_slack;
+    case set_child_subreaper:
+        process.is_subreaper = a;
+        return 0;
+    case get_child_subreaper:
+        TRY((UserOut<i32> { GuestAddr(a) }.copy_out(task, process.is_subreaper)));
+        return 0;
     case set_no_new_privs:
         if (a != 1 || b || c || d) return err::inval;
         task.no_new_privileges = true;
@@ -142,8 +165,11 @@ SyscallResult sys_prctl(Task& task, i32 option, u64 a, u64 b, u64 c, u64 d)
     case get_no_new_privs:
         if (a || b || c || d) return err::inval;
         return task.no_new_privileges;
-    case get_tid_address: TRY((UserOut<u64> { GuestAddr(a) }.copy_out(task, task.clear_child_tid.value))); return 0;
-    default: return machine_option(task, option, a, b, c, d);
+    case get_tid_address:
+        TRY((UserOut<u64> { GuestAddr(a) }.copy_out(task, task.clear_child_tid.value)));
+        return 0;
+    default:
+        return machine_option(task, option, a, b, c, d);
     }
 }
 

@@ -35,7 +35,8 @@ Result<std::vector<Task*>> priority_targets(Task& task, i32 which, i32 who)
             if (t->credentials().uid == uid) found.push_back(t);
         break;
     }
-    default: return err::inval;
+    default:
+        return err::inval;
     }
     if (found.empty()) return err::srch;
     return found;
@@ -76,10 +77,14 @@ Result<void> check_io_priority(Task& task, u32 priority)
         if (!task.credentials().has(Capability::sys_admin) && !task.credentials().has(Capability::sys_nice))
             return err::perm;
         [[fallthrough]];
-    case class_best_effort: return level < kLevels ? Result<void>() : err::inval;
-    case class_idle: return {};
-    case class_none: return level == 0 ? Result<void>() : err::inval;
-    default: return err::inval;
+    case class_best_effort:
+        return level < kLevels ? Result<void>() : err::inval;
+    case class_idle:
+        return {};
+    case class_none:
+        return level == 0 ? Result<void>() : err::inval;
+    default:
+        return err::inval;
     }
 }
 

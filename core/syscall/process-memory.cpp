@@ -15,7 +15,8 @@ namespace {
 enum class Direction : u8 { read, write };
 
 /// One piece that lies within a page of the other process.
-Result<u64> copy_piece(mm::AddressSpace& space, GuestAddr address, u64 length, IoBuffer& local, Direction direction)
+Result<u64> copy_piece(
+    mm::AddressSpace& space, GuestAddr address, u64 length, IoBuffer& local, Direction direction)
 {
     // By way of a copy: moving to the caller's memory may wait, and a view lasts until the next wait only.
     u8 piece[kPageSize];
@@ -39,7 +40,8 @@ SyscallResult copy_pieces(
     for (auto const& part : remote) {
         for (u64 done = 0; done < part.length && local.remaining();) {
             GuestAddr at(part.base + done);
-            u64 length = std::min({ part.length - done, local.remaining(), kPageSize - (at.value & kPageMask) });
+            u64 length
+                = std::min({ part.length - done, local.remaining(), kPageSize - (at.value & kPageMask) });
             auto moved = copy_piece(space, at, length, local, direction);
             if (moved.is_error()) return total ? SyscallResult(i64(total)) : SyscallResult(moved.error());
             done += moved.value(), total += moved.value();

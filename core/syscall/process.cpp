@@ -96,13 +96,16 @@ SyscallResult sys_execve(Task& task, UserCString path, GuestAddr argv, GuestAddr
     return exec_common(task, { .base = base, .name = name }, argv, envp);
 }
 
-SyscallResult sys_execveat(Task& task, GuestFd dir, UserCString path, GuestAddr argv, GuestAddr envp, u32 flags)
+SyscallResult sys_execveat(
+    Task& task, GuestFd dir, UserCString path, GuestAddr argv, GuestAddr envp, u32 flags)
 {
     if (flags & ~(at_empty_path | at_symlink_nofollow)) return err::inval;
     auto name = TRY(path.copy_in(task));
     if (name.empty() && !(flags & at_empty_path)) return err::noent;
     auto base = TRY(task.path_base(dir, name));
-    ExecRequest request { .base = base, .name = name, .follow_last = !(flags & at_symlink_nofollow),
+    ExecRequest request { .base = base,
+        .name = name,
+        .follow_last = !(flags & at_symlink_nofollow),
         .allow_empty = bool(flags & at_empty_path) };
     if (name.empty()) request.name = "/dev/fd/" + std::to_string(dir.value);
     if (name.empty()) request.file = TRY(task.files().get(dir, true));
@@ -134,7 +137,9 @@ namespace {
 
 Rusage to_rusage(ResourceUsage const& u)
 {
-    auto tv = [](Nanoseconds ns) { return Timeval { ns / kNanosecondsPerSecond, ns % kNanosecondsPerSecond / 1000 }; };
+    auto tv = [](Nanoseconds ns) {
+        return Timeval { ns / kNanosecondsPerSecond, ns % kNanosecondsPerSecond / 1000 };
+    };
     Rusage r {};
     r.utime = tv(u.user), r.stime = tv(u.system);
     r.maxrss = i64(u.max_rss_pages * 4);
@@ -186,14 +191,16 @@ SyscallResult sys_wait4(Task& task, i32 pid, UserOut<i32> status, u32 options, U
     return outcome.pid.value;
 }
 
-SyscallResult sys_waitid(Task& task, i32 which, i32 id, UserOut<SigInfo> info, u32 options, UserOut<Rusage> usage)
+SyscallResult sys_waitid(
+    Task& task, i32 which, i32 id, UserOut<SigInfo> info, u32 options, UserOut<Rusage> usage)
 {
     constexpr u32 kKnown = wnohang | wnowait | wexited | wstopped | wcontinued | 0xe0000000;
     if ((options & ~kKnown) || !(options & (wexited | wstopped | wcontinued))) return err::inval;
     WaitRequest request;
     request.options = options;
     switch (which) {
-    case p_all: break;
+    case p_all:
+        break;
     case p_pid:
         if (id <= 0) return err::inval;
         request.which = WaitRequest::Which::pid, request.id = Pid(id);
@@ -209,7 +216,8 @@ SyscallResult sys_waitid(Task& task, i32 which, i32 id, UserOut<SigInfo> info, u
         if (file->is_nonblocking()) request.options |= wnohang;
         break;
     }
-    default: return err::inval;
+    default:
+        return err::inval;
     }
     auto outcome = TRY(wait_for_child(task, request));
     if (outcome.pid.value == 0 && which == p_pidfd && !(options & wnohang)) return err::again;
@@ -225,7 +233,9 @@ SyscallResult sys_waitid(Task& task, i32 which, i32 id, UserOut<SigInfo> info, u
         if (!usage.is_null()) TRY(usage.copy_out(task, to_rusage(outcome.usage)));
     }
     // Linux writes these members alone; the rest of the caller's buffer stays.
-    if (!info.is_null()) TRY(copy_to_user(task, info.address, &out, 12)), TRY(copy_to_user(task, info.address + 16, &out.child, 12));
+    if (!info.is_null())
+        TRY(copy_to_user(task, info.address, &out, 12)),
+            TRY(copy_to_user(task, info.address + 16, &out.child, 12));
     return 0;
 }
 
@@ -261,7 +271,8 @@ SyscallResult sys_times(Task& task, UserOut<Tms> out)
     auto own = process_usage(task.process());
     auto const& children = task.process().children_usage;
     if (!out.is_null())
-        TRY(out.copy_out(task, { own.user / kTick, own.system / kTick, children.user / kTick, children.system / kTick }));
+        TRY(out.copy_out(
+            task, { own.user / kTick, own.system / kTick, children.user / kTick, children.system / kTick }));
     return task.kernel().time().boottime() / kTick;
 }
 
@@ -282,7 +293,8 @@ Result<Process*> limit_target(Task& task, i32 pid)
 
 } // namespace
 
-SyscallResult sys_prlimit64(Task& task, i32 pid, u32 resource, UserIn<RlimitPair> new_limit, UserOut<RlimitPair> old_limit)
+SyscallResult sys_prlimit64(
+    Task& task, i32 pid, u32 resource, UserIn<RlimitPair> new_limit, UserOut<RlimitPair> old_limit)
 {
     if (resource >= u32(Resource::count)) return err::inval;
     RlimitPair wanted {};
@@ -292,7 +304,8 @@ SyscallResult sys_prlimit64(Task& task, i32 pid, u32 resource, UserIn<RlimitPair
     RlimitPair old { limit.current, limit.maximum };
     if (!new_limit.is_null()) {
         if (wanted.current > wanted.maximum) return err::inval;
-        if (wanted.maximum > limit.maximum && !task.credentials().has(Capability::sys_resource)) return err::perm;
+        if (wanted.maximum > limit.maximum && !task.credentials().has(Capability::sys_resource))
+            return err::perm;
         if (Resource(resource) == Resource::nofile && wanted.maximum > 1 << 20) return err::perm;
         limit = { wanted.current, wanted.maximum };
         if (Resource(resource) == Resource::cpu) recheck_cpu_timers(*process);
@@ -336,7 +349,8 @@ SyscallResult sys_arch_prctl(Task& task, i32 code, u64 address)
         TRY((UserOut<u64> { GuestAddr(address) }.copy_out(task, value)));
         return 0;
     }
-    default: return err::inval;
+    default:
+        return err::inval;
     }
 }
 

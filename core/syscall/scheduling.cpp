@@ -115,7 +115,8 @@ SyscallResult sys_sched_setscheduler(Task& task, i32 pid, u32 policy, UserIn<Sch
     if (in.is_null()) return err::inval;
     auto parameters = TRY(in.copy_in(task));
     Task* t = TRY(scheduling_target(task, pid));
-    TRY(apply(task, *t, { policy & ~kResetOnFork, t->nice, parameters.priority, bool(policy & kResetOnFork) }));
+    TRY(apply(
+        task, *t, { policy & ~kResetOnFork, t->nice, parameters.priority, bool(policy & kResetOnFork) }));
     return 0;
 }
 
@@ -154,7 +155,8 @@ SyscallResult sys_sched_setattr(Task& task, i32 pid, GuestAddr address, u32 flag
 {
     if (address.is_null() || pid < 0 || flags) return err::inval;
     auto a = TRY(copy_in_attributes(task, address));
-    constexpr u64 kClamps = 0x60, kKnown = sched_flag_reset_on_fork | sched_flag_keep_policy | sched_flag_keep_params;
+    constexpr u64 kClamps = 0x60,
+                  kKnown = sched_flag_reset_on_fork | sched_flag_keep_policy | sched_flag_keep_params;
     Task* t = TRY(scheduling_target(task, pid));
     if (a.flags & kClamps) return err::opnotsupp; // a kernel without utilization clamps
     if (a.flags & ~kKnown) return err::inval;
@@ -167,7 +169,8 @@ SyscallResult sys_sched_setattr(Task& task, i32 pid, GuestAddr address, u32 flag
 
 SyscallResult sys_sched_getattr(Task& task, i32 pid, GuestAddr address, u32 size, u32 flags)
 {
-    if (address.is_null() || pid < 0 || size < sched_attr_size_first || size > kPageSize || flags) return err::inval;
+    if (address.is_null() || pid < 0 || size < sched_attr_size_first || size > kPageSize || flags)
+        return err::inval;
     Task* t = TRY(scheduling_target(task, pid));
     SchedAttr a {};
     a.size = std::min<u32>(size, sizeof a);

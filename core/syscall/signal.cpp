@@ -26,7 +26,8 @@ bool may_signal(Task& sender, Process& target, int signal)
 {
     auto const& me = sender.credentials();
     if (me.has(Capability::kill) || &sender.process() == &target) return true;
-    if (signal == sigcont && target.group && target.group->session == sender.process().group->session) return true;
+    if (signal == sigcont && target.group && target.group->session == sender.process().group->session)
+        return true;
     Task* t = target.any_thread();
     if (!t) t = target.leader();
     if (!t) return me.uid == target.last_uid;
@@ -154,7 +155,8 @@ void resume_lost_timers(Process& process)
 
 } // namespace
 
-SyscallResult sys_rt_sigaction(Task& task, i32 signal, UserIn<KernelSigaction> in, UserOut<KernelSigaction> out, u64 size)
+SyscallResult sys_rt_sigaction(
+    Task& task, i32 signal, UserIn<KernelSigaction> in, UserOut<KernelSigaction> out, u64 size)
 {
     if (size != kSetSize || !is_signal(signal)) return err::inval;
     KernelSigaction wanted {};
@@ -184,10 +186,17 @@ SyscallResult sys_rt_sigprocmask(Task& task, i32 how, UserIn<u64> in, UserOut<u6
     if (!in.is_null()) {
         u64 set = TRY(in.copy_in(task)) & ~kUnblockable;
         switch (how) {
-        case sig_block: task.blocked |= set; break;
-        case sig_unblock: task.blocked &= ~set; break;
-        case sig_setmask: task.blocked = set; break;
-        default: return err::inval;
+        case sig_block:
+            task.blocked |= set;
+            break;
+        case sig_unblock:
+            task.blocked &= ~set;
+            break;
+        case sig_setmask:
+            task.blocked = set;
+            break;
+        default:
+            return err::inval;
         }
     }
     if (!out.is_null()) TRY(out.copy_out(task, old));
@@ -223,7 +232,8 @@ SyscallResult sys_pause(Task&)
     }
 }
 
-SyscallResult sys_rt_sigtimedwait(Task& task, UserIn<u64> in, UserOut<SigInfo> out, UserIn<Timespec> timeout, u64 size)
+SyscallResult sys_rt_sigtimedwait(
+    Task& task, UserIn<u64> in, UserOut<SigInfo> out, UserIn<Timespec> timeout, u64 size)
 {
     if (size != kSetSize) return err::inval;
     u64 wanted = TRY(in.copy_in(task)) & ~kUnblockable;

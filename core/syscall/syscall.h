@@ -28,7 +28,8 @@ struct SyscallEntry {
     char const* note = "";
     SyscallResult (*handler)(Task&, u64 const args[6]) = nullptr;
     u8 argument_count = 0;
-    char const* argument_types = ""; ///< the C++ types as written in the table, comma-separated, for the trace
+    char const* argument_types
+        = ""; ///< the C++ types as written in the table, comma-separated, for the trace
 };
 /// The entry of a number; null beyond the table.
 SyscallEntry const* syscall_entry(i64 number);
@@ -37,7 +38,8 @@ constexpr i64 kSyscallTableSize = 463;
 /// Runs the call and translates nothing: restart codes come back as they are.
 SyscallResult dispatch_syscall(Task& task, i64 number, u64 const args[6]);
 
-#define SYSCALL(number, name, level, note, ...) SyscallResult sys_##name(Task& task __VA_OPT__(, ) __VA_ARGS__);
+#define SYSCALL(number, name, level, note, ...)                                                              \
+    SyscallResult sys_##name(Task& task __VA_OPT__(, ) __VA_ARGS__);
 #define MISSING(number, name, note)
 #include "core/syscall/table.def"
 #undef SYSCALL
@@ -46,7 +48,8 @@ SyscallResult dispatch_syscall(Task& task, i64 number, u64 const args[6]);
 /// The one retry loop (law 9): calls `attempt` until it does not return err::again, sleeping on the file's wait queue
 /// for `events` in between. A non-blocking file gets EAGAIN at once. `deadline` gives err::again when passed.
 template <typename Attempt>
-auto retry_until_ready(vfs::File& file, u32 events, Attempt attempt, Nanoseconds deadline = kNever) -> decltype(attempt())
+auto retry_until_ready(vfs::File& file, u32 events, Attempt attempt, Nanoseconds deadline = kNever)
+    -> decltype(attempt())
 {
     auto result = attempt();
     if (!result.is_error() || result.error() != err::again || file.is_nonblocking()) return result;

@@ -20,12 +20,16 @@ Result<Nanoseconds> read_clock(Task& task, i32 clock)
     case clock_realtime:
     case clock_realtime_coarse:
     case clock_realtime_alarm:
-    case clock_tai: return time.realtime();
+    case clock_tai:
+        return time.realtime();
     case clock_monotonic:
-    case clock_monotonic_coarse: return time.monotonic();
-    case clock_monotonic_raw: return platform.now(platform::HostClock::monotonic_raw);
+    case clock_monotonic_coarse:
+        return time.monotonic();
+    case clock_monotonic_raw:
+        return platform.now(platform::HostClock::monotonic_raw);
     case clock_boottime:
-    case clock_boottime_alarm: return platform.now(platform::HostClock::boottime);
+    case clock_boottime_alarm:
+        return platform.now(platform::HostClock::boottime);
     default:
         auto cpu = TRY(CpuClock::of(task, clock));
         if (!cpu) return err::inval;
@@ -99,7 +103,8 @@ private:
 };
 
 /// clock_nanosleep(2) on the CPU time of a process, which others have to use up.
-SyscallResult sleep_cpu_time(Task& task, CpuClock clock, Nanoseconds until, bool absolute, UserOut<Timespec> remaining)
+SyscallResult sleep_cpu_time(
+    Task& task, CpuClock clock, Nanoseconds until, bool absolute, UserOut<Timespec> remaining)
 {
     CpuAlarm alarm(task, clock);
     for (;;) {
@@ -110,7 +115,8 @@ SyscallResult sleep_cpu_time(Task& task, CpuClock clock, Nanoseconds until, bool
         if (slept.ok()) continue;
         if (absolute) return err::restart_nohand;
         if (!remaining.is_null())
-            TRY(remaining.copy_out(task, Timekeeper::to_timespec(std::max<Nanoseconds>(0, until - TRY(clock.now(task.kernel()))))));
+            TRY(remaining.copy_out(task,
+                Timekeeper::to_timespec(std::max<Nanoseconds>(0, until - TRY(clock.now(task.kernel()))))));
         task.restart_block = [=](Task& t) { return sleep_cpu_time(t, clock, until, false, remaining); };
         return err::restart_block;
     }
@@ -140,10 +146,12 @@ SyscallResult sys_nanosleep(Task& task, UserIn<Timespec> in, UserOut<Timespec> r
 {
     auto t = TRY(in.copy_in(task));
     if (!Timekeeper::is_valid(t)) return err::inval;
-    return sleep_until(task, Timekeeper::add(task.kernel().time().monotonic(), Timekeeper::from_timespec(t)), remaining);
+    return sleep_until(
+        task, Timekeeper::add(task.kernel().time().monotonic(), Timekeeper::from_timespec(t)), remaining);
 }
 
-SyscallResult sys_clock_nanosleep(Task& task, i32 clock, u32 flags, UserIn<Timespec> in, UserOut<Timespec> remaining)
+SyscallResult sys_clock_nanosleep(
+    Task& task, i32 clock, u32 flags, UserIn<Timespec> in, UserOut<Timespec> remaining)
 {
     if (clock == clock_thread_cputime) return err::inval;
     if (clock == clock_monotonic_raw || clock == clock_realtime_coarse || clock == clock_monotonic_coarse)
@@ -157,9 +165,11 @@ SyscallResult sys_clock_nanosleep(Task& task, i32 clock, u32 flags, UserIn<Times
         // A thread cannot wait for its own time to pass.
         if (cpu->thread == task.tid()) return err::inval;
         bool absolute = flags & timer_abstime;
-        return sleep_cpu_time(task, *cpu, absolute ? wanted : Timekeeper::add(now, wanted), absolute, remaining);
+        return sleep_cpu_time(
+            task, *cpu, absolute ? wanted : Timekeeper::add(now, wanted), absolute, remaining);
     }
-    if (!(flags & timer_abstime)) return sleep_until(task, Timekeeper::add(time.monotonic(), wanted), remaining);
+    if (!(flags & timer_abstime))
+        return sleep_until(task, Timekeeper::add(time.monotonic(), wanted), remaining);
     Nanoseconds left = wanted == kNever ? kNever : wanted - now;
     if (left <= 0) return 0;
     Nanoseconds deadline = Timekeeper::add(time.monotonic(), left);

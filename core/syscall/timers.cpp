@@ -77,7 +77,9 @@ SyscallResult sys_setitimer(Task& task, i32 which, UserIn<Itimerval> in, UserOut
     if (which < kReal || which > kProfile) return err::inval;
     Itimerval wanted {};
     if (!in.is_null()) wanted = TRY(in.copy_in(task));
-    auto valid = [](Timeval t) { return t.sec >= 0 && t.usec >= 0 && t.usec < 1'000'000 && t.sec < kNever / kNanosecondsPerSecond; };
+    auto valid = [](Timeval t) {
+        return t.sec >= 0 && t.usec >= 0 && t.usec < 1'000'000 && t.sec < kNever / kNanosecondsPerSecond;
+    };
     if (!valid(wanted.value) || !valid(wanted.interval)) return err::inval;
     auto old = read_itimer(task.process(), which);
     write_itimer(task.process(), which, { from_timeval(wanted.value), from_timeval(wanted.interval) });
@@ -107,7 +109,8 @@ SyscallResult sys_timer_create(Task& task, i32 clock, UserIn<SigEvent> in, UserO
         auto e = TRY(in.copy_in(task));
         timer->notify = e.notify, timer->signal = e.signo, timer->value = e.value;
         switch (e.notify) {
-        case sigev_none: break;
+        case sigev_none:
+            break;
         case sigev_thread_id: {
             Task* t = task.kernel().processes().find_task(Pid(e.thread));
             if (!t || &t->process() != &task.process()) return err::inval;
@@ -118,7 +121,8 @@ SyscallResult sys_timer_create(Task& task, i32 clock, UserIn<SigEvent> in, UserO
         case sigev_thread:
             if (e.signo <= 0 || e.signo > signal_count) return err::inval;
             break;
-        default: return err::inval;
+        default:
+            return err::inval;
         }
     }
     TRY(out.copy_out(task, timer->id));
@@ -153,7 +157,8 @@ SyscallResult sys_timer_settime(Task& task, i32 id, u32 flags, UserIn<Itimerspec
     if (!Timekeeper::is_valid(wanted.value) || !Timekeeper::is_valid(wanted.interval)) return err::inval;
     auto* timer = TRY(find_timer(task, id));
     auto old = timer->setting();
-    timer->set({ Timekeeper::from_timespec(wanted.value), Timekeeper::from_timespec(wanted.interval) }, flags & timer_abstime);
+    timer->set({ Timekeeper::from_timespec(wanted.value), Timekeeper::from_timespec(wanted.interval) },
+        flags & timer_abstime);
     if (!out.is_null()) TRY(out.copy_out(task, to_itimerspec(old)));
     return 0;
 }

@@ -14,8 +14,8 @@ using namespace abi;
 
 namespace {
 
-constexpr u64 kNamespaces
-    = clone_newns | clone_newcgroup | clone_newuts | clone_newipc | clone_newuser | clone_newpid | clone_newnet;
+constexpr u64 kNamespaces = clone_newns | clone_newcgroup | clone_newuts | clone_newipc | clone_newuser
+    | clone_newpid | clone_newnet;
 
 Result<void> check_flags(Task& parent, CloneRequest const& r)
 {
@@ -134,7 +134,8 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     inherit(parent, *child, request);
     access.files() = request.flags & clone_files ? Ref<FdTable>(parent.files()) : parent.files().clone();
     access.fs() = request.flags & clone_fs ? Ref<vfs::FsContext>(parent.fs()) : parent.fs().clone();
-    Ref<mm::AddressSpace> mm = request.flags & clone_vm ? Ref<mm::AddressSpace>(parent.mm()) : TRY(parent.mm().fork());
+    Ref<mm::AddressSpace> mm
+        = request.flags & clone_vm ? Ref<mm::AddressSpace>(parent.mm()) : TRY(parent.mm().fork());
     access.guest() = TRY(mm->stub().create_thread(*parent.vcpu));
     ++mm->users;
     access.mm() = mm;
@@ -152,9 +153,11 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     if (!thread) link_process(parent, *process, request);
     if (parent.is_dying() && thread) child->exiting = true;
     if (request.flags & clone_parent_settid)
-        (void)copy_to_user(parent, request.parent_tid, &tid.value, sizeof tid.value).ok(); // as Linux: not checked
+        (void)copy_to_user(parent, request.parent_tid, &tid.value, sizeof tid.value)
+            .ok(); // as Linux: not checked
     if (request.flags & clone_child_settid)
-        (void)copy_to_user(*child, request.child_tid, &tid.value, sizeof tid.value).ok(); // as Linux: not checked
+        (void)copy_to_user(*child, request.child_tid, &tid.value, sizeof tid.value)
+            .ok(); // as Linux: not checked
     if (request.flags & clone_pidfd) {
         auto fd = vfs::open_pidfd(parent, *process);
         if (fd.ok()) (void)copy_to_user(parent, request.pidfd, &fd.value().value, sizeof(i32)).ok();

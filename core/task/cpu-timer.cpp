@@ -73,7 +73,8 @@ Nanoseconds time_left(Process& process)
     if (!process.timers) return left;
     for (CpuInterval const* timer : { &process.timers->virtual_, &process.timers->profile })
         if (timer->value)
-            left = std::min(left, timer->base + timer->value - process_time(process, timer == &process.timers->profile));
+            left = std::min(
+                left, timer->base + timer->value - process_time(process, timer == &process.timers->profile));
     for (CpuTimer& timer : process.timers->cpu)
         if (auto now = timer.cpu_clock().now(process.kernel); now.ok())
             left = std::min(left, timer.cpu_expiry() - now.value());
@@ -127,7 +128,8 @@ bool has_cpu_timers(Process const& process)
 {
     if (process.limit(Resource::cpu) != kRlimInfinity) return true;
     return process.timers
-        && (process.timers->virtual_.value || process.timers->profile.value || !process.timers->cpu.is_empty());
+        && (process.timers->virtual_.value || process.timers->profile.value
+            || !process.timers->cpu.is_empty());
 }
 
 void check_cpu_timers(Task& task)
@@ -145,8 +147,8 @@ Nanoseconds next_cpu_check(Process& process)
 {
     Nanoseconds left = time_left(process);
     if (left == kNever) return kNever;
-    auto running = std::count_if(
-        process.threads.begin(), process.threads.end(), [](Task* t) { return t->state == TaskState::running; });
+    auto running = std::count_if(process.threads.begin(), process.threads.end(),
+        [](Task* t) { return t->state == TaskState::running; });
     // Threads that run at the same time use the time up together.
     left = std::max(left / std::max<Nanoseconds>(1, running), kShortestCheck);
     return Timekeeper::add(process.kernel.time().monotonic(), left);

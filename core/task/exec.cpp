@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // execve(2): from a name to a running program. The new address space is built beside the old one; only when nothing
 // can fail any more does the task move into it.
+// size: from a name to a running program is one story: script, image, stack, credentials.
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -129,8 +130,13 @@ Result<void> map_segments(mm::AddressSpace& space, vfs::File& file, ElfImage con
         u64 mapped_end = s.file_size ? page_up(file_end) : start;
         if (s.file_size) {
             auto object = TRY(file.mmap_object(page_down(s.offset), mapped_end - start, false));
-            TRY(space.map({ .address = start, .length = mapped_end - start, .prot = prot_of(s), .fixed = true,
-                .object = std::move(object), .object_offset = page_down(s.offset), .path = file.path() }));
+            TRY(space.map({ .address = start,
+                .length = mapped_end - start,
+                .prot = prot_of(s),
+                .fixed = true,
+                .object = std::move(object),
+                .object_offset = page_down(s.offset),
+                .path = file.path() }));
         }
         if (mapped_end > file_end && s.memory_size > s.file_size && s.writable && s.file_size) {
             for (u64 at = file_end; at < mapped_end;) {
@@ -143,7 +149,8 @@ Result<void> map_segments(mm::AddressSpace& space, vfs::File& file, ElfImage con
         // As in Linux, what lies beyond the file's pages is writable whatever the segment says.
         u32 const zero_prot = prot_read | prot_write | (s.executable ? prot_exec : 0);
         if (end > mapped_end)
-            TRY(space.map({ .address = mapped_end, .length = end - mapped_end, .prot = zero_prot, .fixed = true }));
+            TRY(space.map(
+                { .address = mapped_end, .length = end - mapped_end, .prot = zero_prot, .fixed = true }));
     }
     return {};
 }
@@ -204,7 +211,8 @@ Result<u64> load_interpreter(mm::AddressSpace& space, Program const& interpreter
     ElfImage const& image = interpreter.image;
     if (!image.mappable || image.kind == ElfKind::no_program) return err::inval;
     u64 bias = 0;
-    if (image.kind == ElfKind::position_independent) bias = out.interpreter_base = TRY(find_place(space, image));
+    if (image.kind == ElfKind::position_independent)
+        bias = out.interpreter_base = TRY(find_place(space, image));
     TRY(map_segments(space, *interpreter.file, image, bias));
     return image.entry + bias;
 }
@@ -217,7 +225,8 @@ Result<u64> choose_bias(mm::AddressSpace& space, Kernel& kernel, ElfImage const&
     for (auto const& s : image.loads)
         if (std::has_single_bit(s.align) && s.align < kPieBase) align = std::max(align, s.align);
     u64 const base = (kPieBase + random_offset(kernel, 1 << 20)) & ~(align - 1);
-    if (base + (image.highest - image.lowest) > kernel.platform().machine().task_size) return find_place(space, image);
+    if (base + (image.highest - image.lowest) > kernel.platform().machine().task_size)
+        return find_place(space, image);
     return base - image.lowest;
 }
 
@@ -231,7 +240,8 @@ Result<Loaded> load_program(
     if (!image.mappable) return err::inval;
     Loaded out;
     u64 const bias = TRY(choose_bias(space, kernel, image));
-    if (image.highest + bias > machine.task_size || image.lowest + bias < machine.min_address) return err::inval;
+    if (image.highest + bias > machine.task_size || image.lowest + bias < machine.min_address)
+        return err::inval;
     TRY(map_segments(space, *program.file, image, bias));
     out.program_entry = out.entry = image.entry + bias;
     out.program_header_count = image.program_header_count;
@@ -239,9 +249,11 @@ Result<Loaded> load_program(
         if (image.program_headers_offset >= s.offset && image.program_headers_offset < s.offset + s.file_size)
             out.program_headers = image.program_headers_offset - s.offset + s.address + bias;
         if (s.executable && space.code_start.is_null())
-            space.code_start = GuestAddr(s.address + bias), space.code_end = GuestAddr(s.address + s.file_size + bias);
+            space.code_start = GuestAddr(s.address + bias),
+            space.code_end = GuestAddr(s.address + s.file_size + bias);
         if (s.writable)
-            space.data_start = GuestAddr(s.address + bias), space.data_end = GuestAddr(s.address + s.file_size + bias);
+            space.data_start = GuestAddr(s.address + bias),
+            space.data_end = GuestAddr(s.address + s.file_size + bias);
     }
     u64 break_at = image.highest + bias;
     // A static PIE's break would run into the mmap area; Linux puts it there too, with a gap.
@@ -279,17 +291,24 @@ private:
     u64 at_;
 };
 
-constexpr u64 at_null = 0, at_phdr = 3, at_phent = 4, at_phnum = 5, at_pagesz = 6, at_base = 7, at_flags = 8, at_entry = 9;
-constexpr u64 at_uid = 11, at_euid = 12, at_gid = 13, at_egid = 14, at_platform = 15, at_hwcap = 16, at_clktck = 17;
-constexpr u64 at_secure = 23, at_random = 25, at_hwcap2 = 26, at_execfn = 31, at_sysinfo_ehdr = 33, at_minsigstksz = 51;
+constexpr u64 at_null = 0, at_phdr = 3, at_phent = 4, at_phnum = 5, at_pagesz = 6, at_base = 7, at_flags = 8,
+              at_entry = 9;
+constexpr u64 at_uid = 11, at_euid = 12, at_gid = 13, at_egid = 14, at_platform = 15, at_hwcap = 16,
+              at_clktck = 17;
+constexpr u64 at_secure = 23, at_random = 25, at_hwcap2 = 26, at_execfn = 31, at_sysinfo_ehdr = 33,
+              at_minsigstksz = 51;
 
-Result<u64> build_stack(Task& task, mm::AddressSpace& space, ExecRequest const& request, std::string const& file_name,
-    Loaded const& loaded, Credentials const& cred, bool secure)
+Result<u64> build_stack(Task& task, mm::AddressSpace& space, ExecRequest const& request,
+    std::string const& file_name, Loaded const& loaded, Credentials const& cred, bool secure)
 {
     Kernel& kernel = task.kernel();
     u64 top = kernel.platform().machine().task_size - kPageSize - random_offset(kernel, 1 << 12);
-    TRY(space.map({ .address = top - kStackReserve, .length = kStackReserve, .prot = prot_read | prot_write,
-        .fixed = true, .grows_down = true, .label = "[stack]" }));
+    TRY(space.map({ .address = top - kStackReserve,
+        .length = kStackReserve,
+        .prot = prot_read | prot_write,
+        .fixed = true,
+        .grows_down = true,
+        .label = "[stack]" }));
     StackWriter stack(space, top - 8);
     u64 name = TRY(stack.push_string(file_name));
     std::vector<u64> env, args;
@@ -308,12 +327,12 @@ Result<u64> build_stack(Task& task, mm::AddressSpace& space, ExecRequest const& 
     u64 random_at = TRY(stack.push(random, sizeof random));
     stack.align(16);
     auto const& m = kernel.platform().machine();
-    std::vector<u64> auxv {
-        at_sysinfo_ehdr, space.vdso.value, at_hwcap, m.hwcap, at_pagesz, kPageSize, at_clktck, 100,
-        at_phdr, loaded.program_headers, at_phent, 56, at_phnum, loaded.program_header_count, at_base,
-        loaded.interpreter_base, at_flags, 0, at_entry, loaded.program_entry, at_uid, cred.uid, at_euid, cred.euid,
-        at_gid, cred.gid, at_egid, cred.egid, at_secure, secure, at_random, random_at, at_hwcap2, m.hwcap2, at_execfn,
-        name, at_platform, platform_name, at_minsigstksz, std::max<u64>(2048, m.xsave_size + 1024), at_null, 0 };
+    std::vector<u64> auxv { at_sysinfo_ehdr, space.vdso.value, at_hwcap, m.hwcap, at_pagesz, kPageSize,
+        at_clktck, 100, at_phdr, loaded.program_headers, at_phent, 56, at_phnum, loaded.program_header_count,
+        at_base, loaded.interpreter_base, at_flags, 0, at_entry, loaded.program_entry, at_uid, cred.uid,
+        at_euid, cred.euid, at_gid, cred.gid, at_egid, cred.egid, at_secure, secure, at_random, random_at,
+        at_hwcap2, m.hwcap2, at_execfn, name, at_platform, platform_name, at_minsigstksz,
+        std::max<u64>(2048, m.xsave_size + 1024), at_null, 0 };
     if (space.vdso.is_null()) auxv.erase(auxv.begin(), auxv.begin() + 2);
     std::vector<u64> words { args.size() };
     words.insert(words.end(), args.rbegin(), args.rend());
@@ -378,7 +397,8 @@ Result<void> become_only_thread(Task& task)
             if (t->state == TaskState::sleeping && t->sleep_mode != Interruption::refused) wake_task(*t);
             if (t->state == TaskState::running) t->vcpu->request_attention();
         }
-        auto r = process.exit_waiters.wait_until([&] { return process.live_threads() == 1; }, kNever, Interruption::killable);
+        auto r = process.exit_waiters.wait_until(
+            [&] { return process.live_threads() == 1; }, kNever, Interruption::killable);
         if (r.is_error()) return err::again; // killed: never seen
     }
     release_zombie_leader(process);

@@ -67,7 +67,8 @@ void give_children_away(Process& dying)
         reaper->children.push_back(child);
         child->exit_signal = sigchld;
         for (Task* t : child->threads)
-            if (t->parent_death_signal) (void)send_signal(*child, user_signal(i32(t->parent_death_signal), current())).ok();
+            if (t->parent_death_signal)
+                (void)send_signal(*child, user_signal(i32(t->parent_death_signal), current())).ok();
         if (child->state == ProcessState::zombie) zombies.push_back(child);
     }
     for (Process* zombie : zombies)
@@ -101,7 +102,8 @@ void end_process(Process& process)
     if (process.group) check_orphaned(*process.group);
     process.exit_waiters.wake_all();
     if (&process == kernel.processes().init()) {
-        kernel.shut_down(process.exit_code & 0x7f ? 128 + i32(process.exit_code & 0x7f) : i32(process.exit_code >> 8 & 0xff));
+        kernel.shut_down(process.exit_code & 0x7f ? 128 + i32(process.exit_code & 0x7f)
+                                                  : i32(process.exit_code >> 8 & 0xff));
         return;
     }
     Process* parent = process.parent;
@@ -124,14 +126,16 @@ void leave_memory(Task& task)
     futex_exit(task);
     if (!task.clear_child_tid.is_null() && task.mm().users > 1) {
         i32 zero = 0;
-        (void)copy_to_user(task, task.clear_child_tid, &zero, sizeof zero).ok(); // as Linux: a bad pointer is ignored
+        (void)copy_to_user(task, task.clear_child_tid, &zero, sizeof zero)
+            .ok(); // as Linux: a bad pointer is ignored
         futex_wake_address(task, task.clear_child_tid, 1);
     }
     auto access = TaskAccess(task);
     RefPtr<mm::AddressSpace> mm = std::move(access.mm());
     access.mm() = nullptr;
     access.guest().reset();
-    task.process().own_usage.max_rss_pages = std::max(task.process().own_usage.max_rss_pages, mm->peak_resident_pages());
+    task.process().own_usage.max_rss_pages
+        = std::max(task.process().own_usage.max_rss_pages, mm->peak_resident_pages());
     if (--mm->users == 0) mm->clear();
 }
 
@@ -221,8 +225,10 @@ bool matches(Process const& child, WaitRequest const& request, Process const& pa
         if (clone_child != bool(request.options & wclone)) return false;
     }
     switch (request.which) {
-    case WaitRequest::Which::any: return true;
-    case WaitRequest::Which::pid: return child.id == request.id;
+    case WaitRequest::Which::any:
+        return true;
+    case WaitRequest::Which::pid:
+        return child.id == request.id;
     case WaitRequest::Which::group: {
         Pid wanted = request.id.value ? request.id : parent.group->id;
         return child.group && child.group->id == wanted;

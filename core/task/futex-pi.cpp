@@ -57,7 +57,8 @@ SyscallResult pi_lock(Task& task, FutexCall const& c, bool is_private, bool try_
         u32 owner = value & futex_tid_mask;
         if (owner == 0) {
             auto* queue = futex_table(task).find(key);
-            u32 desired = tid | (value & futex_owner_died) | (queue && !queue->waiters.is_empty() ? futex_waiters : 0);
+            u32 desired = tid | (value & futex_owner_died)
+                | (queue && !queue->waiters.is_empty() ? futex_waiters : 0);
             if (futex_swap_if(p, value, desired)) return 0;
             continue;
         }
@@ -124,7 +125,8 @@ Result<bool> give_free_lock(Task& task, u32* word, FutexWaiter& first, bool more
             if ((value & futex_waiters) || futex_swap_if(word, value, value | futex_waiters)) return false;
             continue;
         }
-        if (futex_swap_if(word, value, owned_by(first, more_waiters) | (value & futex_owner_died))) return true;
+        if (futex_swap_if(word, value, owned_by(first, more_waiters) | (value & futex_owner_died)))
+            return true;
     }
 }
 

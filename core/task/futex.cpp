@@ -27,7 +27,8 @@ Result<FutexKey> futex_key(Task& task, GuestAddr address, bool is_private)
     TRY(task.mm().kernel_view(address, Protection::read));
     mm::Vma* vma = task.mm().find(address.value);
     if (!is_private && vma && vma->shared && vma->object)
-        return FutexKey { vma->object.get(), (vma->object_page << kPageShift) + (address.value - vma->start) };
+        return FutexKey { vma->object.get(),
+            (vma->object_page << kPageShift) + (address.value - vma->start) };
     return FutexKey { &task.mm(), address.value };
 }
 
@@ -134,7 +135,8 @@ SyscallResult requeue(Task& task, FutexCall const& c, bool is_private, bool comp
     if (i32(c.value) < 0 || i32(c.value2) < 0) return err::inval;
     auto from = TRY(futex_key(task, c.address, is_private));
     auto to = TRY(futex_key(task, c.address2, is_private));
-    if (compare && futex_load(TRY(futex_word(task, c.address, Protection::read))) != c.value3) return err::again;
+    if (compare && futex_load(TRY(futex_word(task, c.address, Protection::read))) != c.value3)
+        return err::again;
     i64 woken = TRY(wake_key(task, from, c.value, futex_bitset_any));
     return woken + TRY(move_waiters(task, from, to, c.value2));
 }
@@ -156,23 +158,47 @@ SyscallResult wake_op(Task& task, FutexCall const& c, bool is_private)
     do {
         old = futex_load(p);
         switch (op) {
-        case 0: desired = u32(operand); break;
-        case 1: desired = old + u32(operand); break;
-        case 2: desired = old | u32(operand); break;
-        case 3: desired = old & ~u32(operand); break;
-        case 4: desired = old ^ u32(operand); break;
-        default: return err::nosys;
+        case 0:
+            desired = u32(operand);
+            break;
+        case 1:
+            desired = old + u32(operand);
+            break;
+        case 2:
+            desired = old | u32(operand);
+            break;
+        case 3:
+            desired = old & ~u32(operand);
+            break;
+        case 4:
+            desired = old ^ u32(operand);
+            break;
+        default:
+            return err::nosys;
         }
     } while (!futex_swap_if(p, old, desired));
     bool hit;
     switch (cmp) {
-    case 0: hit = i32(old) == limit; break;
-    case 1: hit = i32(old) != limit; break;
-    case 2: hit = i32(old) < limit; break;
-    case 3: hit = i32(old) <= limit; break;
-    case 4: hit = i32(old) > limit; break;
-    case 5: hit = i32(old) >= limit; break;
-    default: return err::nosys;
+    case 0:
+        hit = i32(old) == limit;
+        break;
+    case 1:
+        hit = i32(old) != limit;
+        break;
+    case 2:
+        hit = i32(old) < limit;
+        break;
+    case 3:
+        hit = i32(old) <= limit;
+        break;
+    case 4:
+        hit = i32(old) > limit;
+        break;
+    case 5:
+        hit = i32(old) >= limit;
+        break;
+    default:
+        return err::nosys;
     }
     i64 woken = TRY(wake_key(task, key1, c.value, futex_bitset_any));
     if (hit) woken += TRY(wake_key(task, key2, c.value2, futex_bitset_any));
@@ -202,22 +228,34 @@ SyscallResult futex_call(Task& task, FutexCall const& c)
 {
     bool is_private = c.operation & futex_private;
     switch (c.operation & futex_cmd_mask) {
-    case futex_wait: return wait(task, c, is_private, futex_bitset_any);
-    case futex_wait_bitset: return wait(task, c, is_private, c.value3);
-    case futex_wake: return wake_key(task, TRY(futex_key(task, c.address, is_private)), c.value, futex_bitset_any);
+    case futex_wait:
+        return wait(task, c, is_private, futex_bitset_any);
+    case futex_wait_bitset:
+        return wait(task, c, is_private, c.value3);
+    case futex_wake:
+        return wake_key(task, TRY(futex_key(task, c.address, is_private)), c.value, futex_bitset_any);
     case futex_wake_bitset:
         if (!c.value3) return err::inval;
         return wake_key(task, TRY(futex_key(task, c.address, is_private)), c.value, c.value3);
-    case futex_requeue: return requeue(task, c, is_private, false);
-    case futex_cmp_requeue: return requeue(task, c, is_private, true);
-    case futex_wake_op: return wake_op(task, c, is_private);
+    case futex_requeue:
+        return requeue(task, c, is_private, false);
+    case futex_cmp_requeue:
+        return requeue(task, c, is_private, true);
+    case futex_wake_op:
+        return wake_op(task, c, is_private);
     case futex_lock_pi:
-    case futex_lock_pi2: return pi_lock(task, c, is_private, false);
-    case futex_trylock_pi: return pi_lock(task, c, is_private, true);
-    case futex_unlock_pi: return pi_unlock(task, c, is_private);
-    case futex_wait_requeue_pi: return pi_wait_requeue(task, c, is_private);
-    case futex_cmp_requeue_pi: return pi_requeue(task, c, is_private);
-    default: return err::nosys;
+    case futex_lock_pi2:
+        return pi_lock(task, c, is_private, false);
+    case futex_trylock_pi:
+        return pi_lock(task, c, is_private, true);
+    case futex_unlock_pi:
+        return pi_unlock(task, c, is_private);
+    case futex_wait_requeue_pi:
+        return pi_wait_requeue(task, c, is_private);
+    case futex_cmp_requeue_pi:
+        return pi_requeue(task, c, is_private);
+    default:
+        return err::nosys;
     }
 }
 
@@ -227,7 +265,8 @@ namespace {
 Result<void> check_words(Task& task, std::span<FutexWord const> words)
 {
     for (FutexWord const& word : words)
-        if (futex_load(TRY(futex_word(task, word.address, Protection::read))) != word.value) return err::again;
+        if (futex_load(TRY(futex_word(task, word.address, Protection::read))) != word.value)
+            return err::again;
     return {};
 }
 
@@ -271,7 +310,9 @@ void futex_wake_address(Task& task, GuestAddr address, u32 count)
 {
     for (bool is_private : { true, false }) {
         auto key = futex_key(task, address, is_private);
-        if (key.ok()) (void)wake_key(task, key.value(), count, futex_bitset_any).ok(); // a dying task has nobody to tell
+        if (key.ok())
+            (void)wake_key(task, key.value(), count, futex_bitset_any)
+                .ok(); // a dying task has nobody to tell
     }
 }
 

@@ -17,13 +17,16 @@ class Kernel;
 class Task;
 
 namespace abi {
-constexpr u32 futex_wait = 0, futex_wake = 1, futex_fd = 2, futex_requeue = 3, futex_cmp_requeue = 4, futex_wake_op = 5;
+constexpr u32 futex_wait = 0, futex_wake = 1, futex_fd = 2, futex_requeue = 3, futex_cmp_requeue = 4,
+              futex_wake_op = 5;
 constexpr u32 futex_lock_pi = 6, futex_unlock_pi = 7, futex_trylock_pi = 8, futex_wait_bitset = 9;
-constexpr u32 futex_wake_bitset = 10, futex_wait_requeue_pi = 11, futex_cmp_requeue_pi = 12, futex_lock_pi2 = 13;
-constexpr u32 futex_private = 128, futex_clock_realtime = 256, futex_cmd_mask = ~(futex_private | futex_clock_realtime);
+constexpr u32 futex_wake_bitset = 10, futex_wait_requeue_pi = 11, futex_cmp_requeue_pi = 12,
+              futex_lock_pi2 = 13;
+constexpr u32 futex_private = 128, futex_clock_realtime = 256,
+              futex_cmd_mask = ~(futex_private | futex_clock_realtime);
 constexpr u32 futex_waiters = 0x80000000, futex_owner_died = 0x40000000, futex_tid_mask = 0x3fffffff;
 constexpr u32 futex_bitset_any = ~u32 { 0 };
-}
+} // namespace abi
 
 struct FutexKey {
     void const* object = nullptr; ///< mm::AddressSpace or mm::MemoryObject
@@ -31,7 +34,10 @@ struct FutexKey {
     bool operator==(FutexKey const&) const = default;
 };
 struct FutexKeyHash {
-    size_t operator()(FutexKey const& k) const { return std::hash<void const*>()(k.object) ^ (k.offset * 0x9e3779b97f4a7c15); }
+    size_t operator()(FutexKey const& k) const
+    {
+        return std::hash<void const*>()(k.object) ^ (k.offset * 0x9e3779b97f4a7c15);
+    }
 };
 
 /// A task waiting on a futex; lives on its kernel stack.
@@ -67,8 +73,7 @@ public:
     }
 
     /// Calls visit(key, queue) for each queue that somebody waits in.
-    template <typename Visit>
-    void for_each(Visit visit)
+    template <typename Visit> void for_each(Visit visit)
     {
         for (auto& [key, queue] : queues_)
             visit(key, queue);

@@ -21,7 +21,7 @@ constexpr u64 clone_newuts = 0x4000000, clone_newipc = 0x8000000, clone_newuser 
 constexpr u64 clone_newpid = 0x20000000, clone_newnet = 0x40000000, clone_io = 0x80000000;
 constexpr u64 clone_newtime = 0x80;
 constexpr u64 clone_clear_sighand = 0x100000000, clone_into_cgroup = 0x200000000;
-}
+} // namespace abi
 
 struct CloneRequest {
     u64 flags = 0; ///< CLONE_* without the signal
@@ -106,7 +106,9 @@ class SignalFrames {
 public:
     virtual ~SignalFrames() = default;
     /// Pushes a frame on the guest's stack and aims the registers at the handler. EFAULT kills the process.
-    virtual Result<void> push(Task& task, abi::SigInfo const& info, abi::KernelSigaction const& action, u64 mask) = 0;
+    virtual Result<void> push(
+        Task& task, abi::SigInfo const& info, abi::KernelSigaction const& action, u64 mask)
+        = 0;
     /// rt_sigreturn(2): restores registers, floating point, mask, altstack. EFAULT: bad frame (SIGSEGV).
     virtual Result<void> restore(Task& task) = 0;
 };

@@ -7,4 +7,4 @@ class Task;
 
 /// Tries to make frames free: false if the calling task's own process was chosen to die. May wait.
 bool relieve_memory(Task& task);
-}
+} // namespace umbra

@@ -58,7 +58,8 @@ TimerSetting SignalTimer::setting() const
     Nanoseconds left = expiry_ - now();
     if (left > 0) return { left, interval_ };
     // Expired, and nobody was told yet: the next period, or the last moment of one that fires once.
-    if (interval_ > 0 && (waits_for_delivery_ || notify == sigev_none)) return { interval_ - -left % interval_, interval_ };
+    if (interval_ > 0 && (waits_for_delivery_ || notify == sigev_none))
+        return { interval_ - -left % interval_, interval_ };
     return { notify == sigev_none ? 0 : 1, interval_ };
 }
 
@@ -79,7 +80,9 @@ void SignalTimer::set(TimerSetting s, bool absolute)
             : clock == clock_boottime || clock == clock_boottime_alarm
             ? process_.kernel.platform().now(platform::HostClock::boottime)
             : time.realtime();
-        expiry_ = s.value == kNever ? kNever : std::max<Nanoseconds>(0, Timekeeper::add(base_now, s.value - clock_now));
+        expiry_ = s.value == kNever
+            ? kNever
+            : std::max<Nanoseconds>(0, Timekeeper::add(base_now, s.value - clock_now));
     }
     start();
 }

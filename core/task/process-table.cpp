@@ -86,7 +86,8 @@ void ProcessTable::enter_new_group(Process& process, Pid id, RefPtr<Session> ses
 
 u32 ProcessTable::processes_of(u32 uid) const
 {
-    return u32(std::count_if(tasks_.begin(), tasks_.end(), [&](auto& e) { return e.second->credentials().uid == uid; }));
+    return u32(std::count_if(
+        tasks_.begin(), tasks_.end(), [&](auto& e) { return e.second->credentials().uid == uid; }));
 }
 
 } // namespace umbra

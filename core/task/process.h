@@ -34,7 +34,9 @@ struct Session : RefCounted {
     Pid id; ///< pid of the leader
     RefPtr<RefCounted> terminal_ref; ///< keeps the tty alive
     tty::Tty* terminal = nullptr; ///< the controlling terminal or null
-    Pid former_foreground { 0 }; ///< the foreground group when the terminal was hung up: told at the leader's exit
+    Pid former_foreground {
+        0
+    }; ///< the foreground group when the terminal was hung up: told at the leader's exit
 };
 
 /// A process group within a session.
@@ -58,7 +60,23 @@ struct Rlimit {
     u64 current, maximum;
 };
 enum class Resource : u8 {
-    cpu, fsize, data, stack, core, rss, nproc, nofile, memlock, as, locks, sigpending, msgqueue, nice, rtprio, rttime, count
+    cpu,
+    fsize,
+    data,
+    stack,
+    core,
+    rss,
+    nproc,
+    nofile,
+    memlock,
+    as,
+    locks,
+    sigpending,
+    msgqueue,
+    nice,
+    rtprio,
+    rttime,
+    count
 };
 constexpr u64 kRlimInfinity = ~u64 { 0 };
 

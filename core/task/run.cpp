@@ -5,9 +5,9 @@
 #include "core/mm/address-space.h"
 #include "core/printk/printk.h"
 #include "core/syscall/syscall.h"
+#include "core/task/cpu-timer.h"
 #include "core/task/lifecycle.h"
 #include "core/task/oom.h"
-#include "core/task/cpu-timer.h"
 #include "core/task/scheduler.h"
 #include "core/trace/trace.h"
 
@@ -54,14 +54,25 @@ void handle_exception(Task& task, Trap const& trap)
     task.last_fault = trap;
     int signal = sigsegv;
     switch (trap.vector) {
-    case 0: signal = sigfpe; break;
+    case 0:
+        signal = sigfpe;
+        break;
     case 1:
-    case 3: signal = sigtrap; break;
-    case 6: signal = sigill; break;
+    case 3:
+        signal = sigtrap;
+        break;
+    case 6:
+        signal = sigill;
+        break;
     case 16:
-    case 19: signal = sigfpe; break;
-    case 17: signal = sigbus; break;
-    default: break; // #GP, #SS, #NP: SIGSEGV
+    case 19:
+        signal = sigfpe;
+        break;
+    case 17:
+        signal = sigbus;
+        break;
+    default:
+        break; // #GP, #SS, #NP: SIGSEGV
     }
     // Linux gives no address for those.
     force_fault_signal(task, signal, trap.host_code, signal == sigsegv ? GuestAddr(0) : trap.address);
@@ -121,11 +132,20 @@ void task_main(Task& task)
         task.vcpu->leave_user(task);
         announce_stop(task.process());
         switch (trap.kind) {
-        case TrapKind::syscall: handle_syscall(task, trap); break;
-        case TrapKind::fault: handle_fault(task, trap); break;
-        case TrapKind::exception: handle_exception(task, trap); break;
-        case TrapKind::interrupted: break;
-        case TrapKind::died: exit_group(task.process(), sigkill); break;
+        case TrapKind::syscall:
+            handle_syscall(task, trap);
+            break;
+        case TrapKind::fault:
+            handle_fault(task, trap);
+            break;
+        case TrapKind::exception:
+            handle_exception(task, trap);
+            break;
+        case TrapKind::interrupted:
+            break;
+        case TrapKind::died:
+            exit_group(task.process(), sigkill);
+            break;
         }
     }
 }

@@ -21,9 +21,9 @@ constexpr u64 kWakeupGranularity = 1'000'000;
 /// How long a task waits for its vCPU before another may take it: several wake-ups on another CPU.
 constexpr Nanoseconds kStealDelay = 250'000;
 
-constexpr u32 kWeights[40] = { 88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100,
-    4904, 3906, 3121, 2501, 1991, 1586, 1277, 1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45,
-    36, 29, 23, 18, 15 };
+constexpr u32 kWeights[40] = { 88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548,
+    7620, 6100, 4904, 3906, 3121, 2501, 1991, 1586, 1277, 1024, 820, 655, 526, 423, 335, 272, 215, 172, 137,
+    110, 87, 70, 56, 45, 36, 29, 23, 18, 15 };
 
 /// The first words of every kernel stack: how current() finds its task.
 struct StackHeader {
@@ -133,7 +133,8 @@ void Vcpu::wait(Nanoseconds deadline)
     for (auto& work : std::exchange(soon_, {}))
         work();
     if (timers_.next() != kNever) timers_.run(kernel_.time().monotonic());
-    if (running_ && !queue_.empty() && !need_resched_ && kernel_.time().monotonic() >= slice_end_) need_resched_ = true;
+    if (running_ && !queue_.empty() && !need_resched_ && kernel_.time().monotonic() >= slice_end_)
+        need_resched_ = true;
     if (offer_deadline() != kNever) offer_work();
 }
 
@@ -239,10 +240,12 @@ Task* Vcpu::pick()
     if (Task* task = take(*this)) return task;
     Vcpu* busiest = nullptr;
     for (auto& other : kernel_.scheduler().vcpus_)
-        if (other.get() != this && (!busiest || other->queue_length() > busiest->queue_length())) busiest = other.get();
+        if (other.get() != this && (!busiest || other->queue_length() > busiest->queue_length()))
+            busiest = other.get();
     if (!busiest || busiest->queue_.empty()) return nullptr;
     // A task that was woken just now is about to run where it is.
-    if (busiest->running_ && kernel_.time().monotonic() < busiest->waiting_since_ + kStealDelay) return nullptr;
+    if (busiest->running_ && kernel_.time().monotonic() < busiest->waiting_since_ + kStealDelay)
+        return nullptr;
     return take(*busiest);
 }
 
@@ -303,7 +306,8 @@ void Vcpu::reschedule_if_needed()
     if (kernel_.time().monotonic() >= slice_end_) balance();
     if (queue_.empty()) return;
     charge(task);
-    if ((*queue_.begin())->virtual_runtime >= task.virtual_runtime && kernel_.time().monotonic() < slice_end_) return;
+    if ((*queue_.begin())->virtual_runtime >= task.virtual_runtime && kernel_.time().monotonic() < slice_end_)
+        return;
     ++task.usage.involuntary_switches;
     enqueue(task);
     switch_away();
@@ -372,7 +376,8 @@ void Scheduler::wake(Task& task)
     kernel_.trace().wake(task);
     update_load();
     Vcpu* target = task.vcpu ? task.vcpu : active_;
-    if (!(task.affinity >> target->index() & 1) || (target->running_ && target != active_ && !target->idle_)) {
+    if (!(task.affinity >> target->index() & 1)
+        || (target->running_ && target != active_ && !target->idle_)) {
         for (auto& candidate : vcpus_)
             if (candidate->idle_ && (task.affinity >> candidate->index() & 1)) {
                 target = candidate.get();
@@ -385,7 +390,8 @@ void Scheduler::wake(Task& task)
         u64 ahead = task.virtual_runtime - std::min(task.virtual_runtime, task.vcpu->min_virtual_runtime_);
         task.virtual_runtime = target->min_virtual_runtime_ + ahead;
     }
-    u64 floor = target->min_virtual_runtime_ > kSleeperCredit ? target->min_virtual_runtime_ - kSleeperCredit : 0;
+    u64 floor
+        = target->min_virtual_runtime_ > kSleeperCredit ? target->min_virtual_runtime_ - kSleeperCredit : 0;
     task.virtual_runtime = std::max(task.virtual_runtime, floor);
     target->enqueue(task);
     if (target->running_) {
@@ -393,8 +399,10 @@ void Scheduler::wake(Task& task)
         Task& running = *target->running_;
         u64 spent = u64(std::max<Nanoseconds>(0, kernel_.time().monotonic() - target->charged_until_));
         u64 now_at = running.virtual_runtime + spent * 1024 / weight(running.nice);
-        if (task.virtual_runtime + kWakeupGranularity < now_at) target->request_attention();
-        else if (target != active_) target->port_.wake(); // its slice deadline has changed
+        if (task.virtual_runtime + kWakeupGranularity < now_at)
+            target->request_attention();
+        else if (target != active_)
+            target->port_.wake(); // its slice deadline has changed
     } else if (target != active_) {
         target->port_.wake();
     }
@@ -424,9 +432,11 @@ void Scheduler::make_guests_cross(mm::AddressSpace const* space)
         vcpu->request_attention();
     }
     auto crossed = [&] {
-        return std::all_of(asked.begin(), asked.end(), [](auto& a) { return a.first->guest_exits_ != a.second; });
+        return std::all_of(
+            asked.begin(), asked.end(), [](auto& a) { return a.first->guest_exits_ != a.second; });
     };
-    (void)guest_left_.wait_until(crossed, kNever, Interruption::refused).ok(); // without deadline and signals: succeeds
+    (void)guest_left_.wait_until(crossed, kNever, Interruption::refused)
+        .ok(); // without deadline and signals: succeeds
 }
 
 void Scheduler::run()

@@ -99,7 +99,8 @@ private:
     TimerQueue timers_;
     u64 min_virtual_runtime_ = 0;
     Nanoseconds slice_end_ = kNever;
-    Nanoseconds waiting_since_ = kNever; ///< somebody has been in the queue without a gap; kNever: it is empty
+    Nanoseconds waiting_since_
+        = kNever; ///< somebody has been in the queue without a gap; kNever: it is empty
     Nanoseconds next_offer_ = 0;
     Nanoseconds cpu_deadline_ = kNever;
     Nanoseconds charged_until_ = 0;

@@ -8,8 +8,9 @@ using namespace abi;
 
 namespace {
 /// Signals that the instruction itself caused go first (Linux's SYNCHRONOUS_MASK).
-constexpr u64 kSynchronous = sigbit(sigsegv) | sigbit(sigbus) | sigbit(sigill) | sigbit(sigtrap) | sigbit(sigfpe) | sigbit(sigsys);
-}
+constexpr u64 kSynchronous
+    = sigbit(sigsegv) | sigbit(sigbus) | sigbit(sigill) | sigbit(sigtrap) | sigbit(sigfpe) | sigbit(sigsys);
+} // namespace
 
 bool SignalQueue::add(SigInfo const& info)
 {

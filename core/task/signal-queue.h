@@ -18,8 +18,7 @@ public:
     /// Takes the lowest-numbered signal of `wanted` (synchronous fault signals first, as Linux); false if none.
     bool take(u64 wanted, abi::SigInfo& out);
     void remove(u64 signals);
-    template <typename Predicate>
-    bool contains(Predicate matches) const
+    template <typename Predicate> bool contains(Predicate matches) const
     {
         return std::any_of(infos_.begin(), infos_.end(), matches);
     }

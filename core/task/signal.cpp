@@ -18,8 +18,8 @@ namespace {
 
 constexpr u64 kStopSignals = sigbit(sigstop) | sigbit(sigtstp) | sigbit(sigttin) | sigbit(sigttou);
 constexpr u64 kIgnoredByDefault = sigbit(sigchld) | sigbit(sigcont) | sigbit(sigurg) | sigbit(sigwinch);
-constexpr u64 kCoreByDefault = sigbit(sigquit) | sigbit(sigill) | sigbit(sigtrap) | sigbit(sigabrt) | sigbit(sigbus)
-    | sigbit(sigfpe) | sigbit(sigsegv) | sigbit(sigxcpu) | sigbit(sigxfsz) | sigbit(sigsys);
+constexpr u64 kCoreByDefault = sigbit(sigquit) | sigbit(sigill) | sigbit(sigtrap) | sigbit(sigabrt)
+    | sigbit(sigbus) | sigbit(sigfpe) | sigbit(sigsegv) | sigbit(sigxcpu) | sigbit(sigxfsz) | sigbit(sigsys);
 constexpr u64 kUnblockable = sigbit(sigkill) | sigbit(sigstop);
 
 bool ignored(Process const& process, int signal)
@@ -115,7 +115,8 @@ bool is_orphaned(ProcessGroup const& group)
 {
     for (Process* member : group.members) {
         if (member->state == ProcessState::zombie || !member->parent || !member->parent->group) continue;
-        if (member->parent->group.get() != &group && member->parent->group->session == group.session) return false;
+        if (member->parent->group.get() != &group && member->parent->group->session == group.session)
+            return false;
     }
     return true;
 }
@@ -130,8 +131,8 @@ Result<void> send_signal(Process& process, SigInfo const& info)
     }
     prepare(process, info.signo);
     // An ignored signal is dropped unless somebody blocks it (sigwait may want it).
-    bool blocked_somewhere = std::any_of(
-        process.threads.begin(), process.threads.end(), [&](Task* t) { return (t->blocked | t->waited_signals) & sigbit(info.signo); });
+    bool blocked_somewhere = std::any_of(process.threads.begin(), process.threads.end(),
+        [&](Task* t) { return (t->blocked | t->waited_signals) & sigbit(info.signo); });
     if (ignored(process, info.signo) && !blocked_somewhere) return {};
     // Init is immune to signals it has no handler for (pid_namespaces(7)).
     if (process.id.value == 1 && process.handlers->actions[size_t(info.signo - 1)].handler == sig_dfl
@@ -152,7 +153,8 @@ Result<void> send_signal(Task& task, SigInfo const& info)
     if (task.exiting) return {};
     if (wants_immediate_death(process, info.signo)) return send_signal(process, info);
     prepare(process, info.signo);
-    if (ignored(process, info.signo) && !((task.blocked | task.waited_signals) & sigbit(info.signo))) return {};
+    if (ignored(process, info.signo) && !((task.blocked | task.waited_signals) & sigbit(info.signo)))
+        return {};
     if (info.signo >= sigrtmin && task.pending.count() >= process.limit(Resource::sigpending)
         && (info.code == si_queue || info.code == si_tkill))
         return err::again;
@@ -166,7 +168,8 @@ void send_signal(ProcessGroup& group, SigInfo const& info)
 {
     auto members = group.members; // a signal may end a member
     for (Process* member : members)
-        (void)send_signal(*member, info).ok(); // only realtime queues can refuse; terminal signals are standard ones
+        (void)send_signal(*member, info)
+            .ok(); // only realtime queues can refuse; terminal signals are standard ones
 }
 
 bool Task::take_signal(u64 wanted, SigInfo& out)
@@ -185,7 +188,8 @@ bool Task::has_pending_signal() const
 {
     if (is_dying()) return true;
     if (process_->state == ProcessState::stopped) return true;
-    return ((pending.set() | process_->shared_pending.set()) & ((~blocked & ~waited_signals) | kUnblockable)) != 0;
+    return ((pending.set() | process_->shared_pending.set()) & ((~blocked & ~waited_signals) | kUnblockable))
+        != 0;
 }
 
 void exit_group(Process& process, u32 wait_status)
@@ -201,7 +205,8 @@ void exit_group(Process& process, u32 wait_status)
 void announce_stop(Process& process)
 {
     if (process.state != ProcessState::stopped || process.stop_announced) return;
-    if (std::any_of(process.threads.begin(), process.threads.end(), [](Task* t) { return t->in_user; })) return;
+    if (std::any_of(process.threads.begin(), process.threads.end(), [](Task* t) { return t->in_user; }))
+        return;
     process.stop_announced = true;
     process.stop_reported = false;
     notify_parent(process, cld_stopped, i32(process.stop_signal));
@@ -228,7 +233,8 @@ void wait_while_stopped(Task& task)
     Process& process = task.process();
     while (process.state == ProcessState::stopped && !task.is_dying()) {
         auto r = process.stop_queue.wait_until(
-            [&] { return process.state != ProcessState::stopped || task.is_dying(); }, kNever, Interruption::killable);
+            [&] { return process.state != ProcessState::stopped || task.is_dying(); }, kNever,
+            Interruption::killable);
         (void)r.ok(); // either the stop ended or the task dies: the loop looks
     }
 }

@@ -95,7 +95,8 @@ public:
     bool exiting = false;
     GuestAddr clear_child_tid {}; ///< set_tid_address(2)
     GuestAddr robust_list {};
-    bool futexes_released = false; ///< its end has let go of all locks: nobody can wait for it to hand one over
+    bool futexes_released
+        = false; ///< its end has let go of all locks: nobody can wait for it to hand one over
     GuestAddr rseq_area {};
     WaitQueue* vfork_done = nullptr; ///< the parent waits here until exec or exit
     u32 parent_death_signal = 0;
@@ -109,7 +110,8 @@ public:
     platform::Trap trap {};
     platform::Trap last_fault {}; ///< what the last fault or exception was, for the signal frame
     bool in_syscall = false;
-    bool result_in_registers = false; ///< the call set the registers itself (rt_sigreturn, execve): rax is not touched
+    bool result_in_registers
+        = false; ///< the call set the registers itself (rt_sigreturn, execve): rax is not touched
     /// restart_syscall(2): how to go on after ERESTART_RESTARTBLOCK.
     std::function<SyscallResult(Task&)> restart_block;
 

@@ -80,9 +80,15 @@ public:
         if (t.sec >= kNever / kNanosecondsPerSecond) return kNever;
         return t.sec * kNanosecondsPerSecond + t.nsec;
     }
-    static constexpr bool is_valid(abi::Timespec t) { return t.sec >= 0 && t.nsec >= 0 && t.nsec < kNanosecondsPerSecond; }
+    static constexpr bool is_valid(abi::Timespec t)
+    {
+        return t.sec >= 0 && t.nsec >= 0 && t.nsec < kNanosecondsPerSecond;
+    }
     /// Saturates at kNever; b may be negative.
-    static constexpr Nanoseconds add(Nanoseconds a, Nanoseconds b) { return b > 0 && a > kNever - b ? kNever : a + b; }
+    static constexpr Nanoseconds add(Nanoseconds a, Nanoseconds b)
+    {
+        return b > 0 && a > kNever - b ? kNever : a + b;
+    }
 
     Nanoseconds realtime_offset = 0; ///< clock_settime(2) moves the guest's, not the host's
 

@@ -18,7 +18,7 @@
 namespace umbra::vfs {
 class File;
 struct Path;
-}
+} // namespace umbra::vfs
 
 namespace umbra::tty {
 

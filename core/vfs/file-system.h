@@ -32,7 +32,10 @@ public:
     /// The options column of /proc/mounts without "rw"/"ro", e.g. ",size=1024k"; empty for none.
     virtual std::string show_options() const { return {}; }
     /// mount(2) with MS_REMOUNT: takes over the options it can change. EINVAL for others; default: none are changed.
-    virtual Result<void> reconfigure(std::string_view options) { return options.empty() ? Result<void>() : err::inval; }
+    virtual Result<void> reconfigure(std::string_view options)
+    {
+        return options.empty() ? Result<void>() : err::inval;
+    }
     /// Writes back everything (sync, umount). May wait.
     virtual Result<void> sync() { return {}; }
     u64 next_inode_number() { return ++last_inode_; }

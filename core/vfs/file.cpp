@@ -115,7 +115,8 @@ Path make_path(Kernel& kernel, std::string name, u64 inode_number, Attributes at
 {
     attributes.atime = attributes.mtime = attributes.ctime = attributes.btime = current_time(kernel);
     u64 number = inode_number ? inode_number : kernel.next_unique();
-    return make_anonymous_path(kernel, std::move(name), make_ref<Inode>(kernel.anonymous_files(), number, attributes));
+    return make_anonymous_path(
+        kernel, std::move(name), make_ref<Inode>(kernel.anonymous_files(), number, attributes));
 }
 
 } // namespace

@@ -80,7 +80,11 @@ public:
     virtual WaitQueue* wait_queue() { return nullptr; }
     /// How long a blocking read (`events` has pollin) or write (pollout) waits before it gives up with EAGAIN
     /// (SO_RCVTIMEO, SO_SNDTIMEO); kNever for good.
-    virtual Nanoseconds wait_limit(u32 events) const { (void)events; return kNever; }
+    virtual Nanoseconds wait_limit(u32 events) const
+    {
+        (void)events;
+        return kNever;
+    }
 
     /// ioctl(2) with the raw argument. ENOTTY by default. May wait.
     virtual Result<i64> ioctl(Task& task, u32 command, u64 argument);
@@ -89,7 +93,11 @@ public:
     virtual Result<void> read_directory(i64 position, DirectoryEmitter const& emit);
     /// What mmap maps; ENODEV by default. `offset`/`length` in bytes, page-aligned, may be checked by devices.
     virtual Result<Ref<mm::MemoryObject>> mmap_object(u64 offset, u64 length, bool shared);
-    virtual Result<void> fsync(bool data_only) { (void)data_only; return {}; }
+    virtual Result<void> fsync(bool data_only)
+    {
+        (void)data_only;
+        return {};
+    }
     virtual Result<void> fallocate(u32 mode, u64 offset, u64 length);
     /// ftruncate(2) goes to the inode by default.
     virtual Result<void> truncate(u64 size);

@@ -25,7 +25,7 @@ struct Credentials;
 namespace mm {
 class MemoryObject;
 }
-}
+} // namespace umbra
 
 namespace umbra::vfs {
 
@@ -60,7 +60,8 @@ struct NewInode {
     u32 mode; ///< with the type: regular, fifo, socket, device, directory
     u32 uid, gid;
     u64 rdev = 0;
-    bool linkable = true; ///< of create_unnamed(): link(2) may give it a name later (O_TMPFILE without O_EXCL)
+    bool linkable
+        = true; ///< of create_unnamed(): link(2) may give it a name later (O_TMPFILE without O_EXCL)
 };
 
 /// Receives directory entries; returns false when it is full (the entry was not taken).
@@ -101,8 +102,8 @@ public:
     virtual Result<void> rmdir(std::string_view name, Inode& victim);
     /// Moves `name` here to `new_name` in `new_directory` of the same file system; `victim` is what is there now, or
     /// null. The VFS has checked types and loops. flags: rename_exchange (victim set) or 0 or rename_whiteout.
-    virtual Result<void> rename(std::string_view name, Inode& moved, Inode& new_directory, std::string_view new_name,
-        Inode* victim, u32 flags);
+    virtual Result<void> rename(std::string_view name, Inode& moved, Inode& new_directory,
+        std::string_view new_name, Inode* victim, u32 flags);
     /// An object without a name (O_TMPFILE). EOPNOTSUPP by default.
     virtual Result<Ref<Inode>> create_unnamed(NewInode const& what);
 
@@ -127,7 +128,11 @@ public:
     /// False where the dentry cache must ask lookup() again each time (proc's pid directories). Default true.
     virtual bool cacheable_children() const { return true; }
     /// Extra permission policy beyond mode bits; default: ok. `mask` of abi::r_ok|w_ok|x_ok.
-    virtual Result<void> check_access(Credentials const&, u32 mask) { (void)mask; return {}; }
+    virtual Result<void> check_access(Credentials const&, u32 mask)
+    {
+        (void)mask;
+        return {};
+    }
 
     FileLocks& locks(); ///< made on first use
     bool has_locks() const { return locks_ != nullptr; }

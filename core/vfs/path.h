@@ -44,7 +44,8 @@ private:
     Dentry(RefPtr<FileSystem> fs, RefPtr<Dentry> parent, std::string name, RefPtr<Inode> inode);
     void last_unref() override;
 
-    RefPtr<FileSystem> fs_; ///< of a root: keeps the file system while any of its dentries lives; outlives inode_
+    RefPtr<FileSystem>
+        fs_; ///< of a root: keeps the file system while any of its dentries lives; outlives inode_
     RefPtr<Dentry> parent_;
     std::string name_;
     RefPtr<Inode> inode_;
@@ -63,8 +64,15 @@ struct Path {
 };
 
 enum MountFlag : u32 {
-    kMountReadOnly = 1, kMountNoSuid = 2, kMountNoDev = 4, kMountNoExec = 8, kMountNoSymFollow = 256,
-    kMountNoAtime = 1024, kMountNoDirAtime = 2048, kMountRelAtime = 1 << 21, kMountStrictAtime = 1 << 24,
+    kMountReadOnly = 1,
+    kMountNoSuid = 2,
+    kMountNoDev = 4,
+    kMountNoExec = 8,
+    kMountNoSymFollow = 256,
+    kMountNoAtime = 1024,
+    kMountNoDirAtime = 2048,
+    kMountRelAtime = 1 << 21,
+    kMountStrictAtime = 1 << 24,
 };
 
 class Mount : public RefCounted {
@@ -130,7 +138,10 @@ private:
 class FsContext : public RefCounted {
 public:
     FsContext(Path root, Path cwd, Ref<MountNamespace> mounts, u32 umask)
-        : root(std::move(root)), cwd(std::move(cwd)), mounts(std::move(mounts)), umask(umask)
+        : root(std::move(root))
+        , cwd(std::move(cwd))
+        , mounts(std::move(mounts))
+        , umask(umask)
     {
     }
     Ref<FsContext> clone() const { return make_ref<FsContext>(root, cwd, mounts, umask); }
@@ -151,7 +162,8 @@ struct WalkOptions {
 /// A walk that stops before the last component: the directory, the name, and what is there now (null if nothing).
 struct ParentWalk {
     Path directory;
-    std::string name; ///< "", "." or ".." where the path ends so (the caller's errno: EEXIST, EINVAL, EBUSY, ENOTEMPTY)
+    std::string
+        name; ///< "", "." or ".." where the path ends so (the caller's errno: EEXIST, EINVAL, EBUSY, ENOTEMPTY)
     RefPtr<Dentry> existing;
     bool trailing_slash = false;
 };

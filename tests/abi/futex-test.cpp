@@ -333,9 +333,8 @@ TEST(Futex, waiting_for_several_checks_its_arguments)
     auto address = reinterpret_cast<uintptr_t>(&word);
     WaitBlock good { 0, address, 0x82, 0 }, no_size { 0, address, 0x80, 0 }, reserved { 0, address, 0x82, 1 };
     WaitBlock wide { uint64_t(1) << 32, address, 0x82, 0 }, crooked { 0, address + 1, 0x82, 0 };
-    auto waitv = [](WaitBlock* blocks, unsigned count, unsigned flags, timespec* timeout = nullptr, int clock = 1) {
-        return raw(SYS_futex_waitv, blocks, count, flags, timeout, clock);
-    };
+    auto waitv = [](WaitBlock* blocks, unsigned count, unsigned flags, timespec* timeout = nullptr,
+                     int clock = 1) { return raw(SYS_futex_waitv, blocks, count, flags, timeout, clock); };
     EXPECT_EQ(waitv(&good, 0, 0), -EINVAL);
     EXPECT_EQ(waitv(&good, 129, 0), -EINVAL);
     EXPECT_EQ(waitv(&good, 1, 1), -EINVAL);
@@ -353,7 +352,8 @@ constexpr unsigned kPrivateWord = 0x82; ///< FUTEX2_SIZE_U32 | FUTEX2_PRIVATE
 TEST(Futex, one_call_per_operation)
 {
     Word word = 0, other = 0;
-    if (raw(kFutexWake, &word, FUTEX_BITSET_MATCH_ANY, 1, kPrivateWord) == -ENOSYS) SKIP_AS_HOST_LACKS("futex_wake");
+    if (raw(kFutexWake, &word, FUTEX_BITSET_MATCH_ANY, 1, kPrivateWord) == -ENOSYS)
+        SKIP_AS_HOST_LACKS("futex_wake");
     timespec past { 1, 0 };
     EXPECT_EQ(raw(kFutexWait, &word, 1, 1, kPrivateWord, nullptr, CLOCK_MONOTONIC), -EAGAIN);
     EXPECT_EQ(raw(kFutexWait, &word, 0, 0, kPrivateWord, nullptr, CLOCK_MONOTONIC), -EINVAL);

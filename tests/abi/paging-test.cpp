@@ -86,7 +86,8 @@ TEST(Paging, an_area_mapped_over_another_is_empty)
 {
     Mapping area(kSize);
     touch_scattered(area, 100);
-    void* over = ::mmap(&area[100 * kPage], 200 * kPage, kReadWrite, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* over
+        = ::mmap(&area[100 * kPage], 200 * kPage, kReadWrite, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ASSERT_EQ(over, &area[100 * kPage]);
     expect_zero(&area[100 * kPage], 200 * kPage);
     for (size_t n = 0; n < 100; ++n) {
@@ -177,7 +178,8 @@ TEST(Paging, the_kernel_writes_beside_pages_in_sight)
     pid_t child = start([&] {
         ASSERT_EQ(::mprotect(area.data(), kSize, PROT_NONE), 0); // nothing is in sight
         ASSERT_EQ(::mprotect(area.data(), kSize, kReadWrite), 0);
-        char* block = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(area.data()) + (1 << 20)) & ~((1ul << 20) - 1));
+        char* block = reinterpret_cast<char*>(
+            (reinterpret_cast<uintptr_t>(area.data()) + (1 << 20)) & ~((1ul << 20) - 1));
         char* there = block + 250 * kPage;
         ASSERT_EQ(*there, 1);
         // Writes in a row, so that more and more is copied at once; the last of them is the kernel's.

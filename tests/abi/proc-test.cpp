@@ -305,7 +305,8 @@ TEST(Proc, children_are_those_of_the_thread_that_made_them)
         std::string mine = task + std::to_string(::gettid()) + "/children";
         if (!exists(mine)) SKIP_AS_HOST_LACKS("children files");
         EXPECT_EQ(words(read_file(mine)), std::vector<std::string> { std::to_string(child) });
-        EXPECT_EQ(words(read_file(task + std::to_string(::getpid()) + "/children")), std::vector<std::string> {});
+        EXPECT_EQ(
+            words(read_file(task + std::to_string(::getpid()) + "/children")), std::vector<std::string> {});
         ::kill(child, SIGKILL);
         wait_for(child);
     }).join();

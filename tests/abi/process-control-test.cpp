@@ -161,7 +161,8 @@ TEST(IoPriority, errors)
     EXPECT_EQ(raw(SYS_ioprio_set, kIoProcess, 0x3fffffff, io_priority(kIoBestEffort, 0)), -ESRCH);
     EXPECT_EQ(raw(SYS_ioprio_set, kIoProcess, 0, io_priority(7, 0)), -EINVAL);
     EXPECT_EQ(raw(SYS_ioprio_set, kIoProcess, 0, io_priority(0, 1)), -EINVAL);
-    as_ordinary_user([] { EXPECT_EQ(raw(SYS_ioprio_set, kIoProcess, 0, io_priority(kIoRealtime, 0)), -EPERM); });
+    as_ordinary_user(
+        [] { EXPECT_EQ(raw(SYS_ioprio_set, kIoProcess, 0, io_priority(kIoRealtime, 0)), -EPERM); });
 }
 
 TEST(Prctl, transparent_huge_pages_can_be_switched_off)

@@ -32,7 +32,8 @@ protected:
     }
     Board& board() { return *shared_.as<Board>(); }
 
-    void spin(int index, std::function<void()> before = [] {})
+    void spin(
+        int index, std::function<void()> before = [] {})
     {
         children_.push_back(start([this, index, before] {
             before();

@@ -39,7 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(u8 const* data, size_t size)
     if (place.is_error()) return 0;
     auto [offset, length] = place.value();
     // As read_at() in core/task/exec.cpp: what lies beyond the end is missing.
-    auto table = offset < size ? file.subspan(offset, std::min<u64>(length, size - offset)) : std::span<u8 const>();
+    auto table
+        = offset < size ? file.subspan(offset, std::min<u64>(length, size - offset)) : std::span<u8 const>();
     auto image = platform::parse_elf(file, table);
     if (image.ok()) check_promises(image.value());
     return 0;

@@ -32,7 +32,8 @@ struct Count {
 void expect_normal_life()
 {
     int const status = in_child([] {
-        void* const memory = mmap(nullptr, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void* const memory
+            = mmap(nullptr, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory == MAP_FAILED) fail_errno("mmap afterwards");
         std::memset(memory, 1, 1 << 20);
         int const fd = open("/tmp/afterwards", O_RDWR | O_CREAT, 0600);
@@ -82,7 +83,8 @@ void fork_bomb()
         setpgid(bomb, bomb);
         while (count.refused < 50)
             usleep(1000);
-        if (count.error != EAGAIN && count.error != ENOMEM) fail("fork was refused with %d", count.error.load());
+        if (count.error != EAGAIN && count.error != ENOMEM)
+            fail("fork was refused with %d", count.error.load());
         reap_group(bomb);
         std::printf("%u processes\n", count.made.load());
         expect_normal_life();
@@ -97,9 +99,11 @@ void thread_bomb()
         int const status = in_child([&] {
             // Raw clones on one shared stack page each: a thread costs the guest next to nothing.
             for (;;) {
-                void* const stack = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                void* const stack
+                    = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
                 if (stack == MAP_FAILED) break;
-                int const flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
+                int const flags
+                    = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
                 auto sleeper = [](void*) -> int {
                     for (;;)
                         raw_call(SYS_pause);
@@ -113,7 +117,8 @@ void thread_bomb()
             _exit(3);
         });
         if (status != 3 << 8) fail("the thread bomb ended with %#x", unsigned(status));
-        if (count.error != EAGAIN && count.error != ENOMEM) fail("clone was refused with %d", count.error.load());
+        if (count.error != EAGAIN && count.error != ENOMEM)
+            fail("clone was refused with %d", count.error.load());
         std::printf("%u threads\n", count.made.load());
         expect_normal_life();
     }
@@ -125,7 +130,8 @@ void touch_without_end()
 {
     constexpr size_t kPiece = 8 << 20;
     for (;;) {
-        void* const memory = mmap(nullptr, kPiece, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void* const memory
+            = mmap(nullptr, kPiece, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory == MAP_FAILED) _exit(4);
         std::memset(memory, 1, kPiece);
     }
@@ -135,7 +141,8 @@ void share_without_end()
 {
     constexpr size_t kPiece = 1 << 20;
     for (;;) {
-        auto* const memory = static_cast<char*>(mmap(nullptr, kPiece, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+        auto* const memory = static_cast<char*>(
+            mmap(nullptr, kPiece, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
         if (memory == MAP_FAILED) _exit(4);
         for (size_t i = 0; i < kPiece; i += 4096)
             memory[i] = 1;
@@ -145,7 +152,8 @@ void share_without_end()
 void copy_without_end()
 {
     constexpr size_t kPiece = 16 << 20;
-    auto* const memory = static_cast<char*>(mmap(nullptr, kPiece, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    auto* const memory = static_cast<char*>(
+        mmap(nullptr, kPiece, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     if (memory == MAP_FAILED) _exit(4);
     std::memset(memory, 1, kPiece);
     for (;;) {
@@ -167,7 +175,8 @@ void memory_bomb()
     for (int round = 0; round < 3; ++round) {
         for (auto bomb : { touch_without_end, share_without_end, copy_without_end }) {
             int const status = in_child(bomb);
-            bool const killed = WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGBUS);
+            bool const killed
+                = WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGBUS);
             if (!killed && status != 4 << 8) fail("a memory bomb ended with %#x", unsigned(status));
             expect_normal_life();
         }
@@ -198,7 +207,8 @@ void many_files()
         if (chdir("/") != 0 || rmdir("/tmp/many") != 0) fail_errno("rmdir");
     });
     // Memory may end before the file system's own limit does.
-    if (status != 0 && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)) fail("many files ended with %#x", unsigned(status));
+    if (status != 0 && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+        fail("many files ended with %#x", unsigned(status));
     expect_normal_life();
 }
 
@@ -245,12 +255,28 @@ void many_descriptors()
         expect_normal_life();
     };
     auto limits = { EMFILE, ENFILE, ENOMEM, ENOSPC };
-    attack("null devices", [] { return open("/dev/null", O_RDONLY); }, limits);
-    attack("event files", [] { return int(syscall(SYS_eventfd2, 0, 0)); }, limits);
-    attack("memory files", [] { return int(syscall(SYS_memfd_create, "m", 0)); }, limits);
-    attack("epoll sets", [] { return int(syscall(SYS_epoll_create1, 0)); }, limits);
-    attack("pipes", [] { int ends[2]; return pipe(ends); }, limits);
-    attack("sockets", [] { int ends[2]; return socketpair(AF_UNIX, SOCK_STREAM, 0, ends); }, limits);
+    attack(
+        "null devices", [] { return open("/dev/null", O_RDONLY); }, limits);
+    attack(
+        "event files", [] { return int(syscall(SYS_eventfd2, 0, 0)); }, limits);
+    attack(
+        "memory files", [] { return int(syscall(SYS_memfd_create, "m", 0)); }, limits);
+    attack(
+        "epoll sets", [] { return int(syscall(SYS_epoll_create1, 0)); }, limits);
+    attack(
+        "pipes",
+        [] {
+            int ends[2];
+            return pipe(ends);
+        },
+        limits);
+    attack(
+        "sockets",
+        [] {
+            int ends[2];
+            return socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+        },
+        limits);
     if (DIR* const directory = opendir("/host-files")) {
         // Each is a descriptor of the kernel's own, too.
         attack("host files", [&] { return open_next_host_file(directory); }, { EMFILE, ENFILE, ENOENT });
@@ -373,7 +399,8 @@ void hoard_buffers()
         }
         for (pid_t child : children) {
             int const status = wait_for(child);
-            if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) fail("a hoarder ended with %#x", unsigned(status));
+            if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+                fail("a hoarder ended with %#x", unsigned(status));
         }
         expect_normal_life();
         std::printf("hoarded\n");

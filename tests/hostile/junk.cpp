@@ -30,7 +30,8 @@ struct Ground {
 Ground make_ground()
 {
     auto map = [](size_t pages, int protection) {
-        void* memory = mmap(nullptr, (pages + 1) * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void* memory
+            = mmap(nullptr, (pages + 1) * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         munmap(static_cast<char*>(memory) + pages * kPage, kPage);
         std::strcpy(static_cast<char*>(memory), "/tmp/junk");
         mprotect(memory, pages * kPage, protection);
@@ -41,10 +42,11 @@ Ground make_ground()
 
 long junk(Random& random, Ground const& ground)
 {
-    constexpr uint64_t kWords[] = { 0, 1, 2, 3, 7, 8, 16, 64, 255, 4095, 4096, 65536, 0x7fffffff, 0x80000000, 0xffffffff,
-        0x100000000, 0x7ffe00000000, 0x7ffe00100000, 0x7ffe10000000, 0x7ffffffff000, 0x7fffffffffff, 0x800000000000,
-        0xffff800000000000, 0xffffffffff600000, 0x7fffffffffffffff, 0x8000000000000000, uint64_t(-1), uint64_t(-2),
-        uint64_t(-100), uint64_t(-4096), 0x10, 0xffff, 0x20000000, 0xdeadbeefdeadbeef };
+    constexpr uint64_t kWords[]
+        = { 0, 1, 2, 3, 7, 8, 16, 64, 255, 4095, 4096, 65536, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
+              0x7ffe00000000, 0x7ffe00100000, 0x7ffe10000000, 0x7ffffffff000, 0x7fffffffffff, 0x800000000000,
+              0xffff800000000000, 0xffffffffff600000, 0x7fffffffffffffff, 0x8000000000000000, uint64_t(-1),
+              uint64_t(-2), uint64_t(-100), uint64_t(-4096), 0x10, 0xffff, 0x20000000, 0xdeadbeefdeadbeef };
     switch (random.below(10)) {
     case 0:
     case 1:
@@ -113,7 +115,8 @@ enum class As { root, user };
 
 void become_user()
 {
-    if (setgroups(0, nullptr) || setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000)) fail_errno("setresuid");
+    if (setgroups(0, nullptr) || setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
+        fail_errno("setresuid");
 }
 
 [[noreturn]] void attack(unsigned number, As who)
@@ -129,7 +132,7 @@ void become_user()
     pid_t const self = getpid();
     itimerval const soon { { 0, 1000 }, { 0, 1000 } };
     struct sigaction interrupt { };
-    interrupt.sa_handler = [](int) { };
+    interrupt.sa_handler = [](int) {};
     for (unsigned round = 0; round < kRounds; ++round) {
         // What waits for ever is interrupted.
         sigaction(SIGALRM, &interrupt, nullptr);

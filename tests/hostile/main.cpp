@@ -63,7 +63,8 @@ int in_child(std::function<void()> const& body)
 
 unsigned in_children(unsigned count, std::function<void(unsigned)> const& body)
 {
-    constexpr unsigned kPatience = 40; // looks without a step, 5 ms each: progress, not a verdict, depends on it
+    constexpr unsigned kPatience
+        = 40; // looks without a step, 5 ms each: progress, not a verdict, depends on it
     auto& step = shared<std::atomic<unsigned>>();
     unsigned children = 0;
     while (step < count) {
@@ -144,7 +145,8 @@ void look(unsigned round)
     constexpr size_t kSize = 100000;
     static char out[kSize], in[kSize];
     std::memset(out, int(round), kSize);
-    check(write(file, out, kSize) == ssize_t(kSize) && pread(file, in, kSize, 0) == ssize_t(kSize), "no file I/O");
+    check(write(file, out, kSize) == ssize_t(kSize) && pread(file, in, kSize, 0) == ssize_t(kSize),
+        "no file I/O");
     check(std::memcmp(out, in, kSize) == 0, "a file that changed");
     close(file);
 }

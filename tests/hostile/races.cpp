@@ -22,7 +22,8 @@ constexpr unsigned kRounds = 3000;
 void make_file(char const* path, char const* content, mode_t mode)
 {
     int const fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (fd < 0 || write(fd, content, strlen(content)) != ssize_t(strlen(content)) || fchmod(fd, mode)) fail_errno(path);
+    if (fd < 0 || write(fd, content, strlen(content)) != ssize_t(strlen(content)) || fchmod(fd, mode))
+        fail_errno(path);
     close(fd);
 }
 
@@ -100,14 +101,16 @@ void run_what_may_run()
     for (unsigned i = 0; i < 60; ++i) {
         int const status = in_child([] {
             Flipper flipper("/tmp/race/open/true", "/tmp/race/shut/true");
-            char* arguments[] = { const_cast<char*>("hostile-guest"), const_cast<char*>("echo"), const_cast<char*>(""), nullptr };
+            char* arguments[] = { const_cast<char*>("hostile-guest"), const_cast<char*>("echo"),
+                const_cast<char*>(""), nullptr };
             char* environment[] = { nullptr };
             close(1);
             for (unsigned tries = 0; tries < 200; ++tries)
                 execve(flipper.path(), arguments, environment);
         });
         // The program fails to write, with status 1; 0: no try hit the one that may run.
-        if (!WIFEXITED(status) || WEXITSTATUS(status) > 1) fail("execve of a flipping path ended with %#x", unsigned(status));
+        if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
+            fail("execve of a flipping path ended with %#x", unsigned(status));
     }
 }
 
@@ -142,7 +145,8 @@ void flip_paths()
     as_user(change_what_is_shut);
     as_user(run_what_may_run);
     struct stat shut { };
-    if (stat(kShut, &shut) != 0 || shut.st_size != 6 || (shut.st_mode & 0777) != 0600) fail("what was shut has been changed");
+    if (stat(kShut, &shut) != 0 || shut.st_size != 6 || (shut.st_mode & 0777) != 0600)
+        fail("what was shut has been changed");
 }
 
 } // namespace hostile

@@ -34,7 +34,8 @@ void count_signals(std::initializer_list<int> signals)
 /// Sends to everyone in the group, itself among them, until enough has been sent.
 void send_signals(unsigned count)
 {
-    union sigval value { };
+    union sigval value {
+    };
     for (unsigned i = 0; i < count; ++i) {
         kill(0, SIGUSR1);
         kill(getpid(), SIGUSR2);
@@ -51,7 +52,8 @@ void queue_until_refused()
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, nullptr);
-    union sigval value { };
+    union sigval value {
+    };
     unsigned queued = 0;
     while (sigqueue(getpid(), SIGRTMIN, value) == 0)
         ++queued;
@@ -112,7 +114,8 @@ void timer_storm()
         setitimer(ITIMER_VIRTUAL, &fast, nullptr);
         setitimer(ITIMER_PROF, &fast, nullptr);
         std::vector<timer_t> timers;
-        itimerspec const fast_signal { { 0, 20000000 }, { 0, 20000000 } }, microsecond { { 0, 1000 }, { 0, 1000 } };
+        itimerspec const fast_signal { { 0, 20000000 }, { 0, 20000000 } },
+            microsecond { { 0, 1000 }, { 0, 1000 } };
         for (;;) {
             sigevent event {};
             event.sigev_notify = SIGEV_SIGNAL;

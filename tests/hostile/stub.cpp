@@ -122,11 +122,12 @@ void map_over(uint64_t address)
     auto* there = reinterpret_cast<void*>(address);
     int const anonymous = MAP_PRIVATE | MAP_ANONYMOUS;
     expect(mmap(there, 4096, PROT_READ, anonymous | MAP_FIXED, -1, 0) == MAP_FAILED, "mmap", address);
-    expect(mmap(there, 4096, PROT_READ, anonymous | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED, "mmap without replacing",
-        address);
+    expect(mmap(there, 4096, PROT_READ, anonymous | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED,
+        "mmap without replacing", address);
     void* const hinted = mmap(there, 4096, PROT_READ, anonymous, -1, 0);
     expect(hinted != MAP_FAILED && uint64_t(hinted) + 4096 <= stub::kZone, "a hint", address);
-    expect(mremap(hinted, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, there) == MAP_FAILED, "mremap to", address);
+    expect(
+        mremap(hinted, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, there) == MAP_FAILED, "mremap to", address);
     expect(mremap(there, 4096, 8192, MREMAP_MAYMOVE) == MAP_FAILED, "mremap of", address);
     munmap(hinted, 4096);
     munmap(there, 4096); // EINVAL, or nothing to do; what counts is that the next call still works
@@ -244,12 +245,14 @@ void scribble(unsigned round)
 
 // --- Other ways in.
 
-constexpr unsigned char kInt80[] = { 0xb8, 8, 0, 0, 0, 0xcd, 0x80, 0xc3 }; // mov eax, 8 (creat); int 0x80; ret
+constexpr unsigned char kInt80[]
+    = { 0xb8, 8, 0, 0, 0, 0xcd, 0x80, 0xc3 }; // mov eax, 8 (creat); int 0x80; ret
 constexpr unsigned char kSysenter[] = { 0xb8, 8, 0, 0, 0, 0x0f, 0x34, 0xc3 };
 
 void run_code(unsigned char const* code, size_t size)
 {
-    void* const page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* const page
+        = mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED) fail_errno("mmap of code");
     std::memcpy(page, code, size);
     if (!sigsetjmp(back, 1)) hostile_jump(uint64_t(page), SYS_creat, long(host_path()), 0644, 0, 0);
@@ -288,7 +291,8 @@ void reach_for_the_stub()
     }
     // From the guest's last page into the stub's first.
     auto* const edge = reinterpret_cast<void*>(stub::kZone - 4096);
-    expect(mmap(edge, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED, "mmap across", stub::kZone);
+    expect(mmap(edge, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED,
+        "mmap across", stub::kZone);
     expect(munmap(edge, 8192) != 0, "munmap across", stub::kZone);
     expect(mprotect(edge, 8192, PROT_READ) != 0, "mprotect across", stub::kZone);
     expect(munmap(nullptr, ~size_t { 4095 }) != 0, "munmap of everything", 0);
@@ -300,8 +304,8 @@ void host_numbers()
     catch_everything();
     for (long number = 0; number < 512; ++number) {
         // x32; a number with high bits, which Linux cuts off or refuses; negative ones.
-        long const attempts[] = { 0x40000000 | number, 0x80000000 | number, -1 - number, 1000 + number,
-            0x70005000 + number };
+        long const attempts[]
+            = { 0x40000000 | number, 0x80000000 | number, -1 - number, 1000 + number, 0x70005000 + number };
         for (long attempt : attempts) {
             long const result = raw_call(attempt, long(host_path()), 0644);
             if (result != -ENOSYS) fail("call %#lx gave %ld", attempt, result);
@@ -309,7 +313,9 @@ void host_numbers()
     }
     // The number that the stub's own report has.
     for (long word = 0; word < 64; ++word)
-        if (long const result = raw_call(stub::kReportNumber, word, word, word, word, word, long(stub::kAreas)); result != -ENOSYS)
+        if (long const result
+            = raw_call(stub::kReportNumber, word, word, word, word, word, long(stub::kAreas));
+            result != -ENOSYS)
             fail("the number of reports gave %ld", result);
     for (int i = 0; i < 20; ++i) {
         run_code(kInt80, sizeof kInt80);

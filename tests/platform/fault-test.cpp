@@ -100,7 +100,8 @@ extern "C" char const int1_of_the_host[];
 [[gnu::noinline]] u64 host_offset_of_int1() // inlined twice, its label would be defined twice
 {
     static u64 seen;
-    struct sigaction action { }, before { };
+    struct sigaction action {
+    }, before {};
     action.sa_sigaction = [](int, siginfo_t*, void* context) {
         auto& rip = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP];
         seen = static_cast<u64>(rip) - reinterpret_cast<u64>(int1_of_the_host);

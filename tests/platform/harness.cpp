@@ -61,7 +61,8 @@ void PlatformTest::start(unsigned vcpus)
     options.vcpus = vcpus;
     if (name.ends_with("old_host")) {
         options.ring = hostabi::RingEngine::epoll;
-        options.userfault = options.fsgsbase = options.killable_notifications = options.synchronous_wake_up = false;
+        options.userfault = options.fsgsbase = options.killable_notifications = options.synchronous_wake_up
+            = false;
     }
     platform = um::make_platform(options, problem);
     ASSERT_TRUE(platform) << problem;

@@ -74,8 +74,7 @@ protected:
     pid_t start_victim(int report, int output)
     {
         auto const* test = testing::UnitTest::GetInstance()->current_test_info();
-        std::string filter
-            = std::string("--gtest_filter=") + test->test_suite_name() + "." + test->name();
+        std::string filter = std::string("--gtest_filter=") + test->test_suite_name() + "." + test->name();
         char program[] = "platform-tests";
         char* const arguments[] = { program, filter.data(), nullptr };
         setenv(kVictimsPipe, "3", 1);

@@ -25,7 +25,8 @@ protected:
     void SetUp() override
     {
         static auto const features = hostabi::HostFeatures::probe_quick();
-        if (!features.has(hostabi::Feature::userfaultfd_minor)) GTEST_SKIP() << "this host has no minor userfaults";
+        if (!features.has(hostabi::Feature::userfaultfd_minor))
+            GTEST_SKIP() << "this host has no minor userfaults";
         PlatformTest::SetUp();
         block_ = next_frame; // nobody has touched these frames
         next_frame += kBlock;
@@ -49,7 +50,8 @@ protected:
     static Code touching(u64 page)
     {
         u64 const at = kArena + page * kPageSize;
-        return Code().load_rax_from(at).store_rax_to(kDataAt).mov_rax(kValue).store_rax_to(at).syscall(SYS_exit);
+        return Code().load_rax_from(at).store_rax_to(kDataAt).mov_rax(kValue).store_rax_to(at).syscall(
+            SYS_exit);
     }
     void rerun(Guest& guest, Code const& code)
     {

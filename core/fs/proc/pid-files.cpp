@@ -22,7 +22,8 @@ Result<std::string> pid_statm(Subject const& subject)
     mm::MemoryUsage usage = memory->usage();
     u64 text = (page_up(memory->code_end.value) - page_down(memory->code_start.value)) >> kPageShift;
     return format_text("%llu %llu %llu %llu 0 %llu 0\n", ull(memory->total_pages()),
-        ull(usage.resident_anonymous + usage.resident_file), ull(usage.resident_file), ull(text), ull(usage.data + usage.stack));
+        ull(usage.resident_anonymous + usage.resident_file), ull(usage.resident_file), ull(text),
+        ull(usage.data + usage.stack));
 }
 
 Result<std::string> pid_comm(Subject const& subject)

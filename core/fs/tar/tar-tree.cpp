@@ -178,7 +178,8 @@ Result<void> TarTreeBuilder::add(TarEntry const& entry)
     u32 existing = name.empty() ? u32 { TarTree::kRoot } : find(directory, name);
     bool is_directory = linked == kNoNode && abi::is_directory(entry.mode);
     bool was_directory = existing != kNoNode && abi::is_directory(node(existing).mode);
-    if (was_directory && !is_directory) return bad(entry.path + " is a directory first and something else later");
+    if (was_directory && !is_directory)
+        return bad(entry.path + " is a directory first and something else later");
     if (linked != kNoNode) {
         if (linked == existing) return {};
         put(directory, name, linked);

@@ -14,12 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            printf("%s:%d: %s (%s)\n", __func__, __LINE__, #condition, strerror(errno));                               \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
+#define CHECK(condition)                                                                                     \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            printf("%s:%d: %s (%s)\n", __func__, __LINE__, #condition, strerror(errno));                     \
+            exit(1);                                                                                         \
+        }                                                                                                    \
     } while (0)
 
 enum { kPage = 4096 };
@@ -153,7 +153,8 @@ static unsigned next_number(unsigned* seed) { return *seed = *seed * 1664525 + 1
 static void mappings(void)
 {
     enum { kPages = 256, kSteps = 6000 };
-    unsigned char* area = mmap(NULL, kPages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char* area
+        = mmap(NULL, kPages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(area != MAP_FAILED);
     static unsigned char wanted[kPages];
     unsigned seed = 1;
@@ -163,7 +164,9 @@ static void mappings(void)
         unsigned char *at = area + page * kPage, value = (unsigned char)(step | 1);
         switch (next_number(&seed) % 5) {
         case 0:
-            CHECK(mmap(at, length * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == at);
+            CHECK(mmap(at, length * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+                      -1, 0)
+                == at);
             memset(wanted + page, 0, length);
             break;
         case 1:
@@ -214,7 +217,8 @@ static int family(int depth, unsigned char* memory, unsigned char inherited)
 
 static void forks(void)
 {
-    unsigned char* memory = mmap(NULL, 32 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char* memory
+        = mmap(NULL, 32 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(memory != MAP_FAILED);
     memset(memory, 9, 32 * kPage);
     CHECK(family(4, memory, 9) == 0);
@@ -311,8 +315,8 @@ int main(int count, char** arguments)
     static struct {
         char const* name;
         void (*run)(void);
-    } const kinds[] = { { "signals", signals }, { "pipes", pipes }, { "mappings", mappings }, { "forks", forks },
-        { "thousand", thousand }, { "execs", execs }, { "threads", threads } };
+    } const kinds[] = { { "signals", signals }, { "pipes", pipes }, { "mappings", mappings },
+        { "forks", forks }, { "thousand", thousand }, { "execs", execs }, { "threads", threads } };
     self = arguments[0];
     if (count == 3 && !strcmp(arguments[1], "exit")) return atoi(arguments[2]);
     if (count == 3 && !strcmp(arguments[1], "again")) again(atoi(arguments[2]));
