@@ -12,7 +12,7 @@ NEVER_BLOCK = {
     "fstatfs", "getcpu", "getpid", "getppid", "getrandom", "gettid", "getuid", "kill", "lseek", "madvise", "memfd_create",
     "mmap", "mprotect", "mremap", "munmap", "newfstatat", "pidfd_send_signal", "pipe2", "prctl", "prlimit64", "ptrace",
     "restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_getaffinity", "sched_setaffinity",
-    "sched_yield", "set_robust_list", "signalfd4", "tgkill", "timerfd_create", "uname", "sysinfo", "clone3", "clone",
+    "sched_yield", "set_robust_list", "sigaltstack", "signalfd4", "tgkill", "timerfd_create", "uname", "sysinfo", "clone3", "clone",
 }
 # Memory of the kernel's own (memfd): allocated and freed, never waited for.
 MEMORY_CALLS = {"fallocate", "ftruncate", "pread64", "pwrite64", "preadv", "pwritev"}
