@@ -21,6 +21,8 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests/system"))
+from resources import mapped, wake_ups  # noqa: E402
 BUILD = ROOT / "build"
 TIMEOUT = 300
 # Guest over host.
@@ -108,36 +110,16 @@ def descendants(pid):
     return found
 
 
-def mapped_pss(pid):
-    """(all, of guest memory) in bytes: Pss of every mapping, and of those that show a bank."""
-    total = bank = 0
-    in_bank = False
-    for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines():
-        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
-            in_bank = "memfd:umbra-bank" in line
-        elif line.startswith("Pss:"):
-            size = int(line.split()[1]) << 10
-            total += size
-            bank += size if in_bank else 0
-    return total, bank
-
-
-def switches(pid):
-    """Voluntary context switches of all threads of a process: one for each time that it went to sleep."""
-    return sum(int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", path.read_text(), re.M).group(1))
-               for path in pathlib.Path(f"/proc/{pid}/task").glob("*/status"))
-
-
 def idle(instance, seconds):
     """What a guest that sleeps costs: memory, and wake-ups of every host thread."""
     process = subprocess.Popen(instance.command(*SLEEPER), stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         time.sleep(2)
         pids = descendants(process.pid)
-        before = sum(map(switches, pids))
+        before = wake_ups(pids)
         time.sleep(seconds)
-        after = sum(map(switches, pids))
-        sizes = [mapped_pss(pid) for pid in pids]
+        after = wake_ups(pids)
+        sizes = [mapped(pid) for pid in pids]
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
