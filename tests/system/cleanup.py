@@ -3,8 +3,9 @@
 import os
 import pathlib
 import signal
+import time
 
-from harness import children_of, expect, expect_equal, is_alive, read_until, test, wait_until
+from harness import children_of, expect, expect_equal, is_alive, mappings_of, read_until, test, wait_until
 
 
 def busy_guest(t, *options):
@@ -88,18 +89,23 @@ def killed_while_starting(t):
 
 @test(user="root")
 def stub_that_is_killed(t):
-    """A stub that somebody kills takes its guest process with it, and nothing else."""
+    """A stub that somebody kills takes its guest process with it, and nothing else: at work, and while it starts."""
     # It does something time and again: a stub that is not needed is not missed.
     busy = "perl -e 'select undef, undef, undef, 0.01 while 1'"
-    process = t.start(t.command("bash", "-c", f"{busy} & echo ready; wait $!; echo status $?; read line; echo $line",
-                                root=t.tree), stdin=-1)
-    read_until(process.stdout, b"ready\n")
+    script = f"while read line && [ $line = go ]; do {busy} & echo ready; wait $!; echo status $?; done; echo $line"
+    process = t.start(t.command("bash", "-c", script, root=t.tree), stdin=-1)
 
     def stub_of_perl():
         # Its program is mapped from the host's file.
-        return [pid for pid in children_of(process.pid) if "/bin/perl" in pathlib.Path(f"/proc/{pid}/maps").read_text()]
-    os.kill(wait_until(stub_of_perl, "the stub of perl")[0], signal.SIGKILL)
-    read_until(process.stdout, b"status 137\n")
+        return [pid for pid in children_of(process.pid) if "/bin/perl" in mappings_of(pid)]
+    for delay in range(12):
+        process.stdin.write(b"go\n")
+        process.stdin.flush()
+        read_until(process.stdout, b"ready\n")
+        victim = wait_until(stub_of_perl, "the stub of perl", pause=0)[0]
+        time.sleep(0.002 * delay)
+        os.kill(victim, signal.SIGKILL)
+        read_until(process.stdout, b"status 137\n")
     process.stdin.write(b"alive\n")
     t.ends(process).expect("alive\n", err=None)
 

@@ -65,15 +65,22 @@ def expect_equal(have, wanted, what=""):
         raise Failure(f"{what}: {have!r} instead of {wanted!r}")
 
 
-def wait_until(condition, what, limit=LIMIT):
-    """Returns the first true value of condition()."""
+def wait_until(condition, what, limit=LIMIT, pause=0.02):
+    """Returns the first true value of condition(), asked for every `pause` seconds."""
     end = time.monotonic() + limit
     while time.monotonic() < end:
         value = condition()
         if value:
             return value
-        time.sleep(0.02)
+        time.sleep(pause)
     raise Failure(f"waited in vain: {what}")
+
+
+def mappings_of(pid):
+    """The text of its maps; empty if it has ended."""
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/maps").read_text()
+    return ""
 
 
 def children_of(pid):
