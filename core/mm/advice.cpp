@@ -179,7 +179,8 @@ Result<void> AddressSpace::lock_range(u64 address, u64 length, bool lock_it)
         bool write = (vma->prot & prot_write) && !vma->shared;
         auto r = fault_locked(
             GuestAddr(a), write ? platform::Protection::write : platform::Protection::read, true, false);
-        if (r.out_of_memory) return err::nomem;
+        if (r.signal == abi::sigkill)
+            return err::nomem; // or its stub has died: there is no point in going on
     }
     return {};
 }

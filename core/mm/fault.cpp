@@ -345,12 +345,6 @@ bool AddressSpace::show_host_file(Vma& vma, u64 page)
     return stub_->map(*current().vcpu, batch).ok();
 }
 
-namespace {
-/// What a fault comes to that cannot be solved. A stub that has died (EIO) is not short of memory: its process ends,
-/// and no other is killed for it.
-AddressSpace::FaultResult unsolved(Errno error) { return { abi::sigkill, 0, error == err::nomem }; }
-} // namespace
-
 AddressSpace::FaultResult AddressSpace::fault_locked(
     GuestAddr address, Protection access, bool show_it, bool force)
 {
@@ -370,7 +364,7 @@ AddressSpace::FaultResult AddressSpace::fault_locked(
         return {};
     Window window { page, page + 1 };
     if (auto r = make_present(*vma, page, access, window); r.is_error()) {
-        if (r.error() == err::nomem) return unsolved(r.error());
+        if (r.error() == err::nomem) return { sigkill, 0, true };
         return { sigbus, bus_adrerr };
     }
     // A guest fault shows the whole block. A kernel access has to as well if the guest sees any page of it: copying on
@@ -379,7 +373,8 @@ AddressSpace::FaultResult AddressSpace::fault_locked(
     for (u64 p = window.first; p < window.last && !in_sight; ++p)
         if (Pte* e = pages_.find(p)) in_sight = e->shown();
     if (!in_sight) return {};
-    if (auto r = show(*vma, window, page); r.is_error()) return unsolved(r.error());
+    // A stub that has died (EIO) is not short of memory: its process ends, and no other is killed for it.
+    if (auto r = show(*vma, window, page); r.is_error()) return { sigkill, 0, r.error() == err::nomem };
     return {};
 }
 
