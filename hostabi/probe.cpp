@@ -187,13 +187,18 @@ void HostFeatures::probe_seccomp()
     set(Feature::seccomp_notify, support.error == 0, std::move(detail));
     auto const newer = [&](bool present, char const* version) -> std::string {
         if (present) return "";
-        return support.error ? "there are no notifications" : std::string("needs Linux ") + version;
+        return support.error ? "a part of seccomp-notify" : std::string("needs Linux ") + version;
     };
     set(Feature::seccomp_killable, support.killable, newer(support.killable, "5.19"));
     set(Feature::seccomp_synchronous, support.synchronous, newer(support.synchronous, "6.6"));
     // Asked without a program: EFAULT when the flag is known, EINVAL when it is not.
     i64 const answer = host_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, nullptr);
     set(Feature::seccomp_all_threads, answer == -EFAULT, "");
+    // What the whole costs is said where the whole is missing; its parts add nothing.
+    if (support.error)
+        for (auto part :
+            { Feature::seccomp_killable, Feature::seccomp_synchronous, Feature::seccomp_all_threads })
+            reports_[std::size_t(part)].cost = {};
 }
 
 void HostFeatures::probe_userfaultfd()

@@ -41,12 +41,19 @@ u64 tasks_of(std::string const& process, uid_t user)
     return std::max<u64>(status.st_nlink, 2) - 2;
 }
 
+/// Root of the host itself, not of a user namespace: that one is somebody else outside, who has limits.
+bool is_root_of_host()
+{
+    std::string const ids = read_line("/proc/self/uid_map");
+    return getuid() == 0 && ids.find("4294967295") != ids.npos;
+}
+
 u64 left_to_user()
 {
     uid_t const user = getuid();
     auto const limit = process::limit(RLIMIT_NPROC);
     // The host asks root nothing.
-    if (user == 0 || limit.is_error()) return UINT64_MAX;
+    if (is_root_of_host() || limit.is_error()) return UINT64_MAX;
     if (limit.value().soft >= kFarAway) return limit.value().soft;
     u64 used = 0;
     DIR* const processes = opendir("/proc");

@@ -216,9 +216,8 @@ def hostile_lane(name, user):
 AS_IN_A_CONTAINER = ["io_uring_setup=EPERM", "io_uring_enter=EPERM", "io_uring_register=EPERM", "userfaultfd=EPERM"]
 
 
-def denied_abi_lane(name, backend, user):
-    """The guest's ABI on a host that refuses io_uring and userfaultfd."""
-    lane = abi_guest_lane(name, backend, user, "0:0")
+def denied(lane):
+    """The lane on a host that refuses io_uring and userfaultfd."""
     plain = lane.command
     lane.command = lambda: [PYTHON, str(SANDBOX.path / "hostile/deny.py"), *AS_IN_A_CONTAINER, "--", *plain()]
     return lane
@@ -249,7 +248,7 @@ def system_lane(name, backend, user):
 
 def prepare_debian():
     """The tree as an archive and unpacked, in the sandbox; returns an error text or None."""
-    status, output = run([PYTHON, str(ROOT / "tests/system/make-tree.py")], 1500)
+    status, output = run([PYTHON, str(ROOT / "tests/system/make-tree.py"), "--umbra", str(ROOT / "build/umbra")], 1500)
     archive = pathlib.Path(output.splitlines()[-1] if output else "")
     if status != 0 or not archive.is_file():
         return output
@@ -319,7 +318,8 @@ def all_lanes():
                                         ("--fault-path", "signal")))
         for user in users:
             lanes.append(system_lane(f"system-{backend}-{user}", backend, as_user[user]))
-        lanes.append(denied_abi_lane(f"denied-abi-{backend}-{users[-1]}", backend, as_user[users[-1]]))
+        lanes.append(denied(abi_guest_lane(f"denied-abi-{backend}-{users[-1]}", backend, as_user[users[-1]], "0:0")))
+        lanes.append(denied(system_lane(f"denied-system-{backend}-{users[-1]}", backend, as_user[users[-1]])))
     for name in ("denied", "waits", "hostile"):
         # As the user whose processes the host limits: a bomb that goes off hits that user alone.
         lanes.append(hostile_lane(f"{name}-{users[-1]}", as_user[users[-1]]))
@@ -408,6 +408,13 @@ def read_not_yet():
     return patterns
 
 
+def heed_signals():
+    """What nohup or a shell's background job made us ignore would be ignored by all that the tests start, too."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="tools/dev test")
     parser.add_argument("lanes", nargs="*", help="patterns of lane names; all without")
@@ -422,6 +429,7 @@ def main():
         if not lanes:
             print("tools/dev test: no such lane; --list names them", file=sys.stderr)
             return 2
+    heed_signals()
     global SANDBOX
     SANDBOX = Sandbox()
     results = Results(read_not_yet())

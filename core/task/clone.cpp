@@ -113,6 +113,13 @@ void link_process(Task& parent, Process& child, CloneRequest const& request)
     table.move_to_group(child, Ref<ProcessGroup>(*parent.process().group));
 }
 
+/// A new stub, or a new thread in one, that the host has killed (EIO): fork(2) knows no EIO, and another try may do.
+template <typename T> Result<T> or_try_again(Result<T> made)
+{
+    if (made.is_error() && made.error() == err::io) return err::again;
+    return made;
+}
+
 Result<void> wait_for_vfork(Task& parent, Task& child, WaitQueue& done)
 {
     (void)child;
@@ -134,9 +141,9 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     inherit(parent, *child, request);
     access.files() = request.flags & clone_files ? Ref<FdTable>(parent.files()) : parent.files().clone();
     access.fs() = request.flags & clone_fs ? Ref<vfs::FsContext>(parent.fs()) : parent.fs().clone();
-    Ref<mm::AddressSpace> mm
-        = request.flags & clone_vm ? Ref<mm::AddressSpace>(parent.mm()) : TRY(parent.mm().fork());
-    access.guest() = TRY(mm->stub().create_thread(*parent.vcpu));
+    Ref<mm::AddressSpace> mm = request.flags & clone_vm ? Ref<mm::AddressSpace>(parent.mm())
+                                                        : TRY(or_try_again(parent.mm().fork()));
+    access.guest() = TRY(or_try_again(mm->stub().create_thread(*parent.vcpu)));
     ++mm->users;
     access.mm() = mm;
     if (auto r = set_registers(parent, *child, request); r.is_error()) {

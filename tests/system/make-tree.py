@@ -1,55 +1,129 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Makes the Debian tree of the system tests as a tar archive, or finds the one made earlier; prints its path.
+"""make-tree.py [--umbra COMMAND]: makes the Debian tree of the system tests as a tar archive, or finds the one made
+earlier; prints its path.
 
-The archives lie in the user's cache directory, named by what is in them. Only root can make one everywhere; for
-others mmdebstrap needs user namespaces and a range of subordinate ids.
+The archives lie in the user's cache directory, named by what is in them. Root makes one with mmdebstrap. So does anybody
+else, as root of an instance: apt fetches the packages as the user, and mmdebstrap runs inside of Umbra.
 """
+import argparse
 import fcntl
 import hashlib
 import os
 import pathlib
+import re
 import subprocess
 import sys
+import tempfile
+import urllib.parse
 
 SUITE = "bookworm"
 PACKAGES = ["gcc", "less", "libc6-dev", "make", "perl", "procps", "python3", "vim-tiny"]
 OPTIONS = ["--variant=minbase", "--aptopt=Acquire::Retries \"5\"",
            *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "info", "locale", "man"))]
+# What a minbase tree has beside the packages named, for apt as a pattern.
+BASE = ["apt", "?essential", "?priority(required)"]
+MIRROR = os.environ.get("UMBRA_DEBIAN_MIRROR") or "http://deb.debian.org/debian"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+class Failure(Exception):
+    """The tree cannot be made; the text says why."""
 
 
 def cache_directory():
     return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "umbra"
 
 
-def make(target):
+def run(command):
+    """What it prints goes to our standard error. Raises Failure."""
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+    except FileNotFoundError:
+        raise Failure(f"{command[0]} is missing: tools/dev setup installs it") from None
+    if done.returncode != 0:
+        raise Failure(f"cannot make a Debian tree: {' '.join(command[:2])}.. ended with {done.returncode}")
+
+
+def mmdebstrap(target, source):
+    return ["mmdebstrap", "--mode=root", "--quiet", *OPTIONS, "--include=" + ",".join(PACKAGES), SUITE, str(target), source]
+
+
+def fetch(work):
+    """Packages and their signed index, as apt gets them for a system that has nothing yet."""
+    for name in ("state/lists/partial", "cache/archives/partial"):
+        (work / name).mkdir(parents=True)
+    (work / "status").touch()
+    (work / "sources").write_text(f"deb [signed-by={KEYRING}] {MIRROR} {SUITE} main\n")
+    settings = {"Dir::State": work / "state", "Dir::State::status": work / "status", "Dir::Cache": work / "cache",
+                "Dir::Etc::sourcelist": work / "sources", "Dir::Etc::sourceparts": "-", "APT::Architecture": "amd64",
+                "APT::Install-Recommends": "false", "Acquire::Languages": "none", "Acquire::GzipIndexes": "false",
+                "Acquire::Retries": "5"}
+    apt = ["apt-get", "-qq", *(word for key, value in settings.items() for word in ("-o", f"{key}={value}"))]
+    run([*apt, "update"])
+    run([*apt, "--download-only", "--yes", "install", *BASE, *PACKAGES])
+
+
+def arrange_as_mirror(work):
+    """Lays what fetch() got out as the mirror has it; the rest of the index's files are just not there."""
+    mirror, lists = work / "mirror", work / "state/lists"
+    indexes = mirror / "dists" / SUITE
+    (indexes / "main/binary-amd64").mkdir(parents=True)
+    next(lists.glob("*_InRelease")).rename(indexes / "InRelease")
+    packages = next(lists.glob("*_Packages")).rename(indexes / "main/binary-amd64/Packages")
+    fetched = {urllib.parse.unquote(path.name): path for path in (work / "cache/archives").glob("*.deb")}
+    for paragraph in packages.read_text().split("\n\n"):
+        field = dict(re.findall(r"^(Package|Version|Architecture|Filename): (.*)$", paragraph, re.MULTILINE))
+        path = fetched.get("{Package}_{Version}_{Architecture}.deb".format(**field)) if len(field) == 4 else None
+        if path:
+            (mirror / field["Filename"]).parent.mkdir(parents=True, exist_ok=True)
+            path.rename(mirror / field["Filename"])
+    return mirror
+
+
+def make_inside(umbra, target):
+    """Without root on the host: the tree's owners, devices and chroots are an instance's own."""
+    with tempfile.TemporaryDirectory(prefix="umbra-tree-") as scratch:
+        work = pathlib.Path(scratch)
+        fetch(work)
+        mirror = arrange_as_mirror(work)
+        (work / "out").mkdir()
+        source = f"deb [signed-by={KEYRING}] copy:{mirror} {SUITE} main"
+        run([umbra, "do", "-q", "-u", "0", "--memory", "4G", "-v", f"{work}/out:{work}/out", "--",
+             *mmdebstrap(work / "out/tree.tar", source)])
+        run(["mv", str(work / "out/tree.tar"), str(target)])
+
+
+def make(umbra, target):
     """Under another name first, so that what has the name is whole."""
     partial = target.with_suffix(".partial.tar")
-    mode = "root" if os.geteuid() == 0 else "unshare"
-    command = ["mmdebstrap", f"--mode={mode}", "--quiet", *OPTIONS, "--include=" + ",".join(PACKAGES), SUITE, str(partial)]
-    mirror = os.environ.get("UMBRA_DEBIAN_MIRROR")
     try:
-        made = subprocess.run(command + ([mirror] if mirror else []), stdin=subprocess.DEVNULL, stdout=sys.stderr)
-    except FileNotFoundError:
-        return "mmdebstrap is missing: tools/dev setup installs it"
-    if made.returncode != 0:
+        if os.geteuid() == 0:
+            run(mmdebstrap(partial, MIRROR))
+        elif umbra:
+            make_inside(umbra, partial)
+        else:
+            raise Failure("who is not root gives --umbra COMMAND, in which mmdebstrap can be root")
+        partial.rename(target)
+    finally:
         partial.unlink(missing_ok=True)
-        why = "" if mode == "root" else f"; root can make it: python3 {__file__}, and copy it to {target}"
-        return f"mmdebstrap cannot make a Debian tree (exit status {made.returncode}){why}"
-    partial.rename(target)
-    return None
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", 1)[0])
+    parser.add_argument("--umbra", help="the command; needed where one is not root")
+    umbra = parser.parse_args().umbra
     key = hashlib.sha256("\n".join([SUITE, *PACKAGES, *OPTIONS]).encode()).hexdigest()[:12]
     target = cache_directory() / f"debian-{key}.tar"
     target.parent.mkdir(parents=True, exist_ok=True)
     with open(target.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        error = None if target.exists() else make(target)
-    if error:
-        print(f"make-tree: {error}", file=sys.stderr)
-        return 1
+        try:
+            if not target.exists():
+                make(umbra, target)
+        except Failure as why:
+            print(f"make-tree: {why}", file=sys.stderr)
+            return 1
     print(target)
     return 0
 
