@@ -27,7 +27,7 @@ TEST(OwnedFd, ClosesWhatItOwns)
         number = fd.get();
         EXPECT_TRUE(is_open(number));
         OwnedFd moved = std::move(fd);
-        EXPECT_FALSE(fd);
+        EXPECT_FALSE(fd); // NOLINT(bugprone-use-after-move): what is left is what is tested
         EXPECT_EQ(moved.get(), number);
         moved = OwnedFd::eventfd().release_value(); // closes the first
         EXPECT_FALSE(is_open(number));

@@ -157,7 +157,7 @@ TEST(Options, MistakesGetOneLine)
 
 TEST(Options, HelpAndTheOtherCommands)
 {
-    for (auto arguments : { std::vector<char const*> { "--help" }, { "run", "--help" }, { "do", "-h" },
+    for (auto const& arguments : { std::vector<char const*> { "--help" }, { "run", "--help" }, { "do", "-h" },
              { "doctor", "--help" } }) {
         Command command = parse(arguments);
         EXPECT_EQ(command.kind, Command::Kind::nothing);

@@ -62,6 +62,7 @@ Result<void> Socket::set_buffer_size(Task& task, i32 name, i32 value)
     // Doubled, since the kernel's own bookkeeping counts too (socket(7)).
     if (!send) {
         receive_buffer_ = std::max(wanted * 2, kMinReceiveBuffer);
+        receive_buffer_changed();
         return {};
     }
     send_buffer_ = std::max(wanted * 2, kMinSendBuffer);

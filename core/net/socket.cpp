@@ -4,6 +4,7 @@
 #include "core/net/socket.h"
 
 #include "core/kernel.h"
+#include "core/net/inet/inet-socket.h"
 #include "core/net/unix/unix-socket.h"
 #include "core/task/task.h"
 
@@ -57,7 +58,8 @@ namespace {
 Result<void> check_family(i32 family, i32 type)
 {
     if (type < 0 || type >= abi::sock_type_max) return err::inval;
-    return family == abi::af_unix ? Result<void>() : err::afnosupport;
+    bool const known = family == abi::af_unix || family == abi::af_inet || family == abi::af_inet6;
+    return known ? Result<void>() : err::afnosupport;
 }
 
 } // namespace
@@ -65,12 +67,14 @@ Result<void> check_family(i32 family, i32 type)
 Result<Ref<Socket>> make_socket(Task& task, i32 family, i32 type, i32 protocol, u32 flags)
 {
     TRY(check_family(family, type));
+    if (family != abi::af_unix) return make_inet_socket(task, family, type, protocol, flags);
     return make_unix_socket(task, type, protocol, flags);
 }
 
 Result<SocketPair> make_socket_pair(Task& task, i32 family, i32 type, i32 protocol, u32 flags)
 {
     TRY(check_family(family, type));
+    if (family != abi::af_unix) return err::opnotsupp;
     return make_unix_socket_pair(task, type, protocol, flags);
 }
 

@@ -88,9 +88,20 @@ public:
     Nanoseconds wait_limit(u32 events) const final;
 
 protected:
-    /// SO_SNDBUF in the kernel's own count (twice what the guest asked for, see socket(7)).
+    /// SO_SNDBUF and SO_RCVBUF in the kernel's own count (twice what the guest asked for, see socket(7)).
     u64 send_buffer() const { return send_buffer_; }
+    u64 receive_buffer() const { return receive_buffer_; }
     virtual void send_buffer_changed() { }
+    virtual void receive_buffer_changed() { }
+    /// Whether an on-off option (SO_REUSEADDR, ..) is on.
+    bool is_on(i32 simple_option) const { return simple_options_ >> simple_option & 1; }
+    abi::Linger const& linger() const { return linger_; }
+    /// On-off options and SO_LINGER, as an accepted connection has them from its listener.
+    void take_over_simple_options(Socket const& listener)
+    {
+        simple_options_ = listener.simple_options_, linger_ = listener.linger_;
+        send_buffer_ = listener.send_buffer_, receive_buffer_ = listener.receive_buffer_;
+    }
     virtual bool is_listening() const { return false; }
     /// SO_ERROR: the pending error, which is cleared; 0 for none.
     virtual i32 take_error() { return 0; }

@@ -83,10 +83,11 @@ bool may_change_scheduling(Task const& task, Task const& other)
 
 SyscallResult sys_sched_setaffinity(Task& task, i32 pid, u32 size, GuestAddr mask)
 {
-    Task* t = TRY(scheduling_target(task, pid));
-    if (!may_change_scheduling(task, *t)) return err::perm;
     u64 bits = 0;
     TRY(copy_from_user(task, &bits, mask, std::min<u32>(size, sizeof bits)));
+    if (pid < 0) return err::srch;
+    Task* t = TRY(scheduling_target(task, pid));
+    if (!may_change_scheduling(task, *t)) return err::perm;
     u64 possible = (u64 { 1 } << task.kernel().scheduler().vcpu_count()) - 1;
     if (!(bits & possible)) return err::inval;
     t->affinity = bits & possible;
@@ -96,8 +97,9 @@ SyscallResult sys_sched_setaffinity(Task& task, i32 pid, u32 size, GuestAddr mas
 
 SyscallResult sys_sched_getaffinity(Task& task, i32 pid, u32 size, GuestAddr mask)
 {
-    Task* t = TRY(scheduling_target(task, pid));
     if (size < 8 || size % 8) return err::inval;
+    if (pid < 0) return err::srch; // of all these calls only those on CPUs look no closer
+    Task* t = TRY(scheduling_target(task, pid));
     u64 possible = (u64 { 1 } << task.kernel().scheduler().vcpu_count()) - 1;
     u64 bits = t->affinity & possible;
     TRY(copy_to_user(task, mask, &bits, sizeof bits));

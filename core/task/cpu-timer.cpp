@@ -68,6 +68,7 @@ Nanoseconds time_left(Process& process)
 {
     Nanoseconds left = kNever;
     auto& limit = process.limits[size_t(Resource::cpu)];
+    // NOLINTNEXTLINE(misc-redundant-expression): there are two limits
     if (limit.current != kRlimInfinity && limit.current < u64(kNever / kNanosecondsPerSecond))
         left = Nanoseconds(limit.current) * kNanosecondsPerSecond - process_time(process, true);
     if (!process.timers) return left;

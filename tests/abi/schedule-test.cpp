@@ -68,6 +68,18 @@ private:
     std::vector<pid_t> children_;
 };
 
+TEST(Affinity, errors)
+{
+    cpu_set_t cpus;
+    EXPECT_OK(::sched_getaffinity(0, sizeof cpus, &cpus));
+    EXPECT_ERROR(::sched_getaffinity(-1, sizeof cpus, &cpus), ESRCH);
+    EXPECT_ERROR(::sched_setaffinity(-1, sizeof cpus, &cpus), ESRCH);
+    EXPECT_EQ(raw(SYS_sched_getaffinity, -1, 4, &cpus), -EINVAL);
+    EXPECT_EQ(raw(SYS_sched_setaffinity, -1, sizeof cpus, nullptr), -EFAULT);
+    CPU_ZERO(&cpus);
+    EXPECT_ERROR(::sched_setaffinity(0, sizeof cpus, &cpus), EINVAL);
+}
+
 TEST_F(Schedule, spinning_tasks_spread_over_the_cpus)
 {
     cpu_set_t const cpus = usable();

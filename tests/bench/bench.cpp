@@ -137,12 +137,12 @@ double map_unmap()
 /// Per page, with the share of mmap and munmap.
 double page_fault()
 {
-    constexpr size_t kSize = 32 << 20;
+    constexpr size_t kPages = 8192, kSize = kPages * kPage;
     return each(1, [] {
         char* p = map_anonymous(kSize);
         touch(p, kSize);
         munmap(p, kSize);
-    }) / double(kSize / kPage);
+    }) / double(kPages);
 }
 
 /// Per touched page of a large region, in an order that has no pattern to go by: a heap, not a stream.
@@ -160,7 +160,7 @@ double scattered_fault()
 /// Per page: a child writes to what it shares with its parent.
 double copy_on_write()
 {
-    constexpr size_t kSize = 16 << 20;
+    constexpr size_t kPages = 4096, kSize = kPages * kPage;
     char* memory = map_anonymous(kSize);
     auto* result = reinterpret_cast<double*>(map_anonymous(kPage, MAP_SHARED));
     std::vector<double> rounds;
@@ -170,7 +170,7 @@ double copy_on_write()
         if (child == 0) {
             double const start = now();
             touch(memory, kSize);
-            *result = (now() - start) / double(kSize / kPage);
+            *result = (now() - start) / double(kPages);
             _exit(0);
         }
         wait_for(pid_t(check(child, "fork")));

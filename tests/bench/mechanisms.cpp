@@ -192,8 +192,8 @@ void ptrace_emulation()
 
 // --- Memory: what a page of the guest's costs before anybody uses it.
 
-constexpr size_t kSize = 16 << 20;
-constexpr double kPages = double(kSize / kPage);
+constexpr size_t kPageCount = 4096, kSize = kPageCount * kPage;
+constexpr double kPages = double(kPageCount);
 
 class Memory {
 public:

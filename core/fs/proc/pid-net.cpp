@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// net/: the tables of a network stack without interfaces, routes or sockets; headers only, which is what
-// programs need to see that there is nothing.
+// net/: the tables of a machine whose network is itself: the loopback interface, its sockets, no routes.
+#include "core/abi/inet.h"
 #include "core/fs/proc/pid-directory.h"
+#include "core/net/inet/inet-socket.h"
 
 namespace umbra::fs {
 
 namespace {
 struct NetRow {
     char const *name, *text;
+    i32 family = 0, protocol = 0; ///< whose sockets follow, or 0
 };
 constexpr char const* kInetHeader
     = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
@@ -20,13 +22,16 @@ constexpr NetRow kNetFiles[] = {
         "Inter-|   Receive                                                |  Transmit\n"
         " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo "
         "colls "
-        "carrier compressed\n" },
-    { "if_inet6", "" },
+        "carrier compressed\n"
+        "    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0   "
+        "  0       0 "
+        "         0\n" },
+    { "if_inet6", "00000000000000000000000000000001 01 80 10 80       lo\n" },
     { "route", "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n" },
-    { "tcp", kInetHeader },
-    { "tcp6", kInet6Header },
-    { "udp", kInetHeader },
-    { "udp6", kInet6Header },
+    { "tcp", kInetHeader, abi::af_inet, abi::ipproto_tcp },
+    { "tcp6", kInet6Header, abi::af_inet6, abi::ipproto_tcp },
+    { "udp", kInetHeader, abi::af_inet, abi::ipproto_udp },
+    { "udp6", kInet6Header, abi::af_inet6, abi::ipproto_udp },
     { "raw", kInetHeader },
     { "unix", "Num       RefCount Protocol Flags    Type St Inode Path\n" },
 };
@@ -38,7 +43,11 @@ Ref<vfs::Inode> make_net_directory(
     auto directory = make_ref<StaticDirectory>(fs, attributes);
     u64 number = attributes.number;
     for (NetRow const& row : kNetFiles)
-        directory->add_text(row.name, [text = row.text] { return Result<std::string>(text); },
+        directory->add_text(row.name,
+            [&kernel = fs.kernel(), &row]() -> Result<std::string> {
+                if (!row.family) return std::string(row.text);
+                return row.text + net::describe_ports(kernel, row.family, row.protocol);
+            },
             { .mode = 0444, .number = number += 1 << 16 });
     return directory;
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "core/net/inet/port-table.h"
 #include "core/net/socket.h"
 #include "core/sync/mutex.h"
 
@@ -106,14 +107,14 @@ private:
     std::vector<Ref<UnixEndpoint>> blocked_senders_;
 };
 
-/// The local sockets of a kernel: abstract names, and what the collector of unreachable descriptors needs to
-/// know.
+/// The sockets of a kernel: abstract names, ports, and what the collector of unreachable descriptors needs to know.
 struct Network : RefCounted {
     static Network& of(Kernel& kernel);
     ~Network() override;
 
     std::map<std::string, UnixEndpoint*> abstract_names;
     u32 last_autobind = 0;
+    PortTable tcp_ports, udp_ports;
     List<UnixEndpoint, TaggedNode<UnixEndpoint>> endpoints; ///< those with a file
     u64 endpoint_count = 0;
     u64 files_in_flight = 0;

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The guest's ABI for internet sockets (ip(7), ipv6(7), tcp(7), udp(7), netdevice(7)). Addresses and ports are in network
+// byte order wherever they are bytes.
+#pragma once
+
+#include <cstddef>
+
+#include "core/base/types.h"
+
+namespace umbra::abi {
+
+constexpr i32 ipproto_ip = 0, ipproto_icmp = 1, ipproto_tcp = 6, ipproto_udp = 17, ipproto_ipv6 = 41,
+              ipproto_icmpv6 = 58;
+
+/// struct sockaddr_in
+struct SockaddrIn {
+    u16 family;
+    u8 port[2];
+    u8 address[4];
+    u8 zero[8];
+};
+static_assert(sizeof(SockaddrIn) == 16);
+
+/// struct sockaddr_in6; Linux takes addresses without the scope as well.
+struct SockaddrIn6 {
+    u16 family;
+    u8 port[2];
+    u32 flow_info;
+    u8 address[16];
+    u32 scope_id;
+};
+static_assert(sizeof(SockaddrIn6) == 28);
+constexpr u32 sockaddr_in6_short = 24;
+
+// IPPROTO_IP
+constexpr i32 ip_tos = 1, ip_ttl = 2, ip_mtu_discover = 10, ip_freebind = 15, ip_bind_address_no_port = 24,
+              ip_multicast_ttl = 33, ip_multicast_loop = 34;
+// IPPROTO_IPV6
+constexpr i32 ipv6_unicast_hops = 16, ipv6_multicast_hops = 18, ipv6_multicast_loop = 19,
+              ipv6_mtu_discover = 23, ipv6_v6only = 26, ipv6_tclass = 67;
+// IPPROTO_TCP
+constexpr i32 tcp_nodelay = 1, tcp_cork = 3, tcp_keepidle = 4, tcp_keepintvl = 5, tcp_keepcnt = 6,
+              tcp_syncnt = 7, tcp_linger2 = 8, tcp_defer_accept = 9, tcp_quickack = 12, tcp_user_timeout = 18,
+              tcp_notsent_lowat = 25;
+
+// States of /proc/net/tcp and udp
+constexpr u32 tcp_established = 1, tcp_syn_sent = 2, tcp_fin_wait2 = 5, tcp_close = 7, tcp_close_wait = 8,
+              tcp_listen = 10;
+
+// Interfaces: ioctl(2) on any internet socket
+constexpr u32 siocgifname = 0x8910, siocgifconf = 0x8912, siocgifflags = 0x8913, siocgifaddr = 0x8915,
+              siocgifnetmask = 0x891b, siocgifmtu = 0x8921, siocgifhwaddr = 0x8927, siocgifindex = 0x8933,
+              siocatmark = 0x8905;
+constexpr u32 iff_up = 1, iff_loopback = 8, iff_running = 0x40;
+constexpr u16 arphrd_loopback = 772;
+
+/// struct ifreq: a name, and a union of 24 bytes
+struct InterfaceRequest {
+    char name[16];
+    u8 value[24];
+};
+static_assert(sizeof(InterfaceRequest) == 40);
+
+/// struct ifconf
+struct InterfaceList {
+    i32 length; ///< bytes at `requests`
+    i32 pad;
+    u64 requests; ///< of InterfaceRequest; 0 asks for the length only
+};
+static_assert(sizeof(InterfaceList) == 16);
+
+} // namespace umbra::abi

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// sockaddr_in and sockaddr_in6.
+#include "core/net/inet/address.h"
+
+#include "core/abi/inet.h"
+
+namespace umbra::net {
+
+namespace {
+
+u16 port_of(u8 const (&port)[2]) { return u16(port[0] << 8 | port[1]); }
+
+void set_port(u8 (&to)[2], u16 port)
+{
+    to[0] = u8(port >> 8);
+    to[1] = u8(port);
+}
+
+template <typename T> SocketAddress to_socket_address(T const& value)
+{
+    SocketAddress result;
+    std::memcpy(result.bytes, &value, sizeof value);
+    result.length = sizeof value;
+    return result;
+}
+
+InetName name_of(abi::SockaddrIn const& in)
+{
+    return { IpAddress::v4(in.address[0], in.address[1], in.address[2], in.address[3]), port_of(in.port) };
+}
+
+} // namespace
+
+Result<InetName> inet_name_of(SocketAddress const& address, i32 family)
+{
+    u32 const least = family == abi::af_inet ? u32(sizeof(abi::SockaddrIn)) : abi::sockaddr_in6_short;
+    if (address.length < sizeof(u16)) return err::inval;
+    if (address.length < least) return err::inval;
+    if (address.family() != family) return err::afnosupport;
+    if (family == abi::af_inet) {
+        abi::SockaddrIn in;
+        std::memcpy(&in, address.bytes, sizeof in);
+        return name_of(in);
+    }
+    abi::SockaddrIn6 in {};
+    std::memcpy(&in, address.bytes, std::min<u64>(address.length, sizeof in));
+    InetName name { {}, port_of(in.port) };
+    std::ranges::copy(in.address, name.address.bytes.begin());
+    return name;
+}
+
+SocketAddress socket_address_of(InetName const& name, i32 family)
+{
+    if (family == abi::af_inet) {
+        abi::SockaddrIn in { .family = abi::af_inet, .port = {}, .address = {}, .zero = {} };
+        set_port(in.port, name.port);
+        std::copy(name.address.bytes.begin() + 12, name.address.bytes.end(), in.address);
+        return to_socket_address(in);
+    }
+    abi::SockaddrIn6 in { .family = abi::af_inet6, .port = {}, .flow_info = 0, .address = {}, .scope_id = 0 };
+    set_port(in.port, name.port);
+    std::ranges::copy(name.address.bytes, in.address);
+    return to_socket_address(in);
+}
+
+} // namespace umbra::net

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Making internet sockets, their names, and their options. An option that would change nothing between two sockets of one
+// machine (time to live, Nagle's algorithm, keep-alive) is kept and given back; one whose effect is missing is refused.
+#include "core/net/inet/inet-socket.h"
+
+#include "core/abi/inet.h"
+#include "core/kernel.h"
+#include "core/net/inet/tcp-socket.h"
+#include "core/net/inet/udp-socket.h"
+#include "core/net/unix/endpoint.h"
+#include "core/task/task.h"
+
+namespace umbra::net {
+
+namespace {
+
+struct OptionRow {
+    i32 level, name, initial, least, most;
+    i32 protocol = 0; ///< the only one that has it, or 0
+};
+
+constexpr i32 kTcp = abi::ipproto_tcp, kMax = INT32_MAX;
+constexpr OptionRow kOptions[] = {
+    { abi::ipproto_ip, abi::ip_tos, 0, 0, 255 },
+    { abi::ipproto_ip, abi::ip_ttl, 64, -1, 255 },
+    { abi::ipproto_ip, abi::ip_mtu_discover, 1, 0, 5 },
+    { abi::ipproto_ip, abi::ip_freebind, 0, 0, 1 },
+    { abi::ipproto_ip, abi::ip_bind_address_no_port, 0, 0, 1 },
+    { abi::ipproto_ip, abi::ip_multicast_ttl, 1, -1, 255 },
+    { abi::ipproto_ip, abi::ip_multicast_loop, 1, 0, 1 },
+    { abi::ipproto_ipv6, abi::ipv6_unicast_hops, 64, -1, 255 },
+    { abi::ipproto_ipv6, abi::ipv6_multicast_hops, 1, -1, 255 },
+    { abi::ipproto_ipv6, abi::ipv6_multicast_loop, 1, 0, 1 },
+    { abi::ipproto_ipv6, abi::ipv6_mtu_discover, 1, 0, 5 },
+    { abi::ipproto_ipv6, abi::ipv6_tclass, 0, -1, 255 },
+    { kTcp, abi::tcp_nodelay, 0, -kMax, kMax, kTcp },
+    { kTcp, abi::tcp_cork, 0, -kMax, kMax, kTcp },
+    { kTcp, abi::tcp_keepidle, 7200, 1, 32767, kTcp },
+    { kTcp, abi::tcp_keepintvl, 75, 1, 32767, kTcp },
+    { kTcp, abi::tcp_keepcnt, 9, 1, 127, kTcp },
+    { kTcp, abi::tcp_syncnt, 6, 1, 127, kTcp },
+    { kTcp, abi::tcp_linger2, 60, -kMax, kMax, kTcp },
+    { kTcp, abi::tcp_defer_accept, 0, 0, kMax, kTcp },
+    { kTcp, abi::tcp_quickack, 1, -kMax, kMax, kTcp },
+    { kTcp, abi::tcp_user_timeout, 0, 0, kMax, kTcp },
+    { kTcp, abi::tcp_notsent_lowat, 0, -kMax, kMax, kTcp },
+};
+
+/// Those that are only on or off.
+bool is_switch(OptionRow const& row) { return row.least == 0 && row.most == 1; }
+bool is_normalized(OptionRow const& row)
+{
+    return row.level == kTcp && row.least == -kMax && row.name <= abi::tcp_cork;
+}
+
+OptionRow const* find_option(i32 level, i32 name, i32 protocol, i32 family)
+{
+    if (level == abi::ipproto_ipv6 && family != abi::af_inet6) return nullptr;
+    for (OptionRow const& row : kOptions)
+        if (row.level == level && row.name == name && (!row.protocol || row.protocol == protocol))
+            return &row;
+    return nullptr;
+}
+
+bool is_known_level(i32 level, i32 protocol, i32 family)
+{
+    return level == abi::ipproto_ip || level == protocol
+        || (level == abi::ipproto_ipv6 && family == abi::af_inet6);
+}
+
+/// An int; IPPROTO_IP takes a single byte as well (ip(7)).
+Result<i32> integer_of(std::span<u8 const> value, i32 level)
+{
+    i32 integer = 0;
+    if (value.size() >= sizeof integer)
+        std::memcpy(&integer, value.data(), sizeof integer);
+    else if (level == abi::ipproto_ip && !value.empty())
+        integer = value[0];
+    else
+        return err::inval;
+    return integer;
+}
+
+std::vector<u8> bytes_of(i32 value)
+{
+    auto const* start = reinterpret_cast<u8 const*>(&value);
+    return { start, start + sizeof value };
+}
+
+constexpr u16 kFirstUnprivileged = 1024; ///< net.ipv4.ip_unprivileged_port_start
+
+} // namespace
+
+InetSocket::InetSocket(vfs::Path path, u32 flags, i32 family, i32 type, i32 protocol)
+    : Socket(std::move(path), flags, family, type, protocol)
+{
+}
+
+void InetSocket::copy_reuse_options()
+{
+    user().reuse_address = is_on(abi::so_reuseaddr);
+    user().reuse_port = is_on(abi::so_reuseport);
+}
+
+Result<void> InetSocket::bind(Task& task, SocketAddress const& address)
+{
+    InetName const name = TRY(inet_name_of(address, family()));
+    if (!is_local(name.address)) return err::addrnotavail;
+    if (name.port && name.port < kFirstUnprivileged && !task.credentials().has(Capability::net_bind_service))
+        return err::acces;
+    if (user().is_bound()) return err::inval;
+    copy_reuse_options();
+    user().uid = task.credentials().euid;
+    return ports().bind(kernel(), user(), name);
+}
+
+Result<void> InetSocket::bind_for(Task& task, InetName const& to)
+{
+    if (user().is_bound()) return {};
+    InetName name { user().local.address, 0 };
+    // A connection has an address of its own; 127.0.0.1 speaks for the whole of 127/8.
+    if (type() == abi::sock_stream && !to.address.is_any())
+        name.address = IpAddress::loopback(to.address.is_v4());
+    copy_reuse_options();
+    user().uid = task.credentials().euid;
+    return ports().bind(kernel(), user(), name);
+}
+
+Result<InetName> InetSocket::destination(SocketAddress const& address)
+{
+    InetName name = TRY(inet_name_of(address, family()));
+    if (user().v6_only && name.address.is_v4()) return err::netunreach;
+    if (!is_local(name.address)) return err::netunreach;
+    if (name.address.is_any()) name.address = IpAddress::loopback(name.address.is_v4());
+    return name;
+}
+
+void InetSocket::take_over_options(InetSocket const& listener)
+{
+    options_ = listener.options_;
+    take_over_simple_options(listener);
+}
+
+SocketAddress InetSocket::local_address() { return socket_address_of(user().local, family()); }
+
+Result<SocketAddress> InetSocket::peer_address()
+{
+    if (!user().is_connected()) return err::notconn;
+    return socket_address_of(user().remote, family());
+}
+
+Result<void> InetSocket::set_option(Task& task, i32 level, i32 name, std::span<u8 const> value)
+{
+    if (level == abi::sol_socket) {
+        TRY(Socket::set_option(task, level, name, value));
+        copy_reuse_options();
+        return {};
+    }
+    if (!is_known_level(level, protocol(), family())) return err::noprotoopt;
+    if (level == abi::ipproto_ipv6 && family() == abi::af_inet6 && name == abi::ipv6_v6only) {
+        i32 const wanted = TRY(integer_of(value, level));
+        if (user().is_bound()) return err::inval;
+        user().v6_only = wanted;
+        return {};
+    }
+    OptionRow const* row = find_option(level, name, protocol(), family());
+    if (!row) return err::noprotoopt;
+    i32 wanted = TRY(integer_of(value, level));
+    if (is_switch(*row) || is_normalized(*row)) wanted = wanted != 0;
+    if (wanted < row->least || wanted > row->most) return err::inval;
+    if (wanted == -1 && row->least == -1) wanted = row->initial;
+    options_[{ level, name }] = wanted;
+    return {};
+}
+
+Result<std::vector<u8>> InetSocket::get_option(Task& task, i32 level, i32 name)
+{
+    if (level == abi::sol_socket) return Socket::get_option(task, level, name);
+    if (!is_known_level(level, protocol(), family())) return err::opnotsupp;
+    if (level == abi::ipproto_ipv6 && family() == abi::af_inet6 && name == abi::ipv6_v6only)
+        return bytes_of(user().v6_only);
+    OptionRow const* row = find_option(level, name, protocol(), family());
+    if (!row) return err::noprotoopt;
+    auto found = options_.find({ level, name });
+    return bytes_of(found == options_.end() ? row->initial : found->second);
+}
+
+Result<i64> InetSocket::ioctl(Task& task, u32 command, u64 argument)
+{
+    auto done = interface_ioctl(task, command, argument);
+    if (done.is_error() && done.error() == err::notty) return File::ioctl(task, command, argument);
+    return done;
+}
+
+namespace {
+
+Result<i32> check_protocol(Task& task, i32 type, i32 protocol, i32 family)
+{
+    bool const echo = protocol == (family == abi::af_inet ? abi::ipproto_icmp : abi::ipproto_icmpv6);
+    switch (type) {
+    case abi::sock_stream:
+        if (protocol && protocol != abi::ipproto_tcp) return err::protonosupport;
+        return abi::ipproto_tcp;
+    case abi::sock_dgram:
+        if (echo) return err::acces; // net.ipv4.ping_group_range as it is at first: nobody
+        if (protocol && protocol != abi::ipproto_udp) return err::protonosupport;
+        return abi::ipproto_udp;
+    case abi::sock_raw:
+        if (!protocol) return err::protonosupport;
+        // There are no packets that could be seen.
+        return task.credentials().has(Capability::net_raw) ? err::protonosupport : err::perm;
+    default:
+        return err::socktnosupport;
+    }
+}
+
+} // namespace
+
+Result<Ref<Socket>> make_inet_socket(Task& task, i32 family, i32 type, i32 protocol, u32 flags)
+{
+    if (protocol < 0 || protocol > 262) return err::inval;
+    protocol = TRY(check_protocol(task, type, protocol, family));
+    Kernel& kernel = task.kernel();
+    auto path = make_socket_path(kernel);
+    if (protocol == abi::ipproto_tcp)
+        return Ref<Socket>(make_ref<TcpSocket>(std::move(path), flags, make_ref<TcpEnd>(kernel, family)));
+    return Ref<Socket>(make_ref<UdpSocket>(kernel, std::move(path), flags, family));
+}
+
+} // namespace umbra::net

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What TCP and UDP sockets share: names, and the options of ip(7), ipv6(7).
+#pragma once
+
+#include <map>
+
+#include "core/net/inet/port-table.h"
+
+namespace umbra::net {
+
+class InetSocket : public Socket {
+public:
+    InetSocket(vfs::Path path, u32 flags, i32 family, i32 type, i32 protocol);
+
+    Result<void> bind(Task& task, SocketAddress const& address) override;
+    SocketAddress local_address() override;
+    Result<SocketAddress> peer_address() override;
+    Result<void> set_option(Task& task, i32 level, i32 name, std::span<u8 const> value) override;
+    Result<std::vector<u8>> get_option(Task& task, i32 level, i32 name) override;
+    Result<i64> ioctl(Task& task, u32 command, u64 argument) override;
+
+protected:
+    virtual PortUser& user() = 0;
+    virtual PortTable& ports() const = 0;
+    virtual Kernel& kernel() const = 0;
+    /// A name to send or connect to, with the machine itself for "any". EAFNOSUPPORT, EINVAL, ENETUNREACH.
+    Result<InetName> destination(SocketAddress const& address);
+    /// Gives a socket without a name one that fits the destination. EADDRINUSE, EADDRNOTAVAIL.
+    Result<void> bind_for(Task& task, InetName const& to);
+    void take_over_options(InetSocket const& listener);
+
+private:
+    void copy_reuse_options();
+
+    std::map<std::pair<i32, i32>, i32> options_; ///< by level and name, where they differ from the default
+};
+
+/// AF_INET and AF_INET6. EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPERM, EACCES.
+Result<Ref<Socket>> make_inet_socket(Task& task, i32 family, i32 type, i32 protocol, u32 flags);
+/// The lines of /proc/net/{tcp,tcp6,udp,udp6} below the header.
+std::string describe_ports(Kernel& kernel, i32 family, i32 protocol);
+/// netdevice(7) on the loopback interface. ENODEV; ENOTTY for other commands.
+Result<i64> interface_ioctl(Task& task, u32 command, u64 argument);
+
+} // namespace umbra::net

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The life of a connection: asked for, made, used, closed or reset.
+#include "core/net/inet/tcp-end.h"
+
+#include "core/abi/inet.h"
+#include "core/kernel.h"
+#include "core/net/inet/tcp-socket.h"
+#include "core/net/unix/endpoint.h"
+
+namespace umbra::net {
+
+namespace {
+
+constexpr u64 kDefaultSend = 87380, kDefaultReceive = 131072; ///< net.ipv4.tcp_wmem, tcp_rmem
+constexpr u64 kMemoryShare = 8; ///< queues may take an eighth of the memory limit beside it
+constexpr u64 kChunk = 16 << 10, kSmallChunk = 2 << 10;
+constexpr u32 kReadable = abi::pollin | abi::pollrdnorm;
+constexpr u32 kWritable = abi::pollout | abi::pollwrnorm;
+
+PortTable& ports(Kernel& kernel) { return Network::of(kernel).tcp_ports; }
+
+} // namespace
+
+TcpEnd::TcpEnd(Kernel& kernel, i32 family)
+    : PortUser(family)
+    , kernel(kernel)
+    , send_limit(kDefaultSend)
+    , receive_limit(kDefaultReceive)
+{
+}
+
+TcpEnd::~TcpEnd()
+{
+    drop_queue();
+    ports(kernel).release(*this);
+}
+
+u32 TcpEnd::state_number() const
+{
+    switch (state) {
+    case State::listening:
+        return abi::tcp_listen;
+    case State::connecting:
+        return abi::tcp_syn_sent;
+    case State::closed:
+        return abi::tcp_close;
+    case State::connected:
+        break;
+    }
+    if (finished) return abi::tcp_close_wait;
+    return send_shut ? abi::tcp_fin_wait2 : abi::tcp_established;
+}
+
+u64 TcpEnd::receive_queue_bytes() const { return state == State::listening ? pending_.size() : queued; }
+
+u64 TcpEnd::inode_number() const { return file ? file->inode().number() : 0; }
+
+Result<void> TcpEnd::listen(u32 backlog)
+{
+    if (state != State::listening && ports(kernel).has_other_listener(*this)) return err::addrinuse;
+    backlog_ = backlog;
+    state = State::listening;
+    is_listening = true;
+    admit_waiting();
+    return {};
+}
+
+void TcpEnd::connect_to(TcpEnd& listener)
+{
+    state = State::connecting;
+    if (listener.has_backlog_room())
+        establish(listener);
+    else
+        listener.connecting_.push_back(Ref<TcpEnd>(*this));
+}
+
+void TcpEnd::establish(TcpEnd& listener)
+{
+    auto server = make_ref<TcpEnd>(kernel, listener.family);
+    ports(kernel).share(*server, listener, remote);
+    server->remote = local;
+    server->send_limit = listener.send_limit, server->receive_limit = listener.receive_limit;
+    server->peer = this;
+    peer = server;
+    for (TcpEnd* end : { this, server.get() }) {
+        end->state = State::connected;
+        end->was_connected = true;
+        end->receive_shut = end->send_shut = end->finished = false;
+    }
+    listener.pending_.push_back(std::move(server));
+    listener.waiters.wake_all(kReadable);
+    waiters.wake_all();
+}
+
+void TcpEnd::admit_waiting()
+{
+    while (!connecting_.empty() && has_backlog_room()) {
+        auto next = connecting_.front();
+        connecting_.pop_front();
+        if (next->state == State::connecting) next->establish(*this);
+    }
+}
+
+RefPtr<TcpEnd> TcpEnd::accept()
+{
+    if (pending_.empty()) return nullptr;
+    auto next = pending_.front();
+    pending_.pop_front();
+    admit_waiting();
+    return next;
+}
+
+void TcpEnd::fail(Errno why)
+{
+    error = why;
+    state = State::closed;
+    receive_shut = send_shut = true;
+    waiters.wake_all();
+}
+
+void TcpEnd::finish_sending()
+{
+    if (send_shut) return;
+    send_shut = true;
+    if (peer) {
+        peer->finished = true;
+        peer->waiters.wake_all();
+    }
+    waiters.wake_all();
+}
+
+void TcpEnd::shut_receiving()
+{
+    if (state == State::listening)
+        stop_listening();
+    else
+        receive_shut = true;
+    waiters.wake_all();
+}
+
+void TcpEnd::stop_listening()
+{
+    is_listening = false;
+    state = State::closed;
+    for (auto& connection : std::exchange(pending_, {}))
+        connection->close(true);
+    for (auto& waiting : std::exchange(connecting_, {}))
+        if (waiting->state == State::connecting) waiting->fail(err::connrefused);
+}
+
+void TcpEnd::be_reset()
+{
+    error = finished ? err::pipe : err::connreset;
+    receive_shut = send_shut = true;
+    waiters.wake_all();
+}
+
+void TcpEnd::close(bool abort)
+{
+    Ref<TcpEnd> alive(*this); // the peer's reference may be the last
+    if (state == State::listening) stop_listening();
+    if (RefPtr<TcpEnd> other = std::exchange(peer, nullptr)) {
+        other->peer = nullptr;
+        if (abort || queued > 0)
+            other->be_reset();
+        else
+            other->finished = true;
+        other->waiters.wake_all();
+    }
+    drop_queue();
+    ports(kernel).release(*this);
+    remote = { IpAddress::any(family), 0 };
+    state = State::closed;
+    was_connected = receive_shut = send_shut = finished = false;
+    error.reset();
+    waiters.wake_all();
+}
+
+u64 TcpEnd::send_space() const
+{
+    if (!peer) return 0;
+    u64 const limit = send_limit + peer->receive_limit;
+    return limit > peer->queued ? limit - peer->queued : 0;
+}
+
+bool TcpEnd::is_writable() const { return !peer || send_space() * 3 >= send_limit + peer->receive_limit; }
+
+void TcpEnd::account(i64 bytes)
+{
+    queued += u64(bytes);
+    Network::of(kernel).queued_bytes += u64(bytes);
+}
+
+Result<TcpEnd::Chunk*> TcpEnd::tail(u64 wanted)
+{
+    if (!queue_.empty() && queue_.back().end < queue_.back().room) return &queue_.back();
+    u64 const room = wanted > kSmallChunk ? kChunk : kSmallChunk;
+    if (Network::of(kernel).queued_bytes + room > kernel.options().memory_limit / kMemoryShare)
+        return err::nobufs;
+    queue_.push_back({ std::unique_ptr<u8[]>(new u8[room]), room });
+    return &queue_.back();
+}
+
+Result<u64> TcpEnd::send(IoBuffer& data, u64 size)
+{
+    // The copy may wait, and meanwhile the peer may read, others write, or all end: the bytes are ours until they are in.
+    u64 const count = std::min(size, kChunk);
+    u8 small[kSmallChunk];
+    std::unique_ptr<u8[]> large(count > sizeof small ? new u8[count] : nullptr);
+    u8* const bytes = large ? large.get() : small;
+    TRY(data.take_all(bytes, count));
+    if (!peer) return count; // to nobody: what comes next tells
+    RefPtr<TcpEnd> to = peer;
+    for (u64 done = 0; done < count;) {
+        auto chunk = to->tail(count - done);
+        if (chunk.is_error()) {
+            data.rewind(count - done);
+            if (done == 0) return chunk.error();
+            size = done;
+            break;
+        }
+        Chunk& last = *chunk.value();
+        u64 const piece = std::min(count - done, last.room - last.end);
+        std::memcpy(last.data.get() + last.end, bytes + done, piece);
+        last.end += piece, done += piece;
+        to->account(i64(piece));
+    }
+    to->waiters.wake_all(kReadable);
+    return std::min(size, count);
+}
+
+Result<u64> TcpEnd::receive(IoBuffer& data, bool peek, bool drop)
+{
+    u64 moved = 0;
+    for (size_t index = 0; index < queue_.size() && data.remaining() > 0;) {
+        Chunk& chunk = queue_[index];
+        u64 const wanted = std::min(chunk.end - chunk.begin, data.remaining());
+        u64 taken = wanted;
+        if (drop) {
+            data.truncate(data.remaining() - wanted);
+        } else {
+            auto copied = data.put(chunk.data.get() + chunk.begin, wanted);
+            if (copied.is_error()) return moved ? Result<u64>(moved) : copied.error();
+            taken = copied.value();
+        }
+        moved += taken;
+        if (peek) {
+            ++index;
+        } else {
+            // Copying may have waited, and more may have come behind: only its end has moved.
+            chunk.begin += taken;
+            account(-i64(taken));
+            if (chunk.begin == chunk.end) queue_.pop_front();
+        }
+        if (taken < wanted) break;
+    }
+    if (moved && !peek && peer && peer->is_writable()) peer->waiters.wake_all(kWritable);
+    return moved;
+}
+
+void TcpEnd::drop_queue()
+{
+    account(-i64(queued));
+    queue_.clear();
+}
+
+} // namespace umbra::net

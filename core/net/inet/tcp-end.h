@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// One end of a TCP connection of this machine with itself (tcp(7)). Both ends are here, so there are no packets: a write
+// goes into the peer's queue, and closing or shutting an end tells the other. References: a socket's file, a listener's
+// queues and the peer hold an end; close() drops what it holds itself, so that no circle stays.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+
+#include "core/net/inet/port-table.h"
+#include "core/sync/mutex.h"
+
+namespace umbra::net {
+
+class TcpSocket;
+
+class TcpEnd final : public RefCounted, public PortUser {
+public:
+    enum class State : u8 { closed, listening, connecting, connected };
+
+    TcpEnd(Kernel& kernel, i32 family);
+    ~TcpEnd() override;
+
+    u32 state_number() const override;
+    u64 receive_queue_bytes() const override;
+    u64 inode_number() const override;
+
+    /// Listens, or changes the backlog. EADDRINUSE.
+    Result<void> listen(u32 backlog);
+    /// Asks `listener` for a connection: made at once, or as soon as there is room in its queue.
+    void connect_to(TcpEnd& listener);
+    /// The next connection to be accepted; null if there is none.
+    RefPtr<TcpEnd> accept();
+    /// The connection was refused or broken: what comes next says so once.
+    void fail(Errno why);
+    /// SHUT_WR: the peer reads what there is, then the end.
+    void finish_sending();
+    /// SHUT_RD; on a listener: it listens no more.
+    void shut_receiving();
+    /// Ends it; with `abort`, or if data was not read, the peer gets a reset. The end can be used anew.
+    void close(bool abort);
+
+    /// How much may be written now; 0 unless connected.
+    u64 send_space() const;
+    bool is_writable() const;
+    /// Puts bytes behind what the peer has not read yet. EFAULT, ENOBUFS; may wait for the guest's pages.
+    Result<u64> send(IoBuffer& data, u64 size);
+    /// Takes up to data.remaining() bytes, or with `peek` copies them from `skip` on; discards with `drop`.
+    Result<u64> receive(IoBuffer& data, bool peek, bool drop);
+
+    Kernel& kernel;
+    State state = State::closed;
+    TcpSocket* file = nullptr; ///< while it has one
+    RefPtr<TcpEnd> peer; ///< null once that is closed
+    bool was_connected = false; ///< since it was last closed
+    bool receive_shut = false, send_shut = false; ///< by this side, or both by a reset
+    bool finished = false; ///< the peer sends no more
+    std::optional<Errno> error; ///< reported once
+    u64 queued = 0; ///< bytes to be read
+    u64 send_limit, receive_limit;
+    Mutex receive_mutex; ///< held by a reader while it copies
+    WaitQueue waiters;
+
+private:
+    struct Chunk {
+        std::unique_ptr<u8[]> data;
+        u64 room, begin = 0, end = 0;
+    };
+
+    bool has_backlog_room() const { return pending_.size() <= backlog_; }
+    void establish(TcpEnd& listener);
+    void admit_waiting();
+    void stop_listening();
+    void be_reset();
+    void drop_queue();
+    void account(i64 bytes);
+    /// Room for bytes at the end of the queue.
+    Result<Chunk*> tail(u64 wanted);
+
+    std::deque<Chunk> queue_;
+    std::deque<Ref<TcpEnd>> pending_; ///< a listener's connections to be accepted
+    std::deque<Ref<TcpEnd>> connecting_; ///< those that wait for room among them
+    u32 backlog_ = 0;
+};
+
+} // namespace umbra::net

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Calls on stream sockets: connect(2), accept(2), send(2), recv(2), shutdown(2), poll(2).
+#include "core/net/inet/tcp-socket.h"
+
+#include "core/abi/inet.h"
+#include "core/abi/ioctl.h"
+#include "core/kernel.h"
+#include "core/net/unix/endpoint.h"
+#include "core/task/task.h"
+
+namespace umbra::net {
+
+TcpSocket::TcpSocket(vfs::Path path, u32 flags, Ref<TcpEnd> end)
+    : InetSocket(std::move(path), flags, end->family, abi::sock_stream, abi::ipproto_tcp)
+    , end_(std::move(end))
+{
+    end_->file = this;
+}
+
+TcpSocket::~TcpSocket()
+{
+    end_->file = nullptr;
+    bool const abort = linger().on && linger().seconds == 0;
+    end_->close(abort);
+}
+
+PortTable& TcpSocket::ports() const { return Network::of(end_->kernel).tcp_ports; }
+
+Result<void> TcpSocket::listen(Task& task, i32 backlog)
+{
+    if (end_->state != State::closed && end_->state != State::listening) return err::inval;
+    if (end_->was_connected) return err::inval;
+    if (!end_->is_bound()) TRY(bind_for(task, end_->local));
+    return end_->listen(u32(backlog) > u32(abi::somaxconn) ? abi::somaxconn : u32(backlog));
+}
+
+namespace {
+
+/// The listener for a name; an exact address goes before "any".
+TcpEnd* find_listener(PortTable const& ports, InetName const& name)
+{
+    TcpEnd* found = nullptr;
+    auto [first, last] = ports.users().equal_range(name.port);
+    for (auto at = first; at != last; ++at) {
+        PortUser& user = *at->second;
+        if (!user.is_listening || !user.covers(name.address)) continue;
+        if (!found || user.local.address == name.address) found = static_cast<TcpEnd*>(&user);
+    }
+    return found;
+}
+
+} // namespace
+
+Result<void> TcpSocket::start_connecting(Task& task, SocketAddress const& address)
+{
+    InetName const to = TRY(destination(address));
+    if (to.port == 0) return err::connrefused;
+    TRY(bind_for(task, to));
+    end_->error.reset();
+    end_->remote = to;
+    told_in_progress_ = true;
+    if (TcpEnd* listener = find_listener(ports(), to))
+        end_->connect_to(*listener);
+    else
+        end_->fail(err::connrefused);
+    return {};
+}
+
+Result<void> TcpSocket::finish_connecting(Task& task)
+{
+    if (end_->state == State::connecting) {
+        Nanoseconds const limit = wait_limit(abi::pollout);
+        Nanoseconds deadline = kNever;
+        if (limit != kNever) deadline = task.kernel().platform().now(platform::HostClock::monotonic) + limit;
+        auto waited = end_->waiters.wait_until([&] { return end_->state != State::connecting; }, deadline);
+        if (waited.is_error()) return waited.error() == err::timedout ? err::inprogress : waited.error();
+    }
+    told_in_progress_ = false;
+    if (end_->state == State::connected) return {};
+    auto refused = pending_error();
+    end_->close(false);
+    return refused.is_error() ? refused : err::connaborted;
+}
+
+Result<void> TcpSocket::connect(Task& task, SocketAddress const& address)
+{
+    if (address.length < sizeof(u16)) return err::inval;
+    if (address.family() == abi::af_unspec) {
+        MutexLock lock(end_->receive_mutex); // nobody reads what goes away
+        end_->close(true);
+        told_in_progress_ = false;
+        return {};
+    }
+    if (told_in_progress_) {
+        if (end_->state == State::connecting && is_nonblocking()) return err::already;
+        return finish_connecting(task);
+    }
+    if (end_->state != State::closed || end_->was_connected) return err::isconn;
+    TRY(start_connecting(task, address));
+    // As on Linux, where the answer comes back while the socket is still locked: what does not wait never learns it here.
+    if (is_nonblocking()) return err::inprogress;
+    return finish_connecting(task);
+}
+
+Result<Ref<Socket>> TcpSocket::accept(u32 flags)
+{
+    if (end_->state != State::listening) return err::inval;
+    auto next = end_->accept();
+    if (!next) return err::again;
+    auto socket = make_ref<TcpSocket>(make_socket_path(end_->kernel), flags, Ref<TcpEnd>(*next));
+    socket->take_over_options(*this);
+    return Ref<Socket>(socket);
+}
+
+Result<void> TcpSocket::shutdown(i32 how)
+{
+    if (how < abi::shut_rd || how > abi::shut_rdwr) return err::inval;
+    bool const receive = how != abi::shut_wr, send = how != abi::shut_rd;
+    if (end_->state == State::listening) {
+        if (receive) end_->shut_receiving();
+        return {};
+    }
+    if (end_->state != State::connected) return err::notconn;
+    if (receive) end_->shut_receiving();
+    if (send) end_->finish_sending();
+    return {};
+}
+
+i32 TcpSocket::take_error()
+{
+    auto error = std::exchange(end_->error, std::nullopt);
+    return error ? i32(*error) : 0;
+}
+
+Result<void> TcpSocket::pending_error()
+{
+    i32 const error = take_error();
+    return error ? Result<void>(Errno(error)) : Result<void>();
+}
+
+Result<u64> TcpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
+{
+    if (request.flags & abi::msg_oob) return err::opnotsupp;
+    u64 moved = 0;
+    while (data.remaining() > 0 || moved == 0) {
+        if (end_->state == State::connecting) return err::again;
+        auto failed = pending_error();
+        if (failed.is_error() && failed.error() != err::pipe) return failed.error();
+        if (failed.is_error() || end_->send_shut || end_->state != State::connected) {
+            if (data.transferred() == 0 && !(request.flags & abi::msg_nosignal))
+                (void)send_signal(task, user_signal(abi::sigpipe, task)); // the error says it anyway
+            return err::pipe;
+        }
+        if (data.remaining() == 0) return 0;
+        u64 const space = end_->peer ? end_->send_space() : data.remaining();
+        if (space == 0) return err::again;
+        bool const to_nobody = !end_->peer;
+        moved += TRY(end_->send(data, std::min(space, data.remaining())));
+        if (!to_nobody) continue;
+        // Sent after the peer has closed: its answer is a reset.
+        end_->error = err::pipe;
+        end_->receive_shut = end_->send_shut = true;
+        end_->waiters.wake_all();
+        return moved;
+    }
+    return moved;
+}
+
+Result<u64> TcpSocket::nothing_to_receive()
+{
+    if (end_->finished) return 0;
+    TRY(pending_error());
+    if (end_->receive_shut) return 0;
+    if (end_->state == State::connecting) return err::again;
+    return end_->state == State::connected ? err::again : Result<u64>(err::notconn);
+}
+
+Result<u64> TcpSocket::receive(Task&, IoBuffer& data, ReceiveRequest& request)
+{
+    if (request.flags & abi::msg_oob) return err::inval;
+    if (request.flags & abi::msg_errqueue) return err::again;
+    if (end_->state == State::listening) return err::notconn;
+    MutexLock lock(end_->receive_mutex);
+    bool const peek = request.flags & abi::msg_peek;
+    if (data.remaining() == 0) return 0;
+    u64 const moved = TRY(end_->receive(data, peek, request.flags & abi::msg_trunc));
+    bool const over = end_->finished || end_->receive_shut || end_->error;
+    if (moved == 0) return nothing_to_receive();
+    if (request.flags & abi::msg_waitall && !peek && data.remaining() > 0 && !over) return err::again;
+    return moved;
+}
+
+u32 TcpSocket::readiness()
+{
+    TcpEnd& end = *end_;
+    if (end.state == State::listening) return end.receive_queue_bytes() ? abi::pollin | abi::pollrdnorm : 0;
+    u32 ready = end.error ? abi::pollerr : 0;
+    bool const receives_no_more = end.finished || end.receive_shut;
+    if ((receives_no_more && end.send_shut) || end.state == State::closed) ready |= abi::pollhup;
+    if (receives_no_more) ready |= abi::pollin | abi::pollrdnorm | abi::pollrdhup;
+    if (end.state == State::connecting) return ready;
+    if (end.queued) ready |= abi::pollin | abi::pollrdnorm;
+    if (end.send_shut || end.is_writable()) ready |= abi::pollout | abi::pollwrnorm;
+    return ready;
+}
+
+Result<i64> TcpSocket::ioctl(Task& task, u32 command, u64 argument)
+{
+    i32 value = 0;
+    if (command == abi::siocinq || command == abi::siocoutq) {
+        if (is_listening()) return err::inval;
+        if (command == abi::siocinq) value = i32(end_->queued);
+        if (command == abi::siocoutq && end_->peer) value = i32(end_->peer->queued);
+    } else if (command != abi::siocatmark) {
+        return InetSocket::ioctl(task, command, argument);
+    }
+    TRY(UserOut<i32> { GuestAddr(argument) }.copy_out(task, value));
+    return 0;
+}
+
+} // namespace umbra::net

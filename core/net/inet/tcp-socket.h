@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// AF_INET and AF_INET6 stream sockets as files (tcp(7)).
+#pragma once
+
+#include "core/net/inet/inet-socket.h"
+#include "core/net/inet/tcp-end.h"
+
+namespace umbra::net {
+
+class TcpSocket final : public InetSocket {
+public:
+    TcpSocket(vfs::Path path, u32 flags, Ref<TcpEnd> end);
+    ~TcpSocket() override;
+
+    Result<void> listen(Task& task, i32 backlog) override;
+    /// Waits until the connection is made or refused, unless non-blocking: EINPROGRESS, then EALREADY.
+    Result<void> connect(Task& task, SocketAddress const& address) override;
+    Result<Ref<Socket>> accept(u32 flags) override;
+    Result<void> shutdown(i32 how) override;
+    Result<u64> send(Task& task, IoBuffer& data, SendRequest& request) override;
+    Result<u64> receive(Task& task, IoBuffer& data, ReceiveRequest& request) override;
+    u32 readiness() override;
+    WaitQueue* wait_queue() override { return &end_->waiters; }
+    Result<i64> ioctl(Task& task, u32 command, u64 argument) override;
+
+protected:
+    PortUser& user() override { return *end_; }
+    PortTable& ports() const override;
+    Kernel& kernel() const override { return end_->kernel; }
+    bool is_listening() const override { return end_->state == State::listening; }
+    i32 take_error() override;
+    void send_buffer_changed() override { end_->send_limit = send_buffer(); }
+    void receive_buffer_changed() override { end_->receive_limit = receive_buffer(); }
+
+private:
+    using State = TcpEnd::State;
+
+    Result<void> start_connecting(Task& task, SocketAddress const& address);
+    Result<void> finish_connecting(Task& task);
+    /// ECONNREFUSED and others from the connection; clears them.
+    Result<void> pending_error();
+    Result<u64> nothing_to_receive();
+
+    Ref<TcpEnd> end_;
+    bool told_in_progress_ = false; ///< connect(2) gave EINPROGRESS and has not yet given the outcome
+};
+
+} // namespace umbra::net

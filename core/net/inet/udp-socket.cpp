@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Datagrams of this machine with itself. As anywhere with UDP, what finds no room is lost, and what finds no socket comes
+// back to a connected sender as ECONNREFUSED.
+#include "core/net/inet/udp-socket.h"
+
+#include "core/abi/inet.h"
+#include "core/abi/ioctl.h"
+#include "core/kernel.h"
+#include "core/net/unix/endpoint.h"
+#include "core/task/task.h"
+
+namespace umbra::net {
+
+namespace {
+constexpr u64 kMaxDatagram = 65507; ///< of IPv4: 65,535 bytes less two headers
+constexpr u64 kMemoryShare = 8; ///< queues may take an eighth of the memory limit beside it
+} // namespace
+
+UdpSocket::UdpSocket(Kernel& kernel, vfs::Path path, u32 flags, i32 family)
+    : InetSocket(std::move(path), flags, family, abi::sock_dgram, abi::ipproto_udp)
+    , PortUser(family)
+    , kernel_(kernel)
+{
+}
+
+UdpSocket::~UdpSocket()
+{
+    while (!queue_.empty())
+        drop_first();
+    ports().release(*this);
+}
+
+PortTable& UdpSocket::ports() const { return Network::of(kernel_).udp_ports; }
+
+u32 UdpSocket::state_number() const { return is_connected() ? abi::tcp_established : abi::tcp_close; }
+
+Result<void> UdpSocket::connect(Task& task, SocketAddress const& address)
+{
+    if (address.length < sizeof(u16)) return err::inval;
+    if (address.family() == abi::af_unspec) {
+        remote = { IpAddress::any(PortUser::family), 0 };
+        return {};
+    }
+    InetName const to = TRY(destination(address));
+    TRY(bind_for(task, to));
+    // What it sends comes from there now.
+    if (local.address.is_any()) local.address = IpAddress::loopback(to.address.is_v4());
+    remote = to;
+    return {};
+}
+
+Result<void> UdpSocket::shutdown(i32 how)
+{
+    if (how < abi::shut_rd || how > abi::shut_rdwr) return err::inval;
+    if (!is_connected()) return err::notconn;
+    receive_shut_ |= how != abi::shut_wr;
+    send_shut_ |= how != abi::shut_rd;
+    waiters_.wake_all();
+    return {};
+}
+
+/// The socket that fits best: connected to us before bound to the address before bound to any.
+UdpSocket* UdpSocket::find_receiver(InetName const& to) const
+{
+    UdpSocket* best = nullptr;
+    int best_score = -1;
+    auto [first, last] = ports().users().equal_range(to.port);
+    for (auto at = first; at != last; ++at) {
+        auto& other = static_cast<UdpSocket&>(*at->second);
+        bool const from_peer = other.remote.port == local.port
+            && (other.remote.address == local.address || local.address.is_any());
+        if (!other.covers(to.address) || (other.is_connected() && !from_peer)) continue;
+        int const score = 2 * other.is_connected() + (other.local.address == to.address);
+        if (score > best_score) best = &other, best_score = score;
+    }
+    return best;
+}
+
+void UdpSocket::deliver(Datagram datagram)
+{
+    if (receive_shut_ || queued_ + datagram.size + kOverhead > receive_buffer()) return;
+    queued_ += datagram.size + kOverhead;
+    Network::of(kernel_).queued_bytes += datagram.size + kOverhead;
+    queue_.push_back(std::move(datagram));
+    waiters_.wake_all(abi::pollin | abi::pollrdnorm);
+}
+
+void UdpSocket::drop_first()
+{
+    queued_ -= queue_.front().size + kOverhead;
+    Network::of(kernel_).queued_bytes -= queue_.front().size + kOverhead;
+    queue_.pop_front();
+}
+
+Result<u64> UdpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
+{
+    if (request.flags & abi::msg_oob) return err::opnotsupp;
+    u64 const size = data.remaining();
+    if (size > kMaxDatagram) return err::msgsize;
+    if (error_) return Errno(take_error());
+    if (send_shut_) return err::pipe;
+    bool const named = request.to && request.to->length > 0;
+    if (!named && !is_connected()) return err::destaddrreq;
+    InetName const to = named ? TRY(destination(*request.to)) : remote;
+    if (to.port == 0) return err::inval;
+    TRY(bind_for(task, to));
+    if (Network::of(kernel_).queued_bytes + size + kOverhead > kernel_.options().memory_limit / kMemoryShare)
+        return err::nobufs;
+    Datagram datagram { std::unique_ptr<u8[]>(new u8[size]), size, local };
+    TRY(data.take_all(datagram.data.get(), size));
+    if (local.address.is_any()) datagram.from.address = IpAddress::loopback(to.address.is_v4());
+    if (UdpSocket* receiver = find_receiver(to)) {
+        receiver->deliver(std::move(datagram));
+    } else if (is_connected() && !named) {
+        error_ = err::connrefused;
+        waiters_.wake_all();
+    }
+    return size;
+}
+
+Result<u64> UdpSocket::receive(Task&, IoBuffer& data, ReceiveRequest& request)
+{
+    if (request.flags & abi::msg_oob) return err::opnotsupp;
+    if (request.flags & abi::msg_errqueue) return err::again;
+    if (queue_.empty()) {
+        if (error_) return Errno(take_error());
+        return receive_shut_ ? Result<u64>(0) : err::again;
+    }
+    // Copying may wait, and another reader must not get the same: out of the queue it goes first.
+    Datagram datagram;
+    if (request.flags & abi::msg_peek) {
+        Datagram const& first = queue_.front();
+        datagram = { std::unique_ptr<u8[]>(new u8[first.size]), first.size, first.from };
+        std::memcpy(datagram.data.get(), first.data.get(), first.size);
+    } else {
+        Datagram& first = queue_.front();
+        datagram = { std::move(first.data), first.size, first.from };
+        drop_first();
+    }
+    u64 const wanted = std::min(datagram.size, data.remaining());
+    TRY(data.put_all(datagram.data.get(), wanted));
+    request.from = socket_address_of(datagram.from, PortUser::family);
+    if (wanted < datagram.size) request.result_flags |= abi::msg_trunc;
+    return request.flags & abi::msg_trunc ? datagram.size : wanted;
+}
+
+u32 UdpSocket::readiness()
+{
+    u32 ready = abi::pollout | abi::pollwrnorm;
+    if (error_) ready |= abi::pollerr;
+    if (receive_shut_ && send_shut_) ready |= abi::pollhup;
+    if (receive_shut_) ready |= abi::pollrdhup;
+    if (receive_shut_ || !queue_.empty()) ready |= abi::pollin | abi::pollrdnorm;
+    return ready;
+}
+
+i32 UdpSocket::take_error()
+{
+    auto error = std::exchange(error_, std::nullopt);
+    return error ? i32(*error) : 0;
+}
+
+Result<i64> UdpSocket::ioctl(Task& task, u32 command, u64 argument)
+{
+    i32 value = 0;
+    if (command == abi::siocinq && !queue_.empty())
+        value = i32(queue_.front().size);
+    else if (command != abi::siocinq && command != abi::siocoutq)
+        return InetSocket::ioctl(task, command, argument);
+    TRY(UserOut<i32> { GuestAddr(argument) }.copy_out(task, value));
+    return 0;
+}
+
+} // namespace umbra::net

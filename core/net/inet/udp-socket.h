@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// AF_INET and AF_INET6 datagram sockets (udp(7)). A datagram goes straight into the queue of the socket it is for.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+
+#include "core/net/inet/inet-socket.h"
+
+namespace umbra::net {
+
+class UdpSocket final : public InetSocket, public PortUser {
+public:
+    UdpSocket(Kernel& kernel, vfs::Path path, u32 flags, i32 family);
+    ~UdpSocket() override;
+
+    Result<void> connect(Task& task, SocketAddress const& address) override;
+    Result<void> shutdown(i32 how) override;
+    Result<u64> send(Task& task, IoBuffer& data, SendRequest& request) override;
+    Result<u64> receive(Task& task, IoBuffer& data, ReceiveRequest& request) override;
+    u32 readiness() override;
+    WaitQueue* wait_queue() override { return &waiters_; }
+    Result<i64> ioctl(Task& task, u32 command, u64 argument) override;
+
+    u32 state_number() const override;
+    u64 receive_queue_bytes() const override { return queued_; }
+    u64 inode_number() const override { return inode().number(); }
+
+protected:
+    PortUser& user() override { return *this; }
+    PortTable& ports() const override;
+    Kernel& kernel() const override { return kernel_; }
+    i32 take_error() override;
+
+private:
+    struct Datagram {
+        std::unique_ptr<u8[]> data;
+        u64 size;
+        InetName from;
+    };
+
+    UdpSocket* find_receiver(InetName const& to) const;
+    /// Takes a datagram, or drops it where there is no room.
+    void deliver(Datagram datagram);
+    void drop_first();
+
+    static constexpr u64 kOverhead = 256; ///< so that empty datagrams fill a queue too
+    Kernel& kernel_;
+    std::deque<Datagram> queue_;
+    u64 queued_ = 0; ///< bytes in the queue, with overhead
+    bool receive_shut_ = false, send_shut_ = false;
+    std::optional<Errno> error_; ///< reported once
+    WaitQueue waiters_;
+};
+
+} // namespace umbra::net

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Internet datagrams (udp(7)), and IPv6 beside IPv4 (ipv6(7)).
+#include "inet.h"
+
+#include <sys/ioctl.h>
+#include <vector>
+
+namespace abi_test {
+namespace {
+
+struct Datagrams {
+    Fd a, b;
+    sockaddr_in a_name {}, b_name {};
+    Datagrams()
+        : a(::socket(AF_INET, SOCK_DGRAM, 0))
+        , b(::socket(AF_INET, SOCK_DGRAM, 0))
+    {
+        EXPECT_OK(bind_to(a, name4(0)));
+        EXPECT_OK(bind_to(b, name4(0)));
+        a_name = name_of(a), b_name = name_of(b);
+    }
+    ssize_t send_to_b(char const* text) const
+    {
+        return ::sendto(
+            a, text, std::strlen(text), 0, reinterpret_cast<sockaddr const*>(&b_name), sizeof b_name);
+    }
+};
+
+TEST(InetDatagram, whole_messages_with_their_sender)
+{
+    Datagrams d;
+    ASSERT_EQ(d.send_to_b("first"), 5);
+    ASSERT_EQ(d.send_to_b(""), 0);
+    ASSERT_EQ(d.send_to_b("third"), 5);
+    char got[16] = {};
+    sockaddr_in from;
+    socklen_t length = sizeof from;
+    EXPECT_EQ(::recvfrom(d.b, got, sizeof got, 0, reinterpret_cast<sockaddr*>(&from), &length), 5);
+    EXPECT_EQ(from.sin_port, d.a_name.sin_port);
+    EXPECT_EQ(from.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+    EXPECT_EQ(::recv(d.b, got, sizeof got, 0), 0);
+    EXPECT_EQ(::recv(d.b, got, 2, MSG_PEEK | MSG_TRUNC), 5);
+    EXPECT_EQ(::recv(d.b, got, 2, 0), 2) << "the rest is lost";
+    EXPECT_ERROR(::recv(d.b, got, 2, MSG_DONTWAIT), EAGAIN);
+}
+
+TEST(InetDatagram, connected)
+{
+    Datagrams d;
+    ASSERT_OK(connect_to(d.b, d.a_name));
+    Fd stranger = ::socket(AF_INET, SOCK_DGRAM, 0);
+    EXPECT_EQ(::sendto(stranger, "x", 1, 0, reinterpret_cast<sockaddr*>(&d.b_name), sizeof d.b_name), 1);
+    ASSERT_EQ(d.send_to_b("peer"), 4);
+    char got[8] = {};
+    EXPECT_EQ(::recv(d.b, got, sizeof got, 0), 4) << "others' are not for it";
+    EXPECT_EQ(::send(d.b, "back", 4, 0), 4);
+    EXPECT_EQ(::recv(d.a, got, sizeof got, 0), 4);
+    EXPECT_ERROR(::send(d.a, "x", 1, 0), EDESTADDRREQ);
+}
+
+TEST(InetDatagram, nobody_there)
+{
+    Datagrams d;
+    d.b.reset();
+    EXPECT_EQ(d.send_to_b("lost"), 4) << "without a connection nobody tells";
+    EXPECT_EQ(option(d.a, SOL_SOCKET, SO_ERROR), 0);
+    ASSERT_OK(connect_to(d.a, d.b_name));
+    EXPECT_EQ(::send(d.a, "x", 1, 0), 1);
+    char byte;
+    EXPECT_ERROR(::recv(d.a, &byte, 1, 0), ECONNREFUSED);
+}
+
+TEST(InetDatagram, limits)
+{
+    Datagrams d;
+    std::vector<char> block(65508);
+    auto* to = reinterpret_cast<sockaddr*>(&d.b_name);
+    EXPECT_ERROR(::sendto(d.a, block.data(), 65508, 0, to, sizeof d.b_name), EMSGSIZE);
+    EXPECT_EQ(::sendto(d.a, block.data(), 65507, 0, to, sizeof d.b_name), 65507);
+    int waiting = 0;
+    EXPECT_OK(::ioctl(d.b, FIONREAD, &waiting));
+    EXPECT_EQ(waiting, 65507);
+}
+
+TEST(InetDatagram, sending_gives_a_port)
+{
+    Datagrams d;
+    Fd fd = ::socket(AF_INET, SOCK_DGRAM, 0);
+    EXPECT_EQ(name_of(fd).sin_port, 0);
+    EXPECT_EQ(::sendto(fd, "x", 1, 0, reinterpret_cast<sockaddr*>(&d.b_name), sizeof d.b_name), 1);
+    EXPECT_NE(name_of(fd).sin_port, 0);
+}
+
+bool has_ipv6()
+{
+    Fd fd = ::socket(AF_INET6, SOCK_STREAM, 0);
+    return fd >= 0 && bind_to(fd, name6(0, "::1")) == 0;
+}
+
+TEST(Inet6Socket, one_socket_for_both_families)
+{
+    if (!has_ipv6()) SKIP_AS_HOST_LACKS("IPv6");
+    Fd listener = ::socket(AF_INET6, SOCK_STREAM, 0);
+    ASSERT_OK(set_option(listener, IPPROTO_IPV6, IPV6_V6ONLY, 0));
+    ASSERT_OK(bind_to(listener, name6(0, "::")));
+    ASSERT_OK(::listen(listener, 4));
+    uint16_t port = ntohs(name_of<sockaddr_in6>(listener).sin6_port);
+    EXPECT_ERROR(set_option(listener, IPPROTO_IPV6, IPV6_V6ONLY, 1), EINVAL) << "too late";
+
+    Fd six = ::socket(AF_INET6, SOCK_STREAM, 0), four = ::socket(AF_INET, SOCK_STREAM, 0);
+    ASSERT_OK(connect_to(six, name6(port, "::1")));
+    ASSERT_OK(connect_to(four, name4(port)));
+    Fd from_six = ::accept(listener, nullptr, nullptr), from_four = ::accept(listener, nullptr, nullptr);
+    char text[64];
+    auto peer = peer_of<sockaddr_in6>(from_six);
+    ::inet_ntop(AF_INET6, &peer.sin6_addr, text, sizeof text);
+    EXPECT_STREQ(text, "::1");
+    peer = peer_of<sockaddr_in6>(from_four);
+    ::inet_ntop(AF_INET6, &peer.sin6_addr, text, sizeof text);
+    EXPECT_STREQ(text, "::ffff:127.0.0.1");
+
+    Fd other = ::socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT_ERROR(bind_to(other, name4(port)), EADDRINUSE);
+}
+
+TEST(Inet6Socket, only_its_own_family)
+{
+    if (!has_ipv6()) SKIP_AS_HOST_LACKS("IPv6");
+    Fd listener = ::socket(AF_INET6, SOCK_STREAM, 0);
+    ASSERT_OK(set_option(listener, IPPROTO_IPV6, IPV6_V6ONLY, 1));
+    EXPECT_EQ(option(listener, IPPROTO_IPV6, IPV6_V6ONLY), 1);
+    ASSERT_OK(bind_to(listener, name6(0, "::")));
+    uint16_t port = ntohs(name_of<sockaddr_in6>(listener).sin6_port);
+    Fd four = ::socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT_OK(bind_to(four, name4(port)));
+    Fd mapped = ::socket(AF_INET6, SOCK_STREAM, 0);
+    ASSERT_OK(set_option(mapped, IPPROTO_IPV6, IPV6_V6ONLY, 1));
+    EXPECT_ERROR(connect_to(mapped, name6(port, "::ffff:127.0.0.1")), ENETUNREACH);
+    EXPECT_ERROR(bind_to(mapped, name4(port)), EINVAL) << "too short";
+    sockaddr_in6 wrong = name6(port, "::1");
+    wrong.sin6_family = AF_INET;
+    EXPECT_ERROR(bind_to(mapped, wrong), EAFNOSUPPORT);
+}
+
+TEST(Inet6Socket, datagrams)
+{
+    if (!has_ipv6()) SKIP_AS_HOST_LACKS("IPv6");
+    Fd a = ::socket(AF_INET6, SOCK_DGRAM, 0), b = ::socket(AF_INET6, SOCK_DGRAM, 0);
+    ASSERT_OK(bind_to(a, name6(0, "::1")));
+    ASSERT_OK(connect_to(b, name_of<sockaddr_in6>(a)));
+    ASSERT_EQ(::send(b, "six", 3, 0), 3);
+    char got[8];
+    sockaddr_in6 from;
+    socklen_t length = sizeof from;
+    EXPECT_EQ(::recvfrom(a, got, sizeof got, 0, reinterpret_cast<sockaddr*>(&from), &length), 3);
+    EXPECT_EQ(length, sizeof from);
+    EXPECT_EQ(from.sin6_port, name_of<sockaddr_in6>(b).sin6_port);
+}
+
+} // namespace
+} // namespace abi_test
