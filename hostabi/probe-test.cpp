@@ -33,11 +33,12 @@ int open_descriptors()
 TEST(Probe, QuickLeavesNothingBehind)
 {
     int const before = open_descriptors();
+    int const no_new_privileges = ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), seccomp = ::prctl(PR_GET_SECCOMP);
     HostFeatures const features = HostFeatures::probe_quick();
     EXPECT_EQ(open_descriptors(), before);
     EXPECT_EQ(process::poll_child(-1).error().value, ECHILD); // no child
-    EXPECT_EQ(::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 0); // we are as free as before
-    EXPECT_EQ(::prctl(PR_GET_SECCOMP), 0);
+    EXPECT_EQ(::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), no_new_privileges); // we are as free as before
+    EXPECT_EQ(::prctl(PR_GET_SECCOMP), seccomp);
     EXPECT_GE(features.cpu_count(), 1u);
     EXPECT_EQ(features[Feature::kvm].state, FeatureState::not_probed);
     EXPECT_NE(features[Feature::io_uring].state, FeatureState::not_probed);

@@ -5,6 +5,7 @@
 #include "core/syscall/syscall.h"
 #include "core/task/permissions.h"
 #include "core/task/process-table.h"
+#include "core/vfs/pidfd.h"
 
 namespace umbra {
 
@@ -27,6 +28,15 @@ Result<Ref<Process>> living_process(Task& task, GuestFd fd)
     return process;
 }
 
+/// The same of a pidfd or a /proc/PID directory; EBADF for any other file.
+Result<Ref<Process>> process_to_signal(Task& task, GuestFd fd)
+{
+    auto file = TRY(task.files().get(fd));
+    auto* place
+        = file->path() && !file->is_path_only() ? dynamic_cast<vfs::ProcessPlace*>(&file->inode()) : nullptr;
+    return place ? place->process() : living_process(task, fd);
+}
+
 constexpr u32 kToThreadGroup = 2, kToProcessGroup = 4; // PIDFD_SIGNAL_*
 
 } // namespace
@@ -36,7 +46,7 @@ SyscallResult sys_pidfd_send_signal(
 {
     if (flags & ~(kToThreadGroup | kToProcessGroup) || flags == (kToThreadGroup | kToProcessGroup))
         return err::inval;
-    auto process = TRY(living_process(task, fd));
+    auto process = TRY(process_to_signal(task, fd));
     abi::SigInfo info = user_signal(signal, task);
     if (!info_argument.is_null()) {
         info = TRY(info_argument.copy_in(task));

@@ -7,6 +7,16 @@
 
 namespace umbra::vfs {
 
+/// An inode that stands for a process: its directory in proc, which pidfd_send_signal(2) takes in place of a pidfd.
+class ProcessPlace {
+public:
+    /// ESRCH when it is gone.
+    virtual Result<Ref<Process>> process() = 0;
+
+protected:
+    ~ProcessPlace() = default;
+};
+
 /// A new close-on-exec descriptor for `process` in the table of `task`. EMFILE, ENFILE.
 Result<GuestFd> open_pidfd(Task& task, Process& process);
 /// The process that a descriptor stands for; EBADF for any other file.

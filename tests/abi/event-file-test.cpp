@@ -197,6 +197,20 @@ TEST(PidFd, sends_signals)
     EXPECT_EQ(wait_for(child), killed_by(SIGTERM));
 }
 
+TEST(PidFd, directory_in_proc_takes_signals_too)
+{
+    pid_t child = start([] { ::pause(); });
+    std::string const name = "/proc/" + std::to_string(child);
+    Fd directory = ::open(name.c_str(), O_RDONLY | O_DIRECTORY), place = ::open(name.c_str(), O_PATH);
+    Fd fd_directory = ::open((name + "/fd").c_str(), O_RDONLY | O_DIRECTORY);
+    EXPECT_OK(pidfd_send_signal(directory, 0));
+    EXPECT_ERROR(pidfd_send_signal(place, 0), EBADF);
+    EXPECT_ERROR(pidfd_send_signal(fd_directory, 0), EBADF);
+    EXPECT_OK(pidfd_send_signal(directory, SIGKILL));
+    EXPECT_EQ(wait_for(child), killed_by(SIGKILL));
+    EXPECT_ERROR(pidfd_send_signal(directory, 0), ESRCH);
+}
+
 TEST(PidFd, fetches_a_descriptor)
 {
     Pipe pipe;

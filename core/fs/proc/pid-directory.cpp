@@ -7,6 +7,7 @@
 #include "core/kernel.h"
 #include "core/task/permissions.h"
 #include "core/task/process-table.h"
+#include "core/vfs/pidfd.h"
 
 namespace umbra::fs {
 
@@ -109,7 +110,7 @@ private:
     PidRow const& row_;
 };
 
-class PidDirectory final : public PseudoDirectory {
+class PidDirectory : public PseudoDirectory {
 public:
     PidDirectory(
         vfs::FileSystem& fs, PidReference const& reference, PseudoAttributes const& attributes, Place place)
@@ -145,6 +146,9 @@ public:
         return {};
     }
 
+protected:
+    PidReference const& reference() const { return reference_; }
+
 private:
     bool shows(PidRow const& row) const { return row.place == Place::both || row.place == place_; }
     /// A lookup in the directory of a process that is gone finds nothing.
@@ -164,6 +168,16 @@ private:
 
     PidReference reference_;
     Place place_;
+};
+
+/// /proc/PID
+class ProcessDirectory final : public PidDirectory, public vfs::ProcessPlace {
+public:
+    ProcessDirectory(vfs::FileSystem& fs, PidReference const& reference, PseudoAttributes const& attributes)
+        : PidDirectory(fs, reference, attributes, Place::process)
+    {
+    }
+    Result<Ref<Process>> process() override { return TRY(find_subject(fs_.kernel(), reference())).process; }
 };
 
 /// /proc/PID/task
@@ -259,7 +273,7 @@ Result<Ref<vfs::Inode>> make_pid_directory(vfs::FileSystem& fs, PidReference con
 {
     Subject subject = TRY(find_subject(fs.kernel(), reference));
     auto attributes = pid_attributes(subject, abi::s_ifdir | 0555, pid_inode_number(reference, 0));
-    return Ref<vfs::Inode>(make_ref<PidDirectory>(fs, reference, attributes, Place::process));
+    return Ref<vfs::Inode>(make_ref<ProcessDirectory>(fs, reference, attributes));
 }
 
 Ref<vfs::Inode> make_task_directory(
