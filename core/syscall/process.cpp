@@ -123,7 +123,8 @@ SyscallResult sys_unshare(Task& task, u64 flags)
 SyscallResult sys_exit(Task& task, i32 code)
 {
     // The status of the last thread to leave is the process's, unless exit_group or a signal has set one.
-    if (!task.process().group_exiting) task.process().exit_code = u32(code & 0xff) << 8;
+    task.exit_status = u32(code & 0xff) << 8;
+    if (!task.process().group_exiting) task.process().exit_code = task.exit_status;
     exit_current_task();
 }
 
@@ -226,10 +227,10 @@ SyscallResult sys_waitid(
         out.signo = sigchld;
         out.code = outcome.code;
         out.child.pid = outcome.pid.value, out.child.uid = outcome.uid;
-        out.child.status = outcome.code == cld_exited ? i32(outcome.status >> 8 & 0xff)
-            : outcome.code == cld_stopped             ? i32(outcome.status >> 8)
-            : outcome.code == cld_continued           ? sigcont
-                                                      : i32(outcome.status & 0x7f);
+        out.child.status = outcome.code == cld_exited                    ? i32(outcome.status >> 8 & 0xff)
+            : outcome.code == cld_stopped || outcome.code == cld_trapped ? i32(outcome.status >> 8)
+            : outcome.code == cld_continued                              ? sigcont
+                                                                         : i32(outcome.status & 0x7f);
         if (!usage.is_null()) TRY(usage.copy_out(task, to_rusage(outcome.usage)));
     }
     // Linux writes these members alone; the rest of the caller's buffer stays.

@@ -3,6 +3,7 @@
 #include "core/kernel.h"
 #include "core/task/lifecycle.h"
 #include "core/task/process-table.h"
+#include "core/task/ptrace.h"
 #include "core/task/scheduler.h"
 #include "core/task/task-access.h"
 #include "core/trace/trace.h"
@@ -120,6 +121,18 @@ template <typename T> Result<T> or_try_again(Result<T> made)
     return made;
 }
 
+/// The PTRACE_EVENT_* that the parent's tracer asked for, or 0.
+u32 event_of(Task const& parent, CloneRequest const& request)
+{
+    if (!parent.tracee || (request.flags & clone_untraced)) return 0;
+    u32 event = ptrace_event_fork;
+    if (request.flags & clone_vfork)
+        event = ptrace_event_vfork;
+    else if (request.exit_signal != u32(sigchld))
+        event = ptrace_event_clone;
+    return parent.tracee->options & ptrace_option_of(event) ? event : 0;
+}
+
 Result<void> wait_for_vfork(Task& parent, Task& child, WaitQueue& done)
 {
     (void)child;
@@ -173,10 +186,14 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     if (request.flags & clone_vfork) child->vfork_done = &done;
     kernel.trace().task_new(parent, *child);
     Ref<Task> keep = child;
+    u32 const event = event_of(parent, request);
+    if (parent.tracee && (event || (request.flags & clone_ptrace))) tracing::inherit(parent, *child);
     wake_task(*child.leak());
+    if (event) tracing::event_stop(parent, event, u64(tid.value));
     if (request.flags & clone_vfork) {
         auto waited = wait_for_vfork(parent, *keep, done);
         if (waited.is_error()) keep->vfork_done = nullptr;
+        if (waited.ok()) tracing::event_stop(parent, ptrace_event_vfork_done, u64(tid.value));
     }
     return tid;
 }

@@ -15,6 +15,7 @@
 #include "core/task/lifecycle.h"
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
+#include "core/task/ptrace.h"
 #include "core/task/scheduler.h"
 #include "core/task/task-access.h"
 #include "core/trace/trace.h"
@@ -366,7 +367,9 @@ Ref<Credentials> new_credentials(Task& task, vfs::File& file, bool& secure)
 {
     auto c = task.credentials().clone();
     auto const& a = file.inode().attributes();
-    bool allowed = !task.no_new_privileges && !(file.path()->mount->flags() & vfs::kMountNoSuid);
+    // A tracer without the right to trace the new program must not gain its privileges.
+    bool watched = task.tracee && !task.tracee->tracer->credentials().has(Capability::sys_ptrace);
+    bool allowed = !watched && !task.no_new_privileges && !(file.path()->mount->flags() & vfs::kMountNoSuid);
     u32 old_euid = c->euid, old_egid = c->egid;
     if (allowed && (a.mode & s_isuid)) c->euid = a.uid;
     if (allowed && (a.mode & (s_isgid | s_ixgrp)) == (s_isgid | s_ixgrp)) c->egid = a.gid;
@@ -403,6 +406,7 @@ Result<void> become_only_thread(Task& task)
     }
     release_zombie_leader(process);
     if (task.tid() != process.id) {
+        tracing::take_leaders_number(task);
         auto& table = task.kernel().processes();
         table.remove(task);
         TaskAccess(task).set_tid(process.id);
@@ -502,6 +506,7 @@ Result<void> exec_task(Task& task, ExecRequest request)
     if (request.arguments.empty()) request.arguments.emplace_back(); // as Linux since 5.18
     u64 sp = TRY(build_stack(task, *space, request, file_name, loaded, *credentials, secure));
 
+    Pid const former_tid = task.tid();
     TRY(become_only_thread(task));
     if (auto r = enter_new_program(task, space, loaded.entry, sp); r.is_error()) {
         exit_group(task.process(), sigkill);
@@ -514,6 +519,7 @@ Result<void> exec_task(Task& task, ExecRequest request)
     if (task.files().ref_count() > 1) TaskAccess(task).files() = task.files().clone();
     task.files().close_on_exec(task);
     kernel.trace().task_exec(task);
+    tracing::report_exec(task, former_tid);
     return {};
 }
 

@@ -7,6 +7,7 @@
 #include "core/task/lifecycle.h"
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
+#include "core/task/ptrace.h"
 #include "core/task/scheduler.h"
 #include "core/task/task-access.h"
 #include "core/trace/trace.h"
@@ -17,16 +18,15 @@ namespace umbra {
 
 using namespace abi;
 
-namespace {
-
-i32 code_of(u32 status)
+i32 exit_code_of(u32 status)
 {
     if ((status & 0x7f) == 0) return cld_exited;
     return status & 0x80 ? cld_dumped : cld_killed;
 }
 
-/// si_status: the exit code or the signal.
-i32 status_of(u32 status) { return (status & 0x7f) == 0 ? i32(status >> 8 & 0xff) : i32(status & 0x7f); }
+i32 exit_value_of(u32 status) { return (status & 0x7f) == 0 ? i32(status >> 8 & 0xff) : i32(status & 0x7f); }
+
+namespace {
 
 void reap(Process& child)
 {
@@ -69,10 +69,11 @@ void give_children_away(Process& dying)
         for (Task* t : child->threads)
             if (t->parent_death_signal)
                 (void)send_signal(*child, user_signal(i32(t->parent_death_signal), current())).ok();
-        if (child->state == ProcessState::zombie) zombies.push_back(child);
+        if (child->state == ProcessState::zombie && !tracing::is_kept_from_parent(*child))
+            zombies.push_back(child);
     }
     for (Process* zombie : zombies)
-        notify_parent(*zombie, code_of(zombie->exit_code), status_of(zombie->exit_code));
+        notify_parent(*zombie, exit_code_of(zombie->exit_code), exit_value_of(zombie->exit_code));
 }
 
 /// POSIX: a group that becomes orphaned with a stopped member gets SIGHUP and SIGCONT.
@@ -106,15 +107,8 @@ void end_process(Process& process)
                                                   : i32(process.exit_code >> 8 & 0xff));
         return;
     }
-    Process* parent = process.parent;
-    bool vanish = !parent || (process.exit_signal == sigchld && parent_reaps_itself(*parent));
-    if (parent && (process.exit_signal || vanish))
-        notify_parent(process, code_of(process.exit_code), status_of(process.exit_code));
-    else if (parent)
-        parent->child_events.wake_all();
-    if (vanish) reap(process);
+    if (!tracing::process_ended(process)) tell_parent_of_end(process);
 }
-
 void leave_memory(Task& task)
 {
     if (task.vfork_done) {
@@ -157,6 +151,17 @@ void forget_thread(Task& task)
 
 } // namespace
 
+void tell_parent_of_end(Process& process)
+{
+    Process* parent = process.parent;
+    bool vanish = !parent || (process.exit_signal == sigchld && parent_reaps_itself(*parent));
+    if (parent && (process.exit_signal || vanish))
+        notify_parent(process, exit_code_of(process.exit_code), exit_value_of(process.exit_code));
+    else if (parent)
+        parent->child_events.wake_all();
+    if (vanish) reap(process);
+}
+
 void release_zombie_leader(Process& process)
 {
     if (!process.zombie_leader) return;
@@ -168,6 +173,9 @@ void exit_current_task()
 {
     Task& task = current();
     Process& process = task.process();
+    auto status = [&] { return process.group_exiting ? process.exit_code : task.exit_status; };
+    tracing::event_stop(task, ptrace_event_exit, status());
+    tracing::release_all(task);
     task.exiting = true;
     bool last = process.live_threads() == 1;
     if (last && !process.group_exiting) process.group_exiting = true;
@@ -182,6 +190,7 @@ void exit_current_task()
     }
     access.fs() = nullptr;
     Ref<Process> keep(process);
+    tracing::thread_ended(task, status());
     if (task.tid() == process.id && !process.group_exiting) {
         process.zombie_leader = &task;
     } else {
@@ -217,6 +226,22 @@ void notify_parent(Process& process, i32 code, i32 status)
 
 namespace {
 
+/// Whether the request is about the process, or its thread, of number `id`.
+bool names(WaitRequest const& request, Pid id, Process const& process, Process const& parent)
+{
+    switch (request.which) {
+    case WaitRequest::Which::any:
+        return true;
+    case WaitRequest::Which::pid:
+        return id == request.id;
+    case WaitRequest::Which::group: {
+        Pid wanted = request.id.value ? request.id : parent.group->id;
+        return process.group && process.group->id == wanted;
+    }
+    }
+    return false;
+}
+
 bool matches(Process const& child, WaitRequest const& request, Process const& parent)
 {
     constexpr u32 wclone = 0x80000000, wall = 0x40000000;
@@ -224,30 +249,23 @@ bool matches(Process const& child, WaitRequest const& request, Process const& pa
         bool clone_child = child.exit_signal != sigchld;
         if (clone_child != bool(request.options & wclone)) return false;
     }
-    switch (request.which) {
-    case WaitRequest::Which::any:
-        return true;
-    case WaitRequest::Which::pid:
-        return child.id == request.id;
-    case WaitRequest::Which::group: {
-        Pid wanted = request.id.value ? request.id : parent.group->id;
-        return child.group && child.group->id == wanted;
-    }
-    }
-    return false;
+    return names(request, child.id, child, parent);
 }
 
 /// What one child has to report, if anything.
 bool collect(Process& child, WaitRequest const& request, WaitOutcome& out)
 {
     bool keep = request.options & wnowait;
-    if ((request.options & wexited) && child.state == ProcessState::zombie) {
-        out = { child.id, child.exit_code, code_of(child.exit_code), child.last_uid, child.own_usage };
+    if ((request.options & wexited) && child.state == ProcessState::zombie
+        && !tracing::is_kept_from_parent(child)) {
+        out = { child.id, child.exit_code, exit_code_of(child.exit_code), child.last_uid, child.own_usage };
         out.usage.add(child.children_usage);
         if (!keep) reap(child);
         return true;
     }
-    if ((request.options & wstopped) && child.state == ProcessState::stopped && !child.stop_reported) {
+    bool ours = child.parent && tracing::is_traced_by(child, *child.parent);
+    if ((request.options & wstopped) && !ours && child.state == ProcessState::stopped
+        && !child.stop_reported) {
         out = { child.id, child.stop_signal << 8 | 0x7f, cld_stopped, child.last_uid, child.own_usage };
         if (!keep) child.stop_reported = true;
         return true;
@@ -260,6 +278,19 @@ bool collect(Process& child, WaitRequest const& request, WaitOutcome& out)
     return false;
 }
 
+/// Traced threads count as children, whoever's they are. True if one has something to report.
+bool look_at_tracees(Process& process, WaitRequest const& request, WaitOutcome& out, bool& none)
+{
+    for (Task* thread : process.threads)
+        for (auto const& tracee : thread->tracees) {
+            if (!names(request, tracee->tid, *tracee->process, process)) continue;
+            none = false;
+            Ref<Tracee> keep(*tracee);
+            if (tracing::collect(*keep, request, out)) return true; // the list may have changed
+        }
+    return false;
+}
+
 } // namespace
 
 Result<WaitOutcome> wait_for_child(Task& task, WaitRequest const& request)
@@ -269,6 +300,7 @@ Result<WaitOutcome> wait_for_child(Task& task, WaitRequest const& request)
     bool none = false;
     auto look = [&] {
         none = true;
+        if (look_at_tracees(process, request, out, none)) return true;
         for (Process* child : process.children) {
             if (!matches(*child, request, process)) continue;
             none = false;

@@ -74,6 +74,16 @@ Result<Ref<Task>> create_init(Kernel& kernel, InitRequest request);
 /// `start` on its fiber (which execs or exits). EAGAIN, ENOMEM.
 Result<Pid> spawn_kernel_child(Task& parent, std::function<void(Task&)> start);
 
+/// CLD_EXITED, CLD_KILLED or CLD_DUMPED of a wait status, and the exit code or the signal.
+i32 exit_code_of(u32 status);
+i32 exit_value_of(u32 status);
+/// The last step of a process's end: the parent hears of it, or it vanishes.
+void tell_parent_of_end(Process& process);
+/// Makes a task look at what is pending for it soon.
+void notice_pending(Task& task);
+/// A signal that the thread's own instruction caused: it cannot be blocked or ignored.
+void force_fault_signal(Task& task, int signal, i32 code, GuestAddr address);
+
 /// Tells the parent of a stop, a continue or the end (SIGCHLD, wait queues).
 void notify_parent(Process& process, i32 code, i32 status);
 

@@ -21,6 +21,7 @@ class Kernel;
 class Task;
 class Process;
 class PosixTimers;
+struct Tracee;
 namespace tty {
 class Tty;
 }
@@ -107,6 +108,7 @@ public:
     /// A leader that has exited stays among the threads, a zombie, until the others are gone too (or one of them execs).
     RefPtr<Task> zombie_leader;
     u64 live_threads() const { return threads.size() - (zombie_leader ? 1 : 0); }
+    RefPtr<Tracee> leader_tracee; ///< of a leader that has exited: told to the tracer at the process's end
     Process* parent = nullptr;
     Pid forked_by {}; ///< the thread of the parent's that made it, for /proc/PID/task/TID/children
     std::vector<Process*> children;

@@ -8,6 +8,7 @@
 #include "core/task/cpu-timer.h"
 #include "core/task/lifecycle.h"
 #include "core/task/oom.h"
+#include "core/task/ptrace.h"
 #include "core/task/scheduler.h"
 #include "core/trace/trace.h"
 
@@ -20,6 +21,8 @@ using platform::TrapKind;
 namespace {
 
 bool is_restart(Errno e) { return e >= err::restart_sys && e <= err::restart_block; }
+
+} // namespace
 
 void force_fault_signal(Task& task, int signal, i32 code, GuestAddr address)
 {
@@ -35,6 +38,8 @@ void force_fault_signal(Task& task, int signal, i32 code, GuestAddr address)
     }
     task.pending.add(info);
 }
+
+namespace {
 
 void handle_fault(Task& task, Trap const& trap)
 {
@@ -81,6 +86,8 @@ void handle_exception(Task& task, Trap const& trap)
 /// Runs the call, again where a restart is due and no handler ran, and leaves its result in the guest's rax.
 void handle_syscall(Task& task, Trap const& trap)
 {
+    if (task.tracee) [[unlikely]]
+        return tracing::run_syscall(task, trap);
     task.trap = trap;
     task.in_syscall = true;
     i64 number = trap.compat ? -1 : trap.number;

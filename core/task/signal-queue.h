@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <list>
+#include <vector>
 
 #include "core/abi/signal.h"
 #include "core/base/types.h"
@@ -22,6 +23,7 @@ public:
     {
         return std::any_of(infos_.begin(), infos_.end(), matches);
     }
+    std::vector<abi::SigInfo> all() const { return { infos_.begin(), infos_.end() }; }
     u32 count() const { return u32(infos_.size()); }
 
 private:

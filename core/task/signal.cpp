@@ -7,6 +7,7 @@
 #include "core/task/lifecycle.h"
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
+#include "core/task/ptrace.h"
 #include "core/task/scheduler.h"
 #include "core/trace/trace.h"
 
@@ -51,6 +52,7 @@ Task* choose_thread(Process& process, int signal)
 {
     Task* any = nullptr;
     for (Task* t : process.threads) {
+        if (t->tracee && t->tracee->is_stopped()) continue;
         if (t->exiting || (t->blocked & sigbit(signal) & ~kUnblockable)) continue;
         if (t->state == TaskState::sleeping) return t;
         if (!any) any = t;
@@ -77,6 +79,7 @@ void prepare(Process& process, int signal)
                 notify_parent(process, cld_continued, sigcont);
             }
         }
+        if (signal == sigcont) tracing::note_continue(process);
     } else if (sigbit(signal) & kStopSignals) {
         process.shared_pending.remove(sigbit(sigcont));
         for (Task* t : process.threads)
@@ -89,7 +92,15 @@ bool wants_immediate_death(Process& process, int signal)
     return signal == sigkill && !process.group_exiting;
 }
 
+/// Whether somebody may see the signal although its disposition is to ignore it: a thread that blocks it, or a tracer.
+bool is_wanted(Task const& task, int signal)
+{
+    return ((task.blocked | task.waited_signals) & sigbit(signal)) || task.tracee;
+}
+
 } // namespace
+
+void notice_pending(Task& task) { poke(task, false); }
 
 SigInfo kernel_signal(int signal)
 {
@@ -130,13 +141,13 @@ Result<void> send_signal(Process& process, SigInfo const& info)
         return {};
     }
     prepare(process, info.signo);
-    // An ignored signal is dropped unless somebody blocks it (sigwait may want it).
-    bool blocked_somewhere = std::any_of(process.threads.begin(), process.threads.end(),
-        [&](Task* t) { return (t->blocked | t->waited_signals) & sigbit(info.signo); });
-    if (ignored(process, info.signo) && !blocked_somewhere) return {};
+    // An ignored signal is dropped unless somebody blocks it (sigwait may want it) or is traced.
+    bool wanted = std::any_of(
+        process.threads.begin(), process.threads.end(), [&](Task* t) { return is_wanted(*t, info.signo); });
+    if (ignored(process, info.signo) && !wanted) return {};
     // Init is immune to signals it has no handler for (pid_namespaces(7)).
     if (process.id.value == 1 && process.handlers->actions[size_t(info.signo - 1)].handler == sig_dfl
-        && !blocked_somewhere && info.code != si_kernel)
+        && !wanted && info.code != si_kernel)
         return {};
     if (info.signo >= sigrtmin && process.shared_pending.count() >= process.limit(Resource::sigpending)
         && info.code == si_queue)
@@ -153,8 +164,7 @@ Result<void> send_signal(Task& task, SigInfo const& info)
     if (task.exiting) return {};
     if (wants_immediate_death(process, info.signo)) return send_signal(process, info);
     prepare(process, info.signo);
-    if (ignored(process, info.signo) && !((task.blocked | task.waited_signals) & sigbit(info.signo)))
-        return {};
+    if (ignored(process, info.signo) && !is_wanted(task, info.signo)) return {};
     if (info.signo >= sigrtmin && task.pending.count() >= process.limit(Resource::sigpending)
         && (info.code == si_queue || info.code == si_tkill))
         return err::again;
@@ -187,7 +197,7 @@ bool Task::take_signal(u64 wanted, SigInfo& out)
 bool Task::has_pending_signal() const
 {
     if (is_dying()) return true;
-    if (process_->state == ProcessState::stopped) return true;
+    if (must_stop()) return true;
     return ((pending.set() | process_->shared_pending.set()) & ((~blocked & ~waited_signals) | kUnblockable))
         != 0;
 }
@@ -199,6 +209,7 @@ void exit_group(Process& process, u32 wait_status)
     process.exit_code = wait_status;
     if (process.state == ProcessState::stopped) process.state = ProcessState::running;
     process.stop_queue.wake_all();
+    tracing::end_exit_stops(process);
     poke_all(process, true);
 }
 
@@ -209,6 +220,8 @@ void announce_stop(Process& process)
         return;
     process.stop_announced = true;
     process.stop_reported = false;
+    // A parent that traces it hears of each thread's stop instead.
+    if (process.parent && tracing::is_traced_by(process, *process.parent)) return;
     notify_parent(process, cld_stopped, i32(process.stop_signal));
 }
 
@@ -222,6 +235,7 @@ void stop_process(Task& task, int signal)
         process.stop_signal = u32(signal);
         process.stop_announced = false;
         process.continue_reported = true;
+        tracing::note_group_stop(process);
         poke_all(process, false);
         announce_stop(process);
     }
@@ -231,10 +245,9 @@ void stop_process(Task& task, int signal)
 void wait_while_stopped(Task& task)
 {
     Process& process = task.process();
-    while (process.state == ProcessState::stopped && !task.is_dying()) {
-        auto r = process.stop_queue.wait_until(
-            [&] { return process.state != ProcessState::stopped || task.is_dying(); }, kNever,
-            Interruption::killable);
+    auto over = [&] { return task.tracee || process.state != ProcessState::stopped || task.is_dying(); };
+    while (!over()) {
+        auto r = process.stop_queue.wait_until(over, kNever, Interruption::killable);
         (void)r.ok(); // either the stop ended or the task dies: the loop looks
     }
 }
@@ -294,14 +307,19 @@ void run_handler(Task& task, SigInfo const& info, Errno restart_code)
 
 AfterSignals deliver_signals(Task& task, Errno restart_code)
 {
-    bool handled = false;
+    bool handled = false, traced = false;
     while (!task.is_dying()) {
-        if (task.process().state == ProcessState::stopped) {
-            wait_while_stopped(task);
+        if (task.must_stop()) {
+            traced = traced || task.tracee;
+            task.tracee ? tracing::trap_stop(task, restart_code) : wait_while_stopped(task);
             continue;
         }
         SigInfo info;
         if (!task.take_signal(~task.blocked | kUnblockable, info)) break;
+        if (task.tracee && info.signo != sigkill) {
+            traced = true;
+            if (!tracing::signal_stop(task, info, restart_code)) continue;
+        }
         auto const& action = task.process().handlers->actions[size_t(info.signo - 1)];
         if (action.handler == sig_ign) continue;
         task.kernel().trace().signal(task, info);
@@ -313,11 +331,17 @@ AfterSignals deliver_signals(Task& task, Errno restart_code)
         run_handler(task, info, restart_code);
         restart_code = Errno {};
         handled = true;
+        tracing::handler_step_stop(task);
     }
     if (task.is_dying()) return AfterSignals::enter_user;
     if (!handled && task.restore_mask) {
         task.blocked = task.saved_mask;
         task.restore_mask = false;
+    }
+    if (traced && restart_code != Errno {}) {
+        // What the tracer has left in the registers counts, not the call as it was made.
+        tracing::restart_from_registers(task);
+        return AfterSignals::enter_user;
     }
     return !handled && restart_code != Errno {} ? AfterSignals::rerun_call : AfterSignals::enter_user;
 }

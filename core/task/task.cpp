@@ -8,6 +8,7 @@
 #include "core/mm/address-space.h"
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
+#include "core/task/ptrace.h"
 #include "core/time/timekeeper.h"
 
 namespace umbra {

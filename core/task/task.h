@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/abi/signal.h"
 #include "core/base/list.h"
@@ -24,6 +25,7 @@
 namespace umbra {
 
 class Vcpu;
+struct Tracee;
 struct TraceState;
 namespace mm {
 class AddressSpace;
@@ -62,6 +64,8 @@ public:
 
     /// True if a signal that is not blocked (or a fatal one, a stop, a freeze) asks this task to leave the kernel.
     bool has_pending_signal() const;
+    /// A job-control stop, or a trap that its tracer asked for, is to be entered before it runs on.
+    bool must_stop() const;
     bool is_dying() const { return process_->group_exiting || exiting; }
 
     // --- signals (task-signal.cpp) ---
@@ -91,8 +95,13 @@ public:
     u64 last_switch_cycles = 0; ///< when it last crossed between user and kernel
     bool in_user = false; ///< its vCPU runs guest code of it (or is on the way there and back)
 
+    // --- tracing (ptrace.h) ---
+    RefPtr<Tracee> tracee; ///< by whom it is traced, or null
+    std::vector<Ref<Tracee>> tracees; ///< what it traces
+
     // --- life (clone.cpp, exit.cpp) ---
     bool exiting = false;
+    u32 exit_status = 0; ///< its own wait status, if it leaves alone
     GuestAddr clear_child_tid {}; ///< set_tid_address(2)
     GuestAddr robust_list {};
     bool futexes_released

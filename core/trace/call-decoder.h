@@ -84,6 +84,7 @@ enum class Arg : u8 {
     random_flags,
     prctl,
     arch_prctl,
+    ptrace_request,
     rusage_who,
     mount_flags,
     unmount_flags,

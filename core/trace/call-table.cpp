@@ -98,6 +98,7 @@ constexpr CallRow kCalls[] = {
     { "personality", { hex } },
     { "statfs", { path, address } },
     { "prctl", { prctl, hex, hex, hex, hex } },
+    { "ptrace", { ptrace_request, integer, address, hex } },
     { "arch_prctl", { arch_prctl, address } },
     { "chroot", { path } },
     { "mount", { string, path, string, mount_flags, string } },

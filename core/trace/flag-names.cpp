@@ -107,6 +107,17 @@ constexpr ValueName prctls[] = { { 1, "PR_SET_PDEATHSIG" }, { 2, "PR_GET_PDEATHS
 constexpr ValueName arch_prctls[] = { { 0x1001, "ARCH_SET_GS" }, { 0x1002, "ARCH_SET_FS" },
     { 0x1003, "ARCH_GET_FS" }, { 0x1004, "ARCH_GET_GS" }, { 0x1011, "ARCH_GET_CPUID" },
     { 0x1012, "ARCH_SET_CPUID" }, { 0x3001, "ARCH_CET_STATUS" }, { 0x5001, "ARCH_SHSTK_ENABLE" } };
+constexpr ValueName ptrace_requests[] = { { 0, "PTRACE_TRACEME" }, { 1, "PTRACE_PEEKTEXT" },
+    { 2, "PTRACE_PEEKDATA" }, { 3, "PTRACE_PEEKUSER" }, { 4, "PTRACE_POKETEXT" }, { 5, "PTRACE_POKEDATA" },
+    { 6, "PTRACE_POKEUSER" }, { 7, "PTRACE_CONT" }, { 8, "PTRACE_KILL" }, { 9, "PTRACE_SINGLESTEP" },
+    { 12, "PTRACE_GETREGS" }, { 13, "PTRACE_SETREGS" }, { 14, "PTRACE_GETFPREGS" },
+    { 15, "PTRACE_SETFPREGS" }, { 16, "PTRACE_ATTACH" }, { 17, "PTRACE_DETACH" }, { 24, "PTRACE_SYSCALL" },
+    { 30, "PTRACE_ARCH_PRCTL" }, { 31, "PTRACE_SYSEMU" }, { 32, "PTRACE_SYSEMU_SINGLESTEP" },
+    { 33, "PTRACE_SINGLEBLOCK" }, { 0x4200, "PTRACE_SETOPTIONS" }, { 0x4201, "PTRACE_GETEVENTMSG" },
+    { 0x4202, "PTRACE_GETSIGINFO" }, { 0x4203, "PTRACE_SETSIGINFO" }, { 0x4204, "PTRACE_GETREGSET" },
+    { 0x4205, "PTRACE_SETREGSET" }, { 0x4206, "PTRACE_SEIZE" }, { 0x4207, "PTRACE_INTERRUPT" },
+    { 0x4208, "PTRACE_LISTEN" }, { 0x4209, "PTRACE_PEEKSIGINFO" }, { 0x420a, "PTRACE_GETSIGMASK" },
+    { 0x420b, "PTRACE_SETSIGMASK" }, { 0x420e, "PTRACE_GET_SYSCALL_INFO" } };
 constexpr ValueName rusage_who[]
     = { { 0, "RUSAGE_SELF" }, { ~u64 { 0 }, "RUSAGE_CHILDREN" }, { 1, "RUSAGE_THREAD" } };
 constexpr ValueName unmount_flags[]
@@ -174,6 +185,7 @@ NAMES(kEpollEvents, epoll_events);
 NAMES(kRandomFlags, random_flags);
 NAMES(kPrctls, prctls);
 NAMES(kArchPrctls, arch_prctls);
+NAMES(kPtraceRequests, ptrace_requests);
 NAMES(kRusageWho, rusage_who);
 NAMES(kUnmountFlags, unmount_flags);
 NAMES(kMountFlags, mount_flags);

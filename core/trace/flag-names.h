@@ -34,8 +34,8 @@ extern ValueNames const kCloneFlags, kWaitFlags, kMaskChanges, kActionFlags, kCl
     kIoctls;
 extern ValueNames const kFcntls, kFdFlags, kFutexCommands, kEpollOperations, kPollEvents, kEpollEvents,
     kRandomFlags;
-extern ValueNames const kPrctls, kArchPrctls, kRusageWho, kUnmountFlags, kMountFlags, kRenameFlags,
-    kFlockOperations;
+extern ValueNames const kPrctls, kArchPrctls, kPtraceRequests, kRusageWho, kUnmountFlags, kMountFlags,
+    kRenameFlags, kFlockOperations;
 extern ValueNames const kSignalCodes, kChildCodes, kFaultCodes, kDomains, kSocketTypes, kSocketFlags,
     kIdTypes;
 

@@ -7,6 +7,7 @@
 #include "core/fs/pseudo/text.h"
 #include "core/kernel.h"
 #include "core/task/lifecycle.h"
+#include "core/task/ptrace.h"
 #include "core/task/scheduler.h"
 #include "core/tty/tty.h"
 
@@ -22,7 +23,8 @@ ull ticks(Nanoseconds time) { return ull(time / kTick); }
 char const* state_text(Subject const& subject)
 {
     if (!subject.task) return "Z (zombie)";
-    if (subject.process->state == ProcessState::stopped) return "T (stopped)";
+    if (subject.task->tracee && subject.task->tracee->is_stopped()) return "t (tracing stop)";
+    if (subject.process->state == ProcessState::stopped && !subject.task->tracee) return "T (stopped)";
     switch (subject.task->state) {
     case TaskState::sleeping:
         return subject.task->sleep_mode == Interruption::allowed ? "S (sleeping)" : "D (disk sleep)";
@@ -63,8 +65,9 @@ i32 parent_id(Process const& process) { return process.parent ? process.parent->
 void add_ids(std::string& out, Subject const& subject)
 {
     Process const& process = *subject.process;
-    append_format(out, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-        state_text(subject), process.id.value, subject.id().value, parent_id(process));
+    append_format(out, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
+        state_text(subject), process.id.value, subject.id().value, parent_id(process),
+        subject.task && subject.task->tracee ? subject.task->tracee->tracer->pid().value : 0);
     if (subject.task) {
         Credentials const& c = subject.task->credentials();
         append_format(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c.uid, c.euid, c.suid, c.fsuid,
