@@ -18,6 +18,7 @@ TEST(Reports, TheTableOfCallsHasEveryRow)
     std::string table = syscalls_report();
     EXPECT_NE(table.find("0    read "), std::string::npos);
     EXPECT_NE(table.find("462  mseal "), std::string::npos);
+    EXPECT_NE(table.find("refused"), std::string::npos);
     EXPECT_NE(table.find(" missing (ENOSYS)\n"), std::string::npos);
 }
 

@@ -41,11 +41,14 @@ std::string version_report()
 std::string syscalls_report()
 {
     std::string rows;
-    unsigned full = 0, partial = 0, missing = 0;
+    unsigned full = 0, partial = 0, refused = 0, missing = 0;
     for (i64 number = 0; number < kSyscallNumberLimit; ++number) {
         SyscallText const* text = syscall_text(number);
         if (!text) continue;
-        ++(text->level == "full" ? full : text->level == "partial" ? partial : missing);
+        ++(text->level == "full"           ? full
+                : text->level == "partial" ? partial
+                : text->level == "refused" ? refused
+                                           : missing);
         append_padded(rows, std::to_string(number), 5);
         append_padded(rows, text->name, 26);
         if (text->note.empty()) {
@@ -57,7 +60,8 @@ std::string syscalls_report()
         rows += '\n';
     }
     return rows + std::to_string(full) + " full, " + std::to_string(partial) + " partial, "
-        + std::to_string(missing) + " missing (ENOSYS)\n";
+        + std::to_string(refused) + " refused as Linux may refuse them, " + std::to_string(missing)
+        + " missing (ENOSYS)\n";
 }
 
 std::string doctor_report(hostabi::HostFeatures const& host)

@@ -101,6 +101,15 @@ struct Statfs {
 };
 static_assert(sizeof(Statfs) == 120);
 
+/// ustat(2)
+struct Ustat {
+    i32 free_blocks, pad;
+    u64 free_inodes;
+    char name[6], pack[6];
+    i32 end;
+};
+static_assert(sizeof(Ustat) == 32 && offsetof(Ustat, name) == 16);
+
 /// openat2(2)
 struct OpenHow {
     u64 flags, mode, resolve;

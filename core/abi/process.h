@@ -76,6 +76,23 @@ constexpr i32 clock_monotonic_raw = 4, clock_realtime_coarse = 5, clock_monotoni
 constexpr i32 clock_realtime_alarm = 8, clock_boottime_alarm = 9, clock_tai = 11;
 constexpr u32 timer_abstime = 1;
 
+/// struct timex of adjtimex(2).
+struct Timex {
+    u32 modes, pad;
+    i64 offset, freq, maxerror, esterror;
+    i32 status, pad2;
+    i64 constant, precision, tolerance;
+    Timeval time;
+    i64 tick, ppsfreq, jitter;
+    i32 shift, pad3;
+    i64 stabil, jitcnt, calcnt, errcnt, stbcnt;
+    i32 tai, pad4[11];
+};
+static_assert(sizeof(Timex) == 208 && offsetof(Timex, time) == 72 && offsetof(Timex, tai) == 160);
+constexpr u32 adj_offset = 0x0001, adj_tick = 0x4000, adj_adjtime = 0x8000, adj_offset_singleshot = 0x0001;
+constexpr u32 adj_offset_readonly = 0x2000, adj_setoffset = 0x0100, adj_nano = 0x2000, adj_frequency = 0x0002;
+constexpr i32 sta_unsync = 0x0040, time_error = 5;
+
 constexpr i32 p_all = 0, p_pid = 1, p_pgid = 2, p_pidfd = 3;
 
 } // namespace umbra::abi

@@ -48,9 +48,11 @@ constexpr Table make_table()
 #define SYSCALL(number, name, level, note, ...)                                                              \
     table[number] = { #name, SyscallLevel::level, note, &Adapter<&sys_##name>::call,                         \
         Adapter<&sys_##name>::count, #__VA_ARGS__ };
+#define REFUSED(number, name, note) table[number] = { #name, SyscallLevel::refused, note, nullptr, 0, "" };
 #define MISSING(number, name, note) table[number] = { #name, SyscallLevel::missing, note, nullptr, 0, "" };
 #include "core/syscall/table.def"
 #undef SYSCALL
+#undef REFUSED
 #undef MISSING
     return table;
 }
@@ -59,9 +61,11 @@ constexpr Table make_table()
 {
     switch (number) {
 #define SYSCALL(number, ...) case number:
+#define REFUSED(number, ...) case number:
 #define MISSING(number, ...) case number:
 #include "core/syscall/table.def"
 #undef SYSCALL
+#undef REFUSED
 #undef MISSING
         return true;
     default:

@@ -10,9 +10,11 @@ namespace {
 constexpr auto kTexts = [] {
     std::array<SyscallText, size_t(kSyscallNumberLimit)> texts {};
 #define SYSCALL(number, name, level, note, ...) texts[number] = { #name, #level, note, #__VA_ARGS__ };
+#define REFUSED(number, name, note) texts[number] = { #name, "refused", "ENOSYS " note, "" };
 #define MISSING(number, name, note) texts[number] = { #name, "missing", note, "" };
 #include "core/syscall/table.def"
 #undef SYSCALL
+#undef REFUSED
 #undef MISSING
     return texts;
 }();

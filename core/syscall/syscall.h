@@ -20,7 +20,7 @@
 namespace umbra {
 
 /// Support of a call, as the table in the docs shows it.
-enum class SyscallLevel : u8 { full, partial, missing };
+enum class SyscallLevel : u8 { full, partial, refused, missing };
 
 struct SyscallEntry {
     char const* name = nullptr;
@@ -40,9 +40,11 @@ SyscallResult dispatch_syscall(Task& task, i64 number, u64 const args[6]);
 
 #define SYSCALL(number, name, level, note, ...)                                                              \
     SyscallResult sys_##name(Task& task __VA_OPT__(, ) __VA_ARGS__);
+#define REFUSED(number, name, note)
 #define MISSING(number, name, note)
 #include "core/syscall/table.def"
 #undef SYSCALL
+#undef REFUSED
 #undef MISSING
 
 /// The one retry loop (law 9): calls `attempt` until it does not return err::again, sleeping on the file's wait queue

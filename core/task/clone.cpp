@@ -79,6 +79,7 @@ void inherit(Task& parent, Task& child, CloneRequest const& request)
     child.timer_slack = child.default_timer_slack = parent.timer_slack;
     child.personality = parent.personality;
     child.no_new_privileges = parent.no_new_privileges;
+    child.set_memory_policy(parent.memory_policy());
     child.virtual_runtime = parent.virtual_runtime;
     child.vcpu = parent.vcpu;
     child.set_name(parent.name());

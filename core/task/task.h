@@ -33,6 +33,12 @@ class AddressSpace;
 
 enum class TaskState : u8 { runnable, running, sleeping, dead };
 
+/// set_mempolicy(2): kept and reported, since there is one node to take memory from.
+struct MemoryPolicy {
+    u32 mode = 0, flags = 0; ///< MPOL_*
+    u64 nodes = 0; ///< as asked for
+};
+
 class Task : public RefCounted {
 public:
     Task(Kernel& kernel, Pid tid, Ref<Process> process);
@@ -124,6 +130,9 @@ public:
     /// restart_syscall(2): how to go on after ERESTART_RESTARTBLOCK.
     std::function<SyscallResult(Task&)> restart_block;
 
+    MemoryPolicy const& memory_policy() const { return memory_policy_; }
+    void set_memory_policy(MemoryPolicy policy) { memory_policy_ = policy; }
+
     platform::GuestThread& guest() const { return *guest_; }
 
 private:
@@ -144,6 +153,7 @@ private:
     std::function<void(Task&)> start_; ///< what a task without a program runs first
     platform::Fiber fiber_;
     void* stack_ = nullptr;
+    MemoryPolicy memory_policy_;
 };
 
 // --- sending signals (task/signal.cpp) ---
