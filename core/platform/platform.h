@@ -119,7 +119,8 @@ public:
 
     /// The whole register file, readable and writable until the next enter(). May wait (the thread may have to be
     /// asked for it). After a syscall trap: rip is behind the instruction, orig_rax the number, rax the result set.
-    /// Null when the thread has died.
+    /// Null when the thread has died. Once it has returned, further calls do not wait, and may come from another vCPU
+    /// (a tracer's), until the next enter(); so may fp_state()'s.
     virtual Registers* registers(VcpuContext& ctx) = 0;
 
     /// The XSAVE image in Linux's signal-frame format (fpregset with xfeatures), readable and writable until the next
