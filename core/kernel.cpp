@@ -4,6 +4,7 @@
 
 #include "core/device/device-table.h"
 #include "core/fs/table.h"
+#include "core/ipc/ipc-namespace.h"
 #include "core/mm/frame.h"
 #include "core/mm/memory-object.h"
 #include "core/printk/kmsg.h"
@@ -32,6 +33,7 @@ Kernel::Kernel(platform::Platform& platform, KernelOptions options)
     , time_(std::make_unique<Timekeeper>(platform))
     , memory_(std::make_unique<mm::PhysicalMemory>(platform, options_.memory_limit))
     , dentries_(std::make_unique<vfs::DentryCache>())
+    , ipc_(make_ref<ipc::IpcNamespace>(*this))
     , scheduler_(std::make_unique<Scheduler>(*this))
     , processes_(std::make_unique<ProcessTable>(*this))
     , futexes_(std::make_unique<FutexTable>())

@@ -36,6 +36,9 @@ struct InternalMounts;
 namespace device {
 class DeviceTable;
 }
+namespace ipc {
+class IpcNamespace;
+}
 namespace tty {
 class TtyRegistry;
 }
@@ -75,6 +78,8 @@ public:
     vfs::FileSystemTypes& file_system_types() const { return *file_system_types_; }
     device::DeviceTable& devices() const { return *devices_; }
     tty::TtyRegistry& ttys() const { return *ttys_; }
+    /// The first namespace; tasks ask ipc::ipc_namespace() for theirs.
+    ipc::IpcNamespace& ipc() const { return *ipc_; }
 
     RefPtr<mm::MemoryObject> vdso_object; ///< made when the first program starts
     std::string hostname;
@@ -105,6 +110,7 @@ private:
     std::unique_ptr<vfs::DentryCache> dentries_; ///< before the processes: their working directories end here
     RefPtr<vfs::FileSystem> anonymous_files_;
     std::unique_ptr<vfs::InternalMounts> internal_mounts_;
+    RefPtr<ipc::IpcNamespace> ipc_; ///< before the processes: their areas let go of its segments
     std::unique_ptr<Scheduler> scheduler_;
     std::unique_ptr<ProcessTable> processes_;
     std::unique_ptr<FutexTable> futexes_;

@@ -36,6 +36,7 @@ struct MapRequest {
     u64 object_offset = 0; ///< bytes, page-aligned
     std::optional<vfs::Path> path;
     std::string label;
+    RefPtr<Attachment> attachment;
 };
 
 /// The sleeping lock of an address space, which knows its owner: truncating a file reaches back into the space that the
@@ -87,6 +88,8 @@ public:
     // --- system calls (mapping.cpp). All take the lock themselves. May wait. ---
     Result<GuestAddr> map(MapRequest request);
     Result<void> unmap(u64 address, u64 length);
+    /// shmdt(2): unmaps what is left of an attachment that began at `address`. EINVAL (attachment.cpp).
+    Result<void> detach(u64 address);
     Result<void> protect(u64 address, u64 length, u32 prot);
     Result<GuestAddr> remap(u64 address, u64 old_length, u64 new_length, u32 flags, u64 new_address);
     Result<u64> set_break(u64 address);

@@ -29,6 +29,7 @@ std::unique_ptr<Vma> Vma::copy() const
     v->grows_down = grows_down, v->locked = locked, v->dont_fork = dont_fork;
     v->wipe_on_fork = wipe_on_fork, v->dont_dump = dont_dump, v->may_write = may_write;
     v->object = object, v->object_page = object_page, v->path = path, v->label = label;
+    v->attachment = attachment;
     return v;
 }
 

@@ -44,8 +44,10 @@ AddressSpace::~AddressSpace()
     reservations_.clear(kernel_.memory());
     pages_.for_each(
         0, kernel_.platform().machine().task_size >> kPageShift, [&](u64, Pte& e) { drop_entry(e); });
-    for (auto& [start, vma] : areas_)
+    for (auto& [start, vma] : areas_) {
         static_cast<TaggedNode<MemoryObject>&>(*vma).unlink();
+        if (vma->attachment) vma->attachment->closed(Pid(0)); // perhaps outside any task
+    }
 }
 
 void AddressSpace::set_executable(vfs::Path path)
@@ -82,6 +84,7 @@ Vma& AddressSpace::insert(std::unique_ptr<Vma> vma)
     Vma& v = *vma;
     v.space = this;
     if (v.object) v.object->mappings.push_back(v);
+    if (v.attachment) v.attachment->opened(current().pid());
     total_pages_ += v.pages();
     areas_[v.start] = std::move(vma);
     return v;
@@ -93,6 +96,7 @@ std::unique_ptr<Vma> AddressSpace::remove(std::map<u64, std::unique_ptr<Vma>>::i
     areas_.erase(it);
     static_cast<TaggedNode<MemoryObject>&>(*vma).unlink();
     total_pages_ -= vma->pages();
+    if (vma->attachment) vma->attachment->closed(current().pid());
     return vma;
 }
 
@@ -118,7 +122,7 @@ void AddressSpace::try_merge(u64 address)
     bool same = a.end == b.start && a.prot == b.prot && a.shared == b.shared && a.object == b.object
         && a.locked == b.locked && a.dont_fork == b.dont_fork && a.wipe_on_fork == b.wipe_on_fork
         && a.dont_dump == b.dont_dump && a.label == b.label && a.may_write == b.may_write && !b.grows_down
-        && a.path.has_value() == b.path.has_value();
+        && a.path.has_value() == b.path.has_value() && !a.attachment && !b.attachment;
     if (!same || (a.object && a.object_page + a.pages() != b.object_page)) return;
     u64 end = b.end;
     u64 grown = b.pages();
@@ -204,6 +208,7 @@ Result<GuestAddr> AddressSpace::map_locked(MapRequest& request)
     vma->locked = request.locked || lock_future;
     vma->object = request.object, vma->object_page = request.object_offset >> kPageShift;
     vma->path = std::move(request.path), vma->label = std::move(request.label);
+    vma->attachment = request.attachment;
     request.length = length;
     insert(std::move(vma));
     try_merge(start + length);

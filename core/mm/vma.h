@@ -15,6 +15,15 @@ namespace umbra::mm {
 
 class AddressSpace;
 
+/// Told of every area that refers to it: System V shared memory counts those. `by`: the process, 0 for none.
+class Attachment : public RefCounted {
+public:
+    /// An area of an address space shows it: made, split off or copied by fork. Does not wait.
+    virtual void opened(Pid by) = 0;
+    /// Such an area has gone. Does not wait.
+    virtual void closed(Pid by) = 0;
+};
+
 class Vma : public TaggedNode<MemoryObject> {
 public:
     u64 start = 0, end = 0; ///< bytes, page-aligned
@@ -28,6 +37,7 @@ public:
     u64 object_page = 0; ///< page of the object shown at `start`
     std::optional<vfs::Path> path; ///< for /proc/pid/maps
     std::string label; ///< "[heap]", "[stack]", "[vdso]" or a prctl name
+    RefPtr<Attachment> attachment; ///< an area that has one is merged with no other
     AddressSpace* space = nullptr;
 
     // Adaptive fault-around: the end of the last block faulted in, and its size in pages.

@@ -2,6 +2,7 @@
 // The end of tasks and processes, and waiting for it: exit(2), wait4(2), waitid(2).
 #include <algorithm>
 
+#include "core/ipc/ipc-namespace.h"
 #include "core/kernel.h"
 #include "core/task/futex.h"
 #include "core/task/lifecycle.h"
@@ -183,6 +184,7 @@ void exit_current_task()
     process.last_uid = task.credentials().uid;
     process.last_name = task.name();
     leave_memory(task);
+    ipc::exit_ipc(task);
     auto access = TaskAccess(task);
     if (RefPtr<FdTable> files = std::move(access.files())) {
         // close_all runs the hooks with the task's table in place.

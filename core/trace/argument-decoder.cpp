@@ -493,6 +493,22 @@ bool append_word(std::string& out, Arg kind, u64 value)
     case Arg::flock_operation:
         append_flags(out, u32(value), kFlockOperations);
         return true;
+    case Arg::ipc_flags:
+        if (u32 flags = u32(value) & ~0777u) {
+            append_flags(out, flags, kIpcFlags);
+            out += '|';
+        }
+        append_file_mode(out, value & 0777);
+        return true;
+    case Arg::shm_command:
+        append_name(out, i32(value), kShmCommands);
+        return true;
+    case Arg::sem_command:
+        append_name(out, i32(value), kSemCommands);
+        return true;
+    case Arg::msg_command:
+        append_name(out, i32(value), kMsgCommands);
+        return true;
     case Arg::device:
         append_device(out, value);
         return true;

@@ -132,6 +132,16 @@ constexpr ValueName rename_flags[]
     = { { 1, "RENAME_NOREPLACE" }, { 2, "RENAME_EXCHANGE" }, { 4, "RENAME_WHITEOUT" } };
 constexpr ValueName flock_operations[]
     = { { 1, "LOCK_SH" }, { 2, "LOCK_EX" }, { 4, "LOCK_NB" }, { 8, "LOCK_UN" } };
+constexpr ValueName ipc_flags[] = { { 01000, "IPC_CREAT" }, { 02000, "IPC_EXCL" } };
+constexpr ValueName shm_commands[]
+    = { { 0, "IPC_RMID" }, { 1, "IPC_SET" }, { 2, "IPC_STAT" }, { 3, "IPC_INFO" }, { 11, "SHM_LOCK" },
+          { 12, "SHM_UNLOCK" }, { 13, "SHM_STAT" }, { 14, "SHM_INFO" }, { 15, "SHM_STAT_ANY" } };
+constexpr ValueName sem_commands[]
+    = { { 0, "IPC_RMID" }, { 1, "IPC_SET" }, { 2, "IPC_STAT" }, { 3, "IPC_INFO" }, { 11, "GETPID" },
+          { 12, "GETVAL" }, { 13, "GETALL" }, { 14, "GETNCNT" }, { 15, "GETZCNT" }, { 16, "SETVAL" },
+          { 17, "SETALL" }, { 18, "SEM_STAT" }, { 19, "SEM_INFO" }, { 20, "SEM_STAT_ANY" } };
+constexpr ValueName msg_commands[] = { { 0, "IPC_RMID" }, { 1, "IPC_SET" }, { 2, "IPC_STAT" },
+    { 3, "IPC_INFO" }, { 11, "MSG_STAT" }, { 12, "MSG_INFO" }, { 13, "MSG_STAT_ANY" } };
 constexpr ValueName signal_codes[] = { { 0, "SI_USER" }, { 0x80, "SI_KERNEL" }, { u64(-1), "SI_QUEUE" },
     { u64(-2), "SI_TIMER" }, { u64(-3), "SI_MESGQ" }, { u64(-4), "SI_ASYNCIO" }, { u64(-5), "SI_SIGIO" },
     { u64(-6), "SI_TKILL" } };
@@ -191,6 +201,10 @@ NAMES(kUnmountFlags, unmount_flags);
 NAMES(kMountFlags, mount_flags);
 NAMES(kRenameFlags, rename_flags);
 NAMES(kFlockOperations, flock_operations);
+NAMES(kIpcFlags, ipc_flags);
+NAMES(kShmCommands, shm_commands);
+NAMES(kSemCommands, sem_commands);
+NAMES(kMsgCommands, msg_commands);
 NAMES(kSignalCodes, signal_codes);
 NAMES(kChildCodes, child_codes);
 NAMES(kFaultCodes, fault_codes);

@@ -35,8 +35,8 @@ extern ValueNames const kCloneFlags, kWaitFlags, kMaskChanges, kActionFlags, kCl
 extern ValueNames const kFcntls, kFdFlags, kFutexCommands, kEpollOperations, kPollEvents, kEpollEvents,
     kRandomFlags;
 extern ValueNames const kPrctls, kArchPrctls, kPtraceRequests, kRusageWho, kUnmountFlags, kMountFlags,
-    kRenameFlags, kFlockOperations;
+    kRenameFlags, kFlockOperations, kIpcFlags;
 extern ValueNames const kSignalCodes, kChildCodes, kFaultCodes, kDomains, kSocketTypes, kSocketFlags,
-    kIdTypes;
+    kIdTypes, kShmCommands, kSemCommands, kMsgCommands;
 
 } // namespace umbra::trace

@@ -32,6 +32,7 @@ ProcFileSystem::ProcFileSystem(Kernel& kernel)
     root->add_link("net", "self/net");
     add_system_files(*root, kernel);
     add_machine_files(*root, kernel);
+    add_sysvipc(*root);
     add_kmsg(*root, kernel);
     add_sysctls(root->directory("sys"), kernel);
     root_ = root;

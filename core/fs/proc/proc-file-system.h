@@ -30,6 +30,7 @@ private:
 // What fills the root; each is in the file of its name.
 void add_system_files(StaticDirectory& root, Kernel& kernel);
 void add_machine_files(StaticDirectory& root, Kernel& kernel);
+void add_sysvipc(StaticDirectory& root);
 void add_kmsg(StaticDirectory& root, Kernel& kernel);
 void add_sysctls(StaticDirectory& sys, Kernel& kernel);
 

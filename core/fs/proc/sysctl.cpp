@@ -3,11 +3,13 @@
 // obeys are bound to it; numbers that steer policies which this kernel does not have (swappiness and the
 // like) are kept and shown, because programs set them and read them back.
 #include <algorithm>
+#include <charconv>
 #include <memory>
 
 #include "core/abi/system.h"
 #include "core/fs/proc/proc-file-system.h"
 #include "core/fs/pseudo/text.h"
+#include "core/ipc/ipc-namespace.h"
 #include "core/kernel.h"
 #include "core/mm/frame.h"
 #include "core/printk/printk.h"
@@ -86,9 +88,6 @@ constexpr NumberRow kNumbers[] = {
     { "kernel/printk_ratelimit", 5, 0, INT32_MAX },
     { "kernel/printk_ratelimit_burst", 10, 0, INT32_MAX },
     { "kernel/sched_child_runs_first", 0, 0, 1 },
-    { "kernel/shmall", INT64_MAX, 0, INT64_MAX },
-    { "kernel/shmmax", INT64_MAX, 0, INT64_MAX },
-    { "kernel/shmmni", 4096, 0, 32768 },
     { "vm/dirty_background_ratio", 10, 0, 100 },
     { "vm/dirty_expire_centisecs", 3000, 0, INT32_MAX },
     { "vm/dirty_ratio", 20, 0, 100 },
@@ -106,6 +105,20 @@ constexpr NumberRow kNumbers[] = {
     { "vm/vfs_cache_pressure", 100, 0, INT32_MAX },
     { "vm/zone_reclaim_mode", 0, 0, INT32_MAX },
 };
+
+/// A whole number of either signedness. EINVAL.
+template <typename Number> Result<Number> parse_number(std::string_view text)
+{
+    text = trimmed(text);
+    if constexpr (std::is_signed_v<Number>) {
+        return parse_integer(text);
+    } else {
+        Number value = 0;
+        auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (error != std::errc() || end != text.data() + text.size()) return err::inval;
+        return value;
+    }
+}
 
 /// Adds a file at a path below /proc/sys, directories included.
 void add(StaticDirectory& sys, std::string_view path, TextMaker make, TextTaker take = {}, u32 mode = 0)
@@ -141,6 +154,41 @@ void add_numbers(StaticDirectory& sys)
                 return {};
             });
     }
+}
+
+/// A number that the kernel obeys, of the writer's IPC namespace. `changed` runs after a write.
+template <typename Number>
+void add_ipc_number(StaticDirectory& sys, char const* path, Number& (*number)(ipc::IpcNamespace&),
+    Number least, Number most, void (*changed)(ipc::IpcNamespace&) = nullptr)
+{
+    add(
+        sys, path,
+        [number] {
+            return Result<std::string>(std::to_string(number(ipc::ipc_namespace(current()))) + "\n");
+        },
+        [number, least, most, changed](std::string_view text) -> Result<void> {
+            auto& ns = ipc::ipc_namespace(current());
+            Number value = TRY(parse_number<Number>(text));
+            if (value < least || value > most) return err::inval;
+            number(ns) = value;
+            if (changed) changed(ns);
+            return {};
+        });
+}
+
+void add_shm(StaticDirectory& sys)
+{
+    using ipc::IpcNamespace;
+    add_ipc_number<u64>(
+        sys, "kernel/shmmax", [](IpcNamespace& ns) -> u64& { return ns.shm.max_bytes; }, 0, ~u64 { 0 });
+    add_ipc_number<u64>(
+        sys, "kernel/shmall", [](IpcNamespace& ns) -> u64& { return ns.shm.max_pages; }, 0, ~u64 { 0 });
+    add_ipc_number<i64>(
+        sys, "kernel/shmmni", [](IpcNamespace& ns) -> i64& { return ns.shm.max_segments; }, 0,
+        ipc::IpcIndex::kMaxObjects);
+    add_ipc_number<i64>(
+        sys, "kernel/shm_rmid_forced", [](IpcNamespace& ns) -> i64& { return ns.shm.remove_unattached; }, 0,
+        1, ipc::shm_remove_orphans);
 }
 
 /// A name of the kernel's that uname(2) shows too.
@@ -223,6 +271,7 @@ void add_sysctls(StaticDirectory& sys, Kernel& kernel)
     add_name(sys, "kernel/domainname", kernel.domainname);
     add_printk(sys, kernel);
     add_core_pattern(sys);
+    add_shm(sys);
     add(sys, "kernel/random/uuid", [&kernel] { return Result<std::string>(make_uuid(kernel)); });
     add(sys, "kernel/random/boot_id", [id = make_uuid(kernel)] { return Result<std::string>(id); });
     add(sys, "kernel/sem", [] { return Result<std::string>("32000\t1024000000\t500\t32000\n"); });

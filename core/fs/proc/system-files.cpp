@@ -7,6 +7,7 @@
 #include "core/device/device-table.h"
 #include "core/fs/proc/proc-file-system.h"
 #include "core/fs/pseudo/text.h"
+#include "core/ipc/ipc-namespace.h"
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
 #include "core/mm/frame.h"
@@ -227,6 +228,13 @@ void add_system_files(StaticDirectory& root, Kernel& kernel)
               { "cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\n" } };
     for (Fixed const& row : fixed)
         root.add_text(row.name, [text = row.text] { return Result<std::string>(text); });
+}
+
+void add_sysvipc(StaticDirectory& root)
+{
+    auto& directory = root.directory("sysvipc");
+    directory.add_text(
+        "shm", [] { return Result<std::string>(ipc::shm_listing(ipc::ipc_namespace(current()))); });
 }
 
 void add_kmsg(StaticDirectory& root, Kernel&) { root.add("kmsg", make_ref<KmsgInode>(root.file_system())); }

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// shmget, shmat, shmdt, shmctl.
+#include "core/ipc/ipc-namespace.h"
+#include "core/syscall/syscall.h"
+
+namespace umbra {
+
+using namespace abi;
+
+SyscallResult sys_shmget(Task& task, i32 key, u64 size, u32 flags)
+{
+    return TRY(ipc::shm_get(task, key, size, flags));
+}
+
+SyscallResult sys_shmat(Task& task, i32 id, u64 address, u32 flags)
+{
+    return i64(TRY(ipc::shm_attach(task, id, address, flags)).value);
+}
+
+SyscallResult sys_shmdt(Task& task, u64 address)
+{
+    TRY(ipc::shm_detach(task, address));
+    return 0;
+}
+
+namespace {
+
+/// IPC_STAT names a segment by its identifier, the other two by its slot, and give the identifier.
+SyscallResult give_status(Task& task, i32 id, i32 command, GuestAddr out)
+{
+    auto& segments = ipc::ipc_namespace(task).segments;
+    auto segment = TRY(command == ipc_stat ? segments.get(id) : segments.get_slot(id));
+    if (command != shm_stat_any) TRY(ipc::check_ipc_access(task, *segment, 0444));
+    TRY(UserOut<ShmStatus> { out }.copy_out(task, segment->status()));
+    return command == ipc_stat ? 0 : segment->id;
+}
+
+} // namespace
+
+SyscallResult sys_shmctl(Task& task, i32 id, i32 command, GuestAddr argument)
+{
+    if (command < 0 || id < 0) return err::inval;
+    auto& ns = ipc::ipc_namespace(task);
+    switch (command) {
+    case ipc_info:
+        TRY(UserOut<ShmLimits> { argument }.copy_out(task, ipc::shm_limits(ns)));
+        return ns.segments.highest_slot();
+    case shm_info:
+        TRY(UserOut<ShmUsage> { argument }.copy_out(task, ipc::shm_usage(ns)));
+        return ns.segments.highest_slot();
+    case ipc_stat:
+    case shm_stat:
+    case shm_stat_any:
+        return give_status(task, id, command, argument);
+    case ipc_set: {
+        auto wanted = TRY(UserIn<ShmStatus> { argument }.copy_in(task));
+        TRY(ipc::shm_set(task, id, wanted.permission));
+        return 0;
+    }
+    case ipc_rmid:
+        TRY(ipc::shm_remove(task, id));
+        return 0;
+    case shm_lock:
+    case shm_unlock:
+        TRY(ipc::shm_set_locked(task, id, command == shm_lock));
+        return 0;
+    default:
+        return err::inval;
+    }
+}
+
+} // namespace umbra
