@@ -12,6 +12,7 @@
 #include "core/sync/kernel-lock.h"
 #include "core/task/futex.h"
 #include "core/task/lifecycle.h"
+#include "core/task/namespaces.h"
 #include "core/task/process-table.h"
 #include "core/task/scheduler.h"
 #include "core/time/timekeeper.h"
@@ -24,7 +25,7 @@
 namespace umbra {
 
 Kernel::Kernel(platform::Platform& platform, KernelOptions options)
-    : hostname(options.hostname)
+    : first_namespaces(make_ref<NamespaceSet>(options.hostname))
     , platform_(platform)
     , options_(std::move(options))
     , lock_(std::make_unique<KernelLock>())

@@ -43,6 +43,8 @@ namespace tty {
 class TtyRegistry;
 }
 
+struct NamespaceSet;
+
 struct KernelOptions {
     u64 memory_limit = u64 { 4 } << 30;
     std::string hostname = "umbra";
@@ -82,8 +84,7 @@ public:
     ipc::IpcNamespace& ipc() const { return *ipc_; }
 
     RefPtr<mm::MemoryObject> vdso_object; ///< made when the first program starts
-    std::string hostname;
-    std::string domainname = "(none)";
+    Ref<NamespaceSet> first_namespaces; ///< those of the first process
 
     RefPtr<RefCounted> network; ///< net::Network; made on first use
 

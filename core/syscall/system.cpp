@@ -8,6 +8,7 @@
 #include "core/mm/frame.h"
 #include "core/printk/printk.h"
 #include "core/syscall/syscall.h"
+#include "core/task/namespaces.h"
 #include "core/task/process-table.h"
 #include "core/task/scheduler.h"
 #include "core/time/timekeeper.h"
@@ -18,16 +19,16 @@ using namespace abi;
 
 SyscallResult sys_uname(Task& task, UserOut<Utsname> out)
 {
-    Kernel& kernel = task.kernel();
     Utsname names {};
     auto set = [](char(&field)[65], std::string_view text) { text.copy(field, utsname_length); };
     set(names.sysname, kSystemName);
-    set(names.nodename, kernel.hostname);
+    UtsNamespace const& uts = *task.namespaces().uts;
+    set(names.nodename, uts.hostname);
     // UNAME26: for programs that choke on a version from 3 on; Linux shows 6.x as 2.6.(60 + x).
     set(names.release, task.personality & personality_uname26 ? "2.6.72-umbra" : kRelease);
     set(names.version, kVersion);
     set(names.machine, kMachine);
-    set(names.domainname, kernel.domainname);
+    set(names.domainname, uts.domainname);
     TRY(out.copy_out(task, names));
     return 0;
 }
@@ -47,12 +48,12 @@ SyscallResult set_system_name(Task& task, GuestAddr from, i32 length, std::strin
 
 SyscallResult sys_sethostname(Task& task, GuestAddr name, i32 length)
 {
-    return set_system_name(task, name, length, task.kernel().hostname);
+    return set_system_name(task, name, length, task.namespaces().uts->hostname);
 }
 
 SyscallResult sys_setdomainname(Task& task, GuestAddr name, i32 length)
 {
-    return set_system_name(task, name, length, task.kernel().domainname);
+    return set_system_name(task, name, length, task.namespaces().uts->domainname);
 }
 
 SyscallResult sys_sysinfo(Task& task, UserOut<Sysinfo> out)

@@ -2,6 +2,7 @@
 // clone(2): new tasks. Everything that can fail happens before the child is visible.
 #include "core/kernel.h"
 #include "core/task/lifecycle.h"
+#include "core/task/namespaces.h"
 #include "core/task/process-table.h"
 #include "core/task/ptrace.h"
 #include "core/task/scheduler.h"
@@ -15,9 +16,6 @@ using namespace abi;
 
 namespace {
 
-constexpr u64 kNamespaces = clone_newns | clone_newcgroup | clone_newuts | clone_newipc | clone_newuser
-    | clone_newpid | clone_newnet;
-
 Result<void> check_flags(Task& parent, CloneRequest const& r)
 {
     u64 f = r.flags;
@@ -27,8 +25,7 @@ Result<void> check_flags(Task& parent, CloneRequest const& r)
     if ((f & clone_fs) && (f & clone_newns)) return err::inval;
     if (r.exit_signal > u32(signal_count)) return err::inval;
     if (f & clone_into_cgroup) return err::inval;
-    // Linux's answer of a kernel built without the namespaces.
-    if (f & kNamespaces) return parent.credentials().has(Capability::sys_admin) ? err::inval : err::perm;
+    TRY(check_new_namespaces(parent, f));
     if ((f & clone_pidfd) && (f & clone_detached)) return err::inval;
     auto const& limit = parent.process().limits[size_t(Resource::nproc)];
     auto const& cred = parent.credentials();
@@ -155,6 +152,8 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     inherit(parent, *child, request);
     access.files() = request.flags & clone_files ? Ref<FdTable>(parent.files()) : parent.files().clone();
     access.fs() = request.flags & clone_fs ? Ref<vfs::FsContext>(parent.fs()) : parent.fs().clone();
+    access.namespaces() = TaskAccess(parent).namespaces();
+    TRY(enter_new_namespaces(*child, request.flags));
     Ref<mm::AddressSpace> mm = request.flags & clone_vm ? Ref<mm::AddressSpace>(parent.mm())
                                                         : TRY(or_try_again(parent.mm().fork()));
     access.guest() = TRY(or_try_again(mm->stub().create_thread(*parent.vcpu)));
@@ -202,15 +201,13 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
 Result<void> unshare_task(Task& task, u64 flags)
 {
     constexpr u64 kAlone = clone_thread | clone_sighand | clone_vm;
-    constexpr u64 kKnown = kAlone | clone_fs | clone_files | clone_sysvsem | kNamespaces | clone_newtime;
+    constexpr u64 kKnown = kAlone | clone_fs | clone_files | clone_sysvsem | kAllNamespaces;
     if (flags & ~kKnown) return err::inval;
     // A thread cannot leave its process; for one that is alone there is nothing to do.
     if ((flags & kAlone) && task.process().threads.size() > 1) return err::inval;
     if ((flags & clone_sighand) && task.process().handlers->ref_count() > 1) return err::inval;
     if ((flags & clone_vm) && task.mm().users > 1) return err::inval;
-    // Linux's answer of a kernel built without the namespaces.
-    if (flags & (kNamespaces | clone_newtime))
-        return task.credentials().has(Capability::sys_admin) ? err::inval : err::perm;
+    TRY(enter_new_namespaces(task, flags));
     auto access = TaskAccess(task);
     if ((flags & clone_fs) && task.fs().ref_count() > 1) access.fs() = task.fs().clone();
     if ((flags & clone_files) && task.files().ref_count() > 1) access.files() = task.files().clone();

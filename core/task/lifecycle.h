@@ -20,6 +20,8 @@ constexpr u64 clone_untraced = 0x800000, clone_child_settid = 0x1000000, clone_n
 constexpr u64 clone_newuts = 0x4000000, clone_newipc = 0x8000000, clone_newuser = 0x10000000;
 constexpr u64 clone_newpid = 0x20000000, clone_newnet = 0x40000000, clone_io = 0x80000000;
 constexpr u64 clone_newtime = 0x80;
+constexpr u64 kAllNamespaces = clone_newns | clone_newcgroup | clone_newuts | clone_newipc | clone_newuser
+    | clone_newpid | clone_newnet | clone_newtime;
 constexpr u64 clone_clear_sighand = 0x100000000, clone_into_cgroup = 0x200000000;
 } // namespace abi
 

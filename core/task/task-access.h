@@ -15,6 +15,7 @@ struct TaskAccess {
     RefPtr<mm::AddressSpace>& mm() { return task.mm_; }
     RefPtr<FdTable>& files() { return task.files_; }
     RefPtr<vfs::FsContext>& fs() { return task.fs_; }
+    Ref<NamespaceSet>& namespaces() { return task.namespaces_; }
     std::unique_ptr<platform::GuestThread>& guest() { return task.guest_; }
     std::function<void(Task&)>& start() { return task.start_; }
     void set_tid(Pid tid) { task.tid_ = tid; }

@@ -6,6 +6,7 @@
 
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
+#include "core/task/namespaces.h"
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
 #include "core/task/ptrace.h"
@@ -50,6 +51,7 @@ Task::Task(Kernel& kernel, Pid tid, Ref<Process> process)
     : kernel_(kernel)
     , tid_(tid)
     , process_(std::move(process))
+    , namespaces_(kernel.first_namespaces)
     , credentials_(make_ref<Credentials>())
 {
     start_time = kernel.time().boottime();

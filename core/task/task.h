@@ -25,6 +25,7 @@
 namespace umbra {
 
 class Vcpu;
+struct NamespaceSet;
 struct Tracee;
 struct TraceState;
 namespace mm {
@@ -55,6 +56,7 @@ public:
     FdTable& files() const { return *files_; }
     bool has_fs() const { return bool(fs_); }
     vfs::FsContext& fs() const { return *fs_; }
+    NamespaceSet& namespaces() const { return *namespaces_; }
     Credentials const& credentials() const { return *credentials_; }
     Ref<Credentials> const& credentials_ref() const { return credentials_; }
     void set_credentials(Ref<Credentials> c) { credentials_ = std::move(c); }
@@ -147,6 +149,7 @@ private:
     RefPtr<mm::AddressSpace> mm_;
     RefPtr<FdTable> files_;
     RefPtr<vfs::FsContext> fs_;
+    Ref<NamespaceSet> namespaces_;
     Ref<Credentials> credentials_;
     std::string name_;
     std::unique_ptr<platform::GuestThread> guest_;

@@ -26,7 +26,9 @@ Mount::Mount(Ref<FileSystem> fs, u32 flags, std::string source)
 Mount::~Mount() { fs_->kernel().dentries().prune(*fs_); }
 
 MountNamespace::MountNamespace(Ref<Mount> root)
-    : root_(std::move(root))
+    // A namespace is told by its root mount, which belongs to no other.
+    : Namespace(NamespaceKind::mount, info_of(NamespaceKind::mount).first_number + root->id())
+    , root_(std::move(root))
 {
     mounts_.push_back(root_);
 }
@@ -191,11 +193,11 @@ Ref<MountNamespace> MountNamespace::clone(std::vector<Path*> const& paths) const
         copies[i]->mountpoint_ = mounts_[i]->mountpoint_;
         if (copies[i]->mountpoint_) ++copies[i]->mountpoint_->mount_count_;
     }
-    auto result = make_ref<MountNamespace>(Ref<Mount>(*copy_of(root_.get())));
-    result->mounts_ = std::move(copies);
     for (Path* path : paths) {
         if (Mount* copy = copy_of(path->mount.get())) path->mount = Ref<Mount>(*copy);
     }
+    auto result = make_ref<MountNamespace>(Ref<Mount>(*copy_of(root_.get())));
+    result->mounts_ = std::move(copies);
     return result;
 }
 

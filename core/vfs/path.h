@@ -12,6 +12,7 @@
 #include "core/base/list.h"
 #include "core/vfs/file-system.h"
 #include "core/vfs/inode.h"
+#include "core/vfs/namespace.h"
 
 namespace umbra::vfs {
 
@@ -104,7 +105,7 @@ private:
 };
 
 /// The mounts that a group of tasks sees.
-class MountNamespace : public RefCounted {
+class MountNamespace final : public Namespace {
 public:
     explicit MountNamespace(Ref<Mount> root);
     ~MountNamespace() override;

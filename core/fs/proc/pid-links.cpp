@@ -4,6 +4,7 @@
 #include "core/fs/proc/pid-link.h"
 #include "core/fs/pseudo/text.h"
 #include "core/kernel.h"
+#include "core/task/namespaces.h"
 #include "core/task/process-table.h"
 
 namespace umbra::fs {
@@ -60,25 +61,16 @@ protected:
 };
 
 struct NamespaceRow {
-    char const *name, *type;
-    u32 number; ///< of the first namespace of the type on Linux (PROC_*_INIT_INO)
+    char const* name;
+    vfs::NamespaceKind kind;
 };
-constexpr NamespaceRow kNamespaces[] = { { "cgroup", "cgroup", 0xeffffffb }, { "ipc", "ipc", 0xefffffff },
-    { "mnt", "mnt", 0xf0000000 }, { "net", "net", 0xf0000001 }, { "pid", "pid", 0xeffffffc },
-    { "pid_for_children", "pid", 0xeffffffc }, { "time", "time", 0xeffffffa },
-    { "time_for_children", "time", 0xeffffffa }, { "user", "user", 0xeffffffd },
-    { "uts", "uts", 0xeffffffe } };
+constexpr NamespaceRow kNamespaces[]
+    = { { "cgroup", vfs::NamespaceKind::cgroup }, { "ipc", vfs::NamespaceKind::ipc },
+          { "mnt", vfs::NamespaceKind::mount }, { "net", vfs::NamespaceKind::network },
+          { "pid", vfs::NamespaceKind::pid }, { "pid_for_children", vfs::NamespaceKind::pid },
+          { "time", vfs::NamespaceKind::time }, { "time_for_children", vfs::NamespaceKind::time },
+          { "user", vfs::NamespaceKind::user }, { "uts", vfs::NamespaceKind::uts } };
 constexpr u64 kNamespaceCount = std::size(kNamespaces);
-constexpr u64 kMountNamespace = 2; ///< row of the one type of which there can be several
-
-/// The number by which programs tell whether two processes share a namespace.
-Result<u64> namespace_number(Subject const& subject, u64 row)
-{
-    if (row != kMountNamespace) return u64(kNamespaces[row].number);
-    if (!subject.task || !subject.task->has_fs()) return err::noent;
-    // A namespace is told by its root mount, which belongs to no other.
-    return u64(kNamespaces[row].number) + subject.task->fs().mounts->root()->id();
-}
 
 class NamespaceLink final : public PidLink {
 public:
@@ -92,10 +84,8 @@ public:
 protected:
     Result<vfs::Path> target(Subject const& subject) override
     {
-        u64 number = TRY(namespace_number(subject, row_));
-        return vfs::make_anonymous_path(fs_.kernel(),
-            format_text("%s:[%llu]", kNamespaces[row_].type, static_cast<unsigned long long>(number)),
-            abi::s_ifreg | 0444, number);
+        if (!subject.task) return err::noent;
+        return vfs::namespace_path(fs_.kernel(), TRY(namespace_of(*subject.task, kNamespaces[row_].kind)));
     }
 
 private:

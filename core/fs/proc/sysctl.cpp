@@ -13,6 +13,7 @@
 #include "core/kernel.h"
 #include "core/mm/frame.h"
 #include "core/printk/printk.h"
+#include "core/task/namespaces.h"
 #include "core/task/process-table.h"
 #include "core/vfs/dentry-cache.h"
 
@@ -192,13 +193,14 @@ void add_shm(StaticDirectory& sys)
 }
 
 /// A name of the kernel's that uname(2) shows too.
-void add_name(StaticDirectory& sys, char const* path, std::string& name)
+/// A name of the namespace that the reader or writer is in.
+void add_name(StaticDirectory& sys, char const* path, std::string UtsNamespace::*name)
 {
     add(
-        sys, path, [&name] { return Result<std::string>(name + "\n"); },
-        [&name](std::string_view text) -> Result<void> {
+        sys, path, [name] { return Result<std::string>((*current().namespaces().uts).*name + "\n"); },
+        [name](std::string_view text) -> Result<void> {
             text = text.substr(0, text.find_first_of(std::string_view("\n\0", 2)));
-            name = text.substr(0, abi::utsname_length);
+            (*current().namespaces().uts).*name = text.substr(0, abi::utsname_length);
             return {};
         });
 }
@@ -267,8 +269,8 @@ void add_sysctls(StaticDirectory& sys, Kernel& kernel)
 {
     add_fixed(sys);
     add_numbers(sys);
-    add_name(sys, "kernel/hostname", kernel.hostname);
-    add_name(sys, "kernel/domainname", kernel.domainname);
+    add_name(sys, "kernel/hostname", &UtsNamespace::hostname);
+    add_name(sys, "kernel/domainname", &UtsNamespace::domainname);
     add_printk(sys, kernel);
     add_core_pattern(sys);
     add_shm(sys);
