@@ -55,4 +55,57 @@ struct ShmUsage {
 };
 static_assert(sizeof(ShmUsage) == 48);
 
+// semop(2), semctl(2)
+constexpr u32 sem_undo = 010000; ///< SEM_UNDO
+constexpr i32 getpid_ = 11, getval = 12, getall = 13, getncnt = 14, getzcnt = 15, setval = 16, setall = 17;
+constexpr i32 sem_stat = 18, sem_info = 19, sem_stat_any = 20;
+
+/// struct sembuf
+struct SemOperation {
+    u16 number;
+    i16 change;
+    u16 flags;
+};
+static_assert(sizeof(SemOperation) == 6);
+
+/// struct semid64_ds
+struct SemStatus {
+    IpcPermission permission;
+    i64 operation_time;
+    u64 unused0 = 0;
+    i64 change_time;
+    u64 unused1 = 0;
+    u64 count;
+    u64 unused2[2] {};
+};
+static_assert(sizeof(SemStatus) == 104);
+
+/// struct seminfo
+struct SemLimits {
+    i32 map, identifiers, semaphores, undos, per_set, per_call, per_process, undo_size, value, adjustment;
+};
+static_assert(sizeof(SemLimits) == 40);
+
+// msgop(2), msgctl(2)
+constexpr u32 msg_noerror = 010000, msg_except = 020000, msg_copy = 040000;
+constexpr i32 msg_stat = 11, msg_info = 12, msg_stat_any = 13;
+
+/// struct msqid64_ds
+struct MsgStatus {
+    IpcPermission permission;
+    i64 send_time, receive_time, change_time;
+    u64 bytes, messages, max_bytes;
+    i32 last_sender, last_receiver;
+    u64 unused[2] {};
+};
+static_assert(sizeof(MsgStatus) == 120);
+
+/// struct msginfo
+struct MsgLimits {
+    i32 pool, map, max, queue_bytes, queues, segment_size, total;
+    u16 segments;
+    u16 pad = 0;
+};
+static_assert(sizeof(MsgLimits) == 32);
+
 } // namespace umbra::abi

@@ -9,6 +9,10 @@ namespace umbra::ipc {
 
 IpcNamespace& ipc_namespace(Task const& task) { return task.kernel().ipc(); }
 
-void exit_ipc(Task& task) { exit_shm(task); }
+void exit_ipc(Task& task)
+{
+    leave_sem_undos(task);
+    exit_shm(task);
+}
 
 } // namespace umbra::ipc

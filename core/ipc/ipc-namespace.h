@@ -3,6 +3,8 @@
 // everybody asks ipc_namespace(task) for his.
 #pragma once
 
+#include "core/ipc/msg.h"
+#include "core/ipc/sem.h"
 #include "core/ipc/shm.h"
 
 namespace umbra::ipc {
@@ -17,6 +19,10 @@ public:
     Kernel& kernel;
     ShmSettings shm;
     IpcTable<ShmSegment> segments;
+    i32 used_semaphores = 0; ///< in all sets
+    IpcTable<SemSet> semaphore_sets;
+    MsgSettings msg;
+    IpcTable<MsgQueue> queues;
 };
 
 /// The namespace of a task.

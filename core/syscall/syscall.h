@@ -7,6 +7,7 @@
 #include "core/abi/epoll.h"
 #include "core/abi/file.h"
 #include "core/abi/iovec.h"
+#include "core/abi/ipc.h"
 #include "core/abi/poll.h"
 #include "core/abi/process.h"
 #include "core/abi/socket.h"

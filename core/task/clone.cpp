@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // clone(2): new tasks. Everything that can fail happens before the child is visible.
+#include "core/ipc/sem.h"
 #include "core/kernel.h"
 #include "core/task/lifecycle.h"
 #include "core/task/namespaces.h"
@@ -150,6 +151,7 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     auto child = make_ref<Task>(kernel, tid, process);
     auto access = TaskAccess(*child);
     inherit(parent, *child, request);
+    if (request.flags & clone_sysvsem) child->semaphore_undos = ipc::shared_sem_undos(parent);
     access.files() = request.flags & clone_files ? Ref<FdTable>(parent.files()) : parent.files().clone();
     access.fs() = request.flags & clone_fs ? Ref<vfs::FsContext>(parent.fs()) : parent.fs().clone();
     access.namespaces() = TaskAccess(parent).namespaces();
@@ -211,6 +213,7 @@ Result<void> unshare_task(Task& task, u64 flags)
     auto access = TaskAccess(task);
     if ((flags & clone_fs) && task.fs().ref_count() > 1) access.fs() = task.fs().clone();
     if ((flags & clone_files) && task.files().ref_count() > 1) access.files() = task.files().clone();
+    if (flags & clone_sysvsem) ipc::leave_sem_undos(task);
     return {};
 }
 

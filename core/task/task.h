@@ -131,9 +131,10 @@ public:
         = false; ///< the call set the registers itself (rt_sigreturn, execve): rax is not touched
     /// restart_syscall(2): how to go on after ERESTART_RESTARTBLOCK.
     std::function<SyscallResult(Task&)> restart_block;
+    RefPtr<RefCounted> semaphore_undos; ///< ipc::SemUndoList; shared with CLONE_SYSVSEM
 
     MemoryPolicy const& memory_policy() const { return memory_policy_; }
-    void set_memory_policy(MemoryPolicy policy) { memory_policy_ = policy; }
+    void set_memory_policy(MemoryPolicy chosen) { memory_policy_ = chosen; }
 
     platform::GuestThread& guest() const { return *guest_; }
 

@@ -81,9 +81,6 @@ struct NumberRow {
 constexpr NumberRow kNumbers[] = {
     { "kernel/core_pipe_limit", 0, 0, INT32_MAX },
     { "kernel/core_uses_pid", 0, 0, 1 },
-    { "kernel/msgmax", 8192, 0, INT32_MAX },
-    { "kernel/msgmnb", 16384, 0, INT32_MAX },
-    { "kernel/msgmni", 32000, 0, 8388608 },
     { "kernel/panic", 0, INT32_MIN, INT32_MAX },
     { "kernel/panic_on_oops", 0, 0, 1 },
     { "kernel/printk_ratelimit", 5, 0, INT32_MAX },
@@ -177,7 +174,7 @@ void add_ipc_number(StaticDirectory& sys, char const* path, Number& (*number)(ip
         });
 }
 
-void add_shm(StaticDirectory& sys)
+void add_ipc(StaticDirectory& sys)
 {
     using ipc::IpcNamespace;
     add_ipc_number<u64>(
@@ -190,9 +187,15 @@ void add_shm(StaticDirectory& sys)
     add_ipc_number<i64>(
         sys, "kernel/shm_rmid_forced", [](IpcNamespace& ns) -> i64& { return ns.shm.remove_unattached; }, 0,
         1, ipc::shm_remove_orphans);
+    add_ipc_number<u64>(
+        sys, "kernel/msgmax", [](IpcNamespace& ns) -> u64& { return ns.msg.max_message; }, 0, 1 << 20);
+    add_ipc_number<u64>(
+        sys, "kernel/msgmnb", [](IpcNamespace& ns) -> u64& { return ns.msg.max_queue; }, 0, 1 << 24);
+    add_ipc_number<i64>(
+        sys, "kernel/msgmni", [](IpcNamespace& ns) -> i64& { return ns.msg.max_queues; }, 0,
+        ipc::IpcIndex::kMaxObjects);
 }
 
-/// A name of the kernel's that uname(2) shows too.
 /// A name of the namespace that the reader or writer is in.
 void add_name(StaticDirectory& sys, char const* path, std::string UtsNamespace::*name)
 {
@@ -273,7 +276,7 @@ void add_sysctls(StaticDirectory& sys, Kernel& kernel)
     add_name(sys, "kernel/domainname", &UtsNamespace::domainname);
     add_printk(sys, kernel);
     add_core_pattern(sys);
-    add_shm(sys);
+    add_ipc(sys);
     add(sys, "kernel/random/uuid", [&kernel] { return Result<std::string>(make_uuid(kernel)); });
     add(sys, "kernel/random/boot_id", [id = make_uuid(kernel)] { return Result<std::string>(id); });
     add(sys, "kernel/sem", [] { return Result<std::string>("32000\t1024000000\t500\t32000\n"); });

@@ -235,6 +235,10 @@ void add_sysvipc(StaticDirectory& root)
     auto& directory = root.directory("sysvipc");
     directory.add_text(
         "shm", [] { return Result<std::string>(ipc::shm_listing(ipc::ipc_namespace(current()))); });
+    directory.add_text(
+        "sem", [] { return Result<std::string>(ipc::sem_listing(ipc::ipc_namespace(current()))); });
+    directory.add_text(
+        "msg", [] { return Result<std::string>(ipc::msg_listing(ipc::ipc_namespace(current()))); });
 }
 
 void add_kmsg(StaticDirectory& root, Kernel&) { root.add("kmsg", make_ref<KmsgInode>(root.file_system())); }
