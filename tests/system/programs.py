@@ -152,3 +152,62 @@ def many_cpus(t):
         result = run_program(t, name, "threads", options=["--cpus", cpus]).expect(None)
         expect("threads: ok" in result.out, result)
     t.run("nproc", options=["--cpus", cpus]).expect(f"{cpus}\n")
+
+
+@test
+def server_on_loopback(t):
+    """A web server and its clients, over IPv4 and IPv6, and a name that stands in /etc/hosts."""
+    script = """
+        import http.server, socket, threading, urllib.request
+        class Server(http.server.ThreadingHTTPServer):
+            address_family = socket.AF_INET6
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = self.path.encode() * 10000
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+            def log_message(self, *arguments):
+                pass
+        server = Server(("::", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        got = []
+        def fetch(host, name):
+            with urllib.request.urlopen(f"http://{host}:{server.server_port}/{name}", timeout=60) as answer:
+                got.append((name, len(answer.read())))
+        clients = [threading.Thread(target=fetch, args=(host, f"{i}")) for i in range(4)
+                   for host in ("127.0.0.1", "[::1]", "localhost")]
+        for client in clients: client.start()
+        for client in clients: client.join()
+        server.shutdown()
+        print(len(got), set(size for name, size in got))
+    """
+    hosts = "printf '127.0.0.1 localhost\\n' > /etc/hosts; exec python3 -c \"$0\""
+    t.run("sh", "-c", hosts, "\n".join(line[8:] for line in script.splitlines())).expect("12 {20000}\n")
+
+
+@test
+def system_v_ipc_tools(t):
+    script = """
+        set -e
+        ipcmk -S 3 | cut -d: -f1; ipcmk -Q | cut -d: -f1; ipcmk -M 4096 | cut -d: -f1
+        ipcs | grep -c 0x
+        ipcrm --all
+        ipcs | grep -c 0x || echo none
+    """
+    t.run("sh", "-c", script).expect("Semaphore id\nMessage queue id\nShared memory id\n3\n0\nnone\n")
+
+
+@test
+def namespaces_of_mounts_and_names(t):
+    script = """
+        set -e
+        unshare --mount --uts sh -c 'mount -t tmpfs none /mnt; touch /mnt/inside; hostname inside; ls /mnt; hostname'
+        ls /mnt; hostname
+        unshare --uts sleep 100 & other=$!
+        while [ "$(readlink /proc/$other/ns/uts)" = "$(readlink /proc/self/ns/uts)" ]; do :; done
+        nsenter --target $other --uts sh -c 'hostname theirs; hostname'; hostname
+        kill $other
+    """
+    t.run("sh", "-c", script).expect("inside\ninside\numbra\ntheirs\numbra\n")
