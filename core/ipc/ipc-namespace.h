@@ -20,6 +20,7 @@ public:
     ShmSettings shm;
     IpcTable<ShmSegment> segments;
     i32 used_semaphores = 0; ///< in all sets
+    u64 semaphore_bytes = 0; ///< of values and undos: the kernel's memory, not the instance's
     IpcTable<SemSet> semaphore_sets;
     MsgSettings msg;
     IpcTable<MsgQueue> queues;

@@ -14,25 +14,41 @@ namespace umbra::ipc {
 
 using namespace abi;
 
+namespace {
+
+constexpr u64 kMemoryShare = 16; ///< values and undos may take a sixteenth of the memory limit beside it
+
+Result<void> check_room(IpcNamespace const& ns, u64 bytes)
+{
+    u64 const most = ns.kernel.options().memory_limit / kMemoryShare;
+    return ns.semaphore_bytes + bytes > most ? Result<void>(err::nomem) : Result<void>();
+}
+
+} // namespace
+
 SemUndo::SemUndo(SemSet& set)
-    : set(&set)
+    : owner(set.owner)
+    , set(&set)
     , adjustments(set.semaphores.size())
 {
     set.undos.push_back(this);
+    owner.semaphore_bytes += adjustments.size() * sizeof(i32);
 }
 
 SemUndo::~SemUndo()
 {
+    owner.semaphore_bytes -= adjustments.size() * sizeof(i32);
     if (set) std::erase(set->undos, this);
 }
 
-SemUndo& SemUndoList::of(SemSet& set)
+Result<SemUndo*> SemUndoList::of(SemSet& set)
 {
     for (auto const& undo : undos_)
-        if (undo->set == &set) return *undo;
+        if (undo->set == &set) return undo.get();
     std::erase_if(undos_, [](auto const& undo) { return !undo->set; });
+    TRY(check_room(set.owner, set.semaphores.size() * sizeof(i32)));
     undos_.push_back(std::make_unique<SemUndo>(set));
-    return *undos_.back();
+    return undos_.back().get();
 }
 
 void SemUndoList::apply(Pid by)
@@ -54,12 +70,18 @@ void SemUndoList::apply(Pid by)
 
 SemSet::SemSet(IpcNamespace& owner, u64 count)
     : owner(owner)
+    , bytes(count * sizeof(Semaphore))
     , semaphores(count)
 {
     owner.used_semaphores += i32(count);
+    owner.semaphore_bytes += bytes;
 }
 
-SemSet::~SemSet() { end(); }
+SemSet::~SemSet()
+{
+    end();
+    owner.semaphore_bytes -= bytes;
+}
 
 void SemSet::end()
 {
@@ -79,7 +101,6 @@ Result<SemSet::Outcome> SemSet::attempt(Waiting& request)
     auto const& operations = request.operations;
     size_t done = 0;
     Result<Outcome> outcome = Outcome::done;
-    std::vector<i32> const before = request.undo ? request.undo->adjustments : std::vector<i32> {};
     for (; done < operations.size(); ++done) {
         SemOperation const& op = operations[done];
         i32& value = semaphores[op.number].value;
@@ -107,9 +128,11 @@ Result<SemSet::Outcome> SemSet::attempt(Waiting& request)
         operation_time = owner.kernel.time().realtime_timespec().sec;
         return outcome;
     }
-    while (done-- > 0)
-        semaphores[operations[done].number].value -= operations[done].change;
-    if (request.undo) request.undo->adjustments = before;
+    while (done-- > 0) {
+        SemOperation const& op = operations[done];
+        semaphores[op.number].value -= op.change;
+        if (op.flags & sem_undo) request.undo->adjustments[op.number] += op.change;
+    }
     return outcome;
 }
 
@@ -142,7 +165,7 @@ Result<void> SemSet::operate(Task& task, std::span<SemOperation const> operation
     if (std::any_of(
             operations.begin(), operations.end(), [](auto const& op) { return op.flags & sem_undo; })) {
         list = static_cast<SemUndoList*>(shared_sem_undos(task).get());
-        undo = &list->of(*this);
+        undo = TRY(list->of(*this));
     }
     Waiting request { operations, task.pid(), undo };
     if (TRY(attempt(request)) == Outcome::done) {
@@ -189,6 +212,7 @@ Result<i32> sem_get(Task& task, i32 key, i32 count, u32 flags)
     auto create = [&]() -> Result<i32> {
         if (count == 0) return err::inval;
         if (ns.used_semaphores + count > kMaxSemaphores) return err::nospc;
+        TRY(check_room(ns, u64(count) * sizeof(SemSet::Semaphore)));
         auto set = make_ref<SemSet>(ns, u64(count));
         TRY(ns.semaphore_sets.add(task, set, key, flags, kMaxSemaphoreSets));
         return set->id;

@@ -23,10 +23,11 @@ constexpr i32 kMaxSemaphoreValue = 32767;
 
 /// What SEM_UNDO has to take back of one set when its owners end.
 struct SemUndo {
-    explicit SemUndo(SemSet& set);
+    explicit SemUndo(SemSet& set); ///< the caller has asked for room
     ~SemUndo();
     SemUndo(SemUndo const&) = delete;
 
+    IpcNamespace& owner;
     SemSet* set; ///< null once it was removed
     std::vector<i32> adjustments; ///< by semaphore
 };
@@ -34,7 +35,8 @@ struct SemUndo {
 /// The undos of a task, shared by those made with CLONE_SYSVSEM. The last one that goes applies them.
 class SemUndoList final : public RefCounted {
 public:
-    SemUndo& of(SemSet& set);
+    /// ENOMEM.
+    Result<SemUndo*> of(SemSet& set);
     void apply(Pid by);
 
 private:
@@ -65,6 +67,7 @@ public:
     bool alters_after(std::span<abi::SemOperation const> operations) const;
 
     IpcNamespace& owner;
+    u64 const bytes; ///< of the values, counted in the namespace
     std::vector<Semaphore> semaphores;
     std::vector<SemUndo*> undos;
     i64 operation_time = 0;

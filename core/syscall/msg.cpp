@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // msgget, msgsnd, msgrcv, msgctl.
-#include "core/ipc/ipc-namespace.h"
-#include "core/syscall/syscall.h"
+#include "core/syscall/ipc-status.h"
 
 namespace umbra {
 
@@ -49,15 +48,6 @@ MsgLimits limits(ipc::IpcNamespace const& ns, bool usage)
         .segments = 0xffff };
 }
 
-SyscallResult give_status(Task& task, i32 id, i32 command, GuestAddr out)
-{
-    auto& queues = ipc::ipc_namespace(task).queues;
-    auto queue = TRY(command == ipc_stat ? queues.get(id) : queues.get_slot(id));
-    if (command != msg_stat_any) TRY(ipc::check_ipc_access(task, *queue, 0444));
-    TRY(UserOut<MsgStatus> { out }.copy_out(task, queue->status()));
-    return command == ipc_stat ? 0 : queue->id;
-}
-
 SyscallResult change(Task& task, i32 id, GuestAddr in)
 {
     auto const wanted = TRY(UserIn<MsgStatus> { in }.copy_in(task));
@@ -97,9 +87,11 @@ SyscallResult sys_msgctl(Task& task, i32 id, i32 command, GuestAddr argument)
         TRY(UserOut<MsgLimits> { argument }.copy_out(task, limits(ns, command == msg_info)));
         return ns.queues.highest_slot();
     case ipc_stat:
+        return give_ipc_status<MsgStatus>(task, ns.queues, id, StatusBy::id, argument);
     case msg_stat:
+        return give_ipc_status<MsgStatus>(task, ns.queues, id, StatusBy::slot, argument);
     case msg_stat_any:
-        return give_status(task, id, command, argument);
+        return give_ipc_status<MsgStatus>(task, ns.queues, id, StatusBy::slot_unchecked, argument);
     case ipc_set:
         return change(task, id, argument);
     case ipc_rmid:

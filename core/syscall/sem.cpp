@@ -2,8 +2,7 @@
 // semget, semop, semtimedop, semctl.
 #include <algorithm>
 
-#include "core/ipc/ipc-namespace.h"
-#include "core/syscall/syscall.h"
+#include "core/syscall/ipc-status.h"
 #include "core/syscall/wait-options.h"
 
 namespace umbra {
@@ -46,15 +45,6 @@ SemLimits limits(ipc::IpcNamespace const& ns, bool usage)
         .undo_size = usage ? ns.semaphore_sets.size() : 20,
         .value = ipc::kMaxSemaphoreValue,
         .adjustment = usage ? ns.used_semaphores : ipc::kMaxSemaphoreValue };
-}
-
-SyscallResult give_status(Task& task, i32 id, i32 command, GuestAddr out)
-{
-    auto& sets = ipc::ipc_namespace(task).semaphore_sets;
-    auto set = TRY(command == ipc_stat ? sets.get(id) : sets.get_slot(id));
-    if (command != sem_stat_any) TRY(ipc::check_ipc_access(task, *set, 0444));
-    TRY(UserOut<SemStatus> { out }.copy_out(task, set->status()));
-    return command == ipc_stat ? 0 : set->id;
 }
 
 /// GETVAL and its kin: what one semaphore shows.
@@ -153,9 +143,12 @@ SyscallResult sys_semctl(Task& task, i32 id, i32 number, i32 command, u64 argume
         TRY(UserOut<SemLimits> { GuestAddr(argument) }.copy_out(task, limits(ns, command == sem_info)));
         return ns.semaphore_sets.highest_slot();
     case ipc_stat:
+        return give_ipc_status<SemStatus>(task, ns.semaphore_sets, id, StatusBy::id, GuestAddr(argument));
     case sem_stat:
+        return give_ipc_status<SemStatus>(task, ns.semaphore_sets, id, StatusBy::slot, GuestAddr(argument));
     case sem_stat_any:
-        return give_status(task, id, command, GuestAddr(argument));
+        return give_ipc_status<SemStatus>(
+            task, ns.semaphore_sets, id, StatusBy::slot_unchecked, GuestAddr(argument));
     case getval:
     case getpid_:
     case getncnt:

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // shmget, shmat, shmdt, shmctl.
-#include "core/ipc/ipc-namespace.h"
-#include "core/syscall/syscall.h"
+#include "core/syscall/ipc-status.h"
 
 namespace umbra {
 
@@ -23,20 +22,6 @@ SyscallResult sys_shmdt(Task& task, u64 address)
     return 0;
 }
 
-namespace {
-
-/// IPC_STAT names a segment by its identifier, the other two by its slot, and give the identifier.
-SyscallResult give_status(Task& task, i32 id, i32 command, GuestAddr out)
-{
-    auto& segments = ipc::ipc_namespace(task).segments;
-    auto segment = TRY(command == ipc_stat ? segments.get(id) : segments.get_slot(id));
-    if (command != shm_stat_any) TRY(ipc::check_ipc_access(task, *segment, 0444));
-    TRY(UserOut<ShmStatus> { out }.copy_out(task, segment->status()));
-    return command == ipc_stat ? 0 : segment->id;
-}
-
-} // namespace
-
 SyscallResult sys_shmctl(Task& task, i32 id, i32 command, GuestAddr argument)
 {
     if (command < 0 || id < 0) return err::inval;
@@ -49,9 +34,11 @@ SyscallResult sys_shmctl(Task& task, i32 id, i32 command, GuestAddr argument)
         TRY(UserOut<ShmUsage> { argument }.copy_out(task, ipc::shm_usage(ns)));
         return ns.segments.highest_slot();
     case ipc_stat:
+        return give_ipc_status<ShmStatus>(task, ns.segments, id, StatusBy::id, argument);
     case shm_stat:
+        return give_ipc_status<ShmStatus>(task, ns.segments, id, StatusBy::slot, argument);
     case shm_stat_any:
-        return give_status(task, id, command, argument);
+        return give_ipc_status<ShmStatus>(task, ns.segments, id, StatusBy::slot_unchecked, argument);
     case ipc_set: {
         auto wanted = TRY(UserIn<ShmStatus> { argument }.copy_in(task));
         TRY(ipc::shm_set(task, id, wanted.permission));

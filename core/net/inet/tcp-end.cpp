@@ -13,6 +13,7 @@ namespace {
 
 constexpr u64 kDefaultSend = 87380, kDefaultReceive = 131072; ///< net.ipv4.tcp_wmem, tcp_rmem
 constexpr u64 kMemoryShare = 8; ///< queues may take an eighth of the memory limit beside it
+constexpr u64 kEndOverhead = 1024; ///< what an end counts: a listener's queue has some without a descriptor
 constexpr u64 kChunk = 16 << 10, kSmallChunk = 2 << 10;
 constexpr u32 kReadable = abi::pollin | abi::pollrdnorm;
 constexpr u32 kWritable = abi::pollout | abi::pollwrnorm;
@@ -27,11 +28,13 @@ TcpEnd::TcpEnd(Kernel& kernel, i32 family)
     , send_limit(kDefaultSend)
     , receive_limit(kDefaultReceive)
 {
+    Network::of(kernel).queued_bytes += kEndOverhead;
 }
 
 TcpEnd::~TcpEnd()
 {
     drop_queue();
+    Network::of(kernel).queued_bytes -= kEndOverhead;
     ports(kernel).release(*this);
 }
 
@@ -67,11 +70,21 @@ Result<void> TcpEnd::listen(u32 backlog)
 
 void TcpEnd::connect_to(TcpEnd& listener)
 {
+    if (Network::of(kernel).queued_bytes + kEndOverhead > kernel.options().memory_limit / kMemoryShare)
+        return fail(err::nobufs);
     state = State::connecting;
-    if (listener.has_backlog_room())
+    if (listener.has_backlog_room()) {
         establish(listener);
-    else
+    } else {
         listener.connecting_.push_back(Ref<TcpEnd>(*this));
+        asked_ = &listener;
+    }
+}
+
+void TcpEnd::stop_asking()
+{
+    if (TcpEnd* listener = std::exchange(asked_, nullptr))
+        std::erase_if(listener->connecting_, [&](auto const& end) { return end == this; });
 }
 
 void TcpEnd::establish(TcpEnd& listener)
@@ -97,7 +110,8 @@ void TcpEnd::admit_waiting()
     while (!connecting_.empty() && has_backlog_room()) {
         auto next = connecting_.front();
         connecting_.pop_front();
-        if (next->state == State::connecting) next->establish(*this);
+        next->asked_ = nullptr;
+        next->establish(*this);
     }
 }
 
@@ -144,8 +158,10 @@ void TcpEnd::stop_listening()
     state = State::closed;
     for (auto& connection : std::exchange(pending_, {}))
         connection->close(true);
-    for (auto& waiting : std::exchange(connecting_, {}))
-        if (waiting->state == State::connecting) waiting->fail(err::connrefused);
+    for (auto& waiting : std::exchange(connecting_, {})) {
+        waiting->asked_ = nullptr;
+        waiting->fail(err::connrefused);
+    }
 }
 
 void TcpEnd::be_reset()
@@ -159,6 +175,7 @@ void TcpEnd::close(bool abort)
 {
     Ref<TcpEnd> alive(*this); // the peer's reference may be the last
     if (state == State::listening) stop_listening();
+    stop_asking();
     if (RefPtr<TcpEnd> other = std::exchange(peer, nullptr)) {
         other->peer = nullptr;
         if (abort || queued > 0)

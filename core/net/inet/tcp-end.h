@@ -73,6 +73,7 @@ private:
     void admit_waiting();
     void stop_listening();
     void be_reset();
+    void stop_asking();
     void drop_queue();
     void account(i64 bytes);
     /// Room for bytes at the end of the queue.
@@ -81,6 +82,7 @@ private:
     std::deque<Chunk> queue_;
     std::deque<Ref<TcpEnd>> pending_; ///< a listener's connections to be accepted
     std::deque<Ref<TcpEnd>> connecting_; ///< those that wait for room among them
+    TcpEnd* asked_ = nullptr; ///< the listener in whose connecting_ this one is
     u32 backlog_ = 0;
 };
 
