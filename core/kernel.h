@@ -86,6 +86,9 @@ public:
     RefPtr<mm::MemoryObject> vdso_object; ///< made when the first program starts
     Ref<NamespaceSet> first_namespaces; ///< those of the first process
 
+    /// Of /proc/sys/kernel/seccomp/actions_logged, as a set of seccomp::kLogAllActions.
+    u32 seccomp_logged_actions = 0x7f;
+
     RefPtr<RefCounted> network; ///< net::Network; made on first use
 
     /// Open file descriptions, and the most there may be (fs.file-max): as Linux, a tenth of memory's KiB, at least 8,192.

@@ -284,7 +284,7 @@ def sanitized_lane():
 
 
 def fuzz_lane():
-    programs = ["tests/fuzz/elf-fuzz", "tests/fuzz/tar-fuzz"]
+    programs = ["tests/fuzz/elf-fuzz", "tests/fuzz/tar-fuzz", "tests/fuzz/seccomp-fuzz"]
 
     def command():
         return [sys.executable, str(ROOT / "tests/fuzz/run.py"),

@@ -41,13 +41,16 @@ enum class PtraceRequest : i64 {
     peeksiginfo = 0x4209,
     getsigmask = 0x420a,
     setsigmask = 0x420b,
+    seccomp_get_filter = 0x420c,
+    seccomp_get_metadata = 0x420d,
     get_syscall_info = 0x420e,
 };
 
 constexpr u32 ptrace_o_tracesysgood = 1, ptrace_o_exitkill = 1 << 20, ptrace_o_suspend_seccomp = 1 << 21;
 constexpr u32 ptrace_o_mask = 0xff | ptrace_o_exitkill | ptrace_o_suspend_seccomp;
 constexpr u32 ptrace_event_fork = 1, ptrace_event_vfork = 2, ptrace_event_clone = 3, ptrace_event_exec = 4,
-              ptrace_event_vfork_done = 5, ptrace_event_exit = 6, ptrace_event_stop = 128;
+              ptrace_event_vfork_done = 5, ptrace_event_exit = 6, ptrace_event_seccomp = 7,
+              ptrace_event_stop = 128;
 /// The option that asks for an event's stop.
 constexpr u32 ptrace_option_of(u32 event) { return 1u << event; }
 /// What PTRACE_GETEVENTMSG says in the stops around a system call.
@@ -77,11 +80,17 @@ struct PtraceSyscallInfo {
             i64 value;
             u8 is_error;
         } exit;
+        struct {
+            u64 number;
+            u64 args[6];
+            u32 data; ///< of the filter's SECCOMP_RET_TRACE
+        } seccomp;
         u8 bytes[64];
     };
 };
 static_assert(sizeof(PtraceSyscallInfo) == 88 && offsetof(PtraceSyscallInfo, entry) == 24);
-constexpr u8 ptrace_syscall_info_none = 0, ptrace_syscall_info_entry = 1, ptrace_syscall_info_exit = 2;
+constexpr u8 ptrace_syscall_info_none = 0, ptrace_syscall_info_entry = 1, ptrace_syscall_info_exit = 2,
+             ptrace_syscall_info_seccomp = 3;
 constexpr u32 audit_arch_x86_64 = 0xc000003e;
 
 // struct user, as PTRACE_PEEKUSER addresses it.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // prctl(2).
 #include "core/abi/signal.h"
+#include "core/syscall/seccomp.h"
 #include "core/syscall/syscall.h"
 
 namespace umbra {
@@ -13,7 +14,7 @@ namespace {
 // clang-format off
 enum : i32 {
     set_pdeathsig = 1, get_pdeathsig = 2, get_dumpable = 3, set_dumpable = 4, get_keepcaps = 7, set_keepcaps = 8,
-    get_timing = 13, set_timing = 14, set_name = 15, get_name = 16, get_seccomp = 21, capbset_read = 23, capbset_drop = 24, get_tsc = 25, set_tsc = 26,
+    get_timing = 13, set_timing = 14, set_name = 15, get_name = 16, get_seccomp = 21, set_seccomp = 22, capbset_read = 23, capbset_drop = 24, get_tsc = 25, set_tsc = 26,
     get_securebits = 27, set_securebits = 28, set_timerslack = 29, get_timerslack = 30, mce_kill_get = 34, set_child_subreaper = 36, get_child_subreaper = 37,
     set_no_new_privs = 38, get_no_new_privs = 39, get_tid_address = 40, set_thp_disable = 41, get_thp_disable = 42,
     cap_ambient = 47,
@@ -92,7 +93,9 @@ SyscallResult machine_option(Task& task, i32 option, u64 a, u64 b, u64 c, u64 d)
     case set_timing:
         return a == 0 ? SyscallResult(0) : SyscallResult(err::inval);
     case get_seccomp:
-        return 0; // guests have no filters
+        return task.seccomp_mode;
+    case set_seccomp:
+        return set_seccomp_mode(task, a, GuestAddr(b));
     case get_tsc:
         TRY((UserOut<i32> { GuestAddr(a) }.copy_out(task, i32(kTscEnabled))));
         return 0;

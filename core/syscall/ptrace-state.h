@@ -30,6 +30,10 @@ SyscallResult peek_signal_infos(Task& task, Tracee& tracee, GuestAddr request, G
 SyscallResult get_signal_mask(Task& task, Tracee& tracee, u64 size, GuestAddr out);
 SyscallResult set_signal_mask(Task& task, Tracee& tracee, u64 size, GuestAddr in);
 
+// --- seccomp: EACCES without CAP_SYS_ADMIN or for a filtered tracer, EINVAL, ENOENT ---
+SyscallResult get_seccomp_filter(Task& task, Tracee& tracee, u64 index, GuestAddr out);
+SyscallResult get_seccomp_metadata(Task& task, Tracee& tracee, u64 size, GuestAddr out);
+
 SyscallResult get_syscall_info(Task& task, Tracee& tracee, u64 size, GuestAddr out);
 
 } // namespace umbra::ptrace_state

@@ -80,7 +80,12 @@ SyscallResult get_syscall_info(Task& task, Tracee& tracee, u64 size, GuestAddr o
     u64 actual = offsetof(PtraceSyscallInfo, entry);
     // As in Linux, only PTRACE_O_TRACESYSGOOD makes these stops known as what they are.
     bool const syscall_stop = tracee.stop_code == (sigtrap | 0x80u);
-    if (syscall_stop && tracee.stop == Tracee::Stop::syscall_entry) {
+    if (tracee.stop_code == (sigtrap | ptrace_event_seccomp << 8)) {
+        info.op = ptrace_syscall_info_seccomp;
+        info.seccomp = { regs->orig_rax, { regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9 },
+            u32(tracee.message) };
+        actual = offsetof(PtraceSyscallInfo, seccomp.data) + sizeof info.seccomp.data;
+    } else if (syscall_stop && tracee.stop == Tracee::Stop::syscall_entry) {
         info.op = ptrace_syscall_info_entry;
         info.entry = { regs->orig_rax, { regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9 } };
         actual = offsetof(PtraceSyscallInfo, entry) + sizeof info.entry;
@@ -102,8 +107,10 @@ namespace {
 Result<void> check_options(Task const& task, u64 options)
 {
     if (options & ~u64 { ptrace_o_mask }) return err::inval;
-    if ((options & ptrace_o_suspend_seccomp) && !task.credentials().has(Capability::sys_admin))
-        return err::perm;
+    if (!(options & ptrace_o_suspend_seccomp)) return {};
+    // Who is filtered must not let another go without.
+    bool const filtered = task.seccomp_mode || tracing::suspends_seccomp(task);
+    if (!task.credentials().has(Capability::sys_admin) || filtered) return err::perm;
     return {};
 }
 
@@ -187,6 +194,10 @@ SyscallResult move_state(Task& task, Tracee& tracee, Request request, u64 addres
         return get_signal_mask(task, tracee, address, pointer);
     case Request::setsigmask:
         return set_signal_mask(task, tracee, address, pointer);
+    case Request::seccomp_get_filter:
+        return get_seccomp_filter(task, tracee, address, pointer);
+    case Request::seccomp_get_metadata:
+        return get_seccomp_metadata(task, tracee, address, pointer);
     case Request::get_syscall_info:
         return get_syscall_info(task, tracee, address, pointer);
     default:

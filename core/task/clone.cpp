@@ -2,6 +2,7 @@
 // clone(2): new tasks. Everything that can fail happens before the child is visible.
 #include "core/ipc/sem.h"
 #include "core/kernel.h"
+#include "core/seccomp/filter.h"
 #include "core/task/lifecycle.h"
 #include "core/task/namespaces.h"
 #include "core/task/process-table.h"
@@ -77,6 +78,7 @@ void inherit(Task& parent, Task& child, CloneRequest const& request)
     child.timer_slack = child.default_timer_slack = parent.timer_slack;
     child.personality = parent.personality;
     child.no_new_privileges = parent.no_new_privileges;
+    seccomp::inherit(parent, child);
     child.set_memory_policy(parent.memory_policy());
     child.virtual_runtime = parent.virtual_runtime;
     child.vcpu = parent.vcpu;

@@ -4,6 +4,7 @@
 
 #include "core/ipc/ipc-namespace.h"
 #include "core/kernel.h"
+#include "core/seccomp/filter.h"
 #include "core/task/futex.h"
 #include "core/task/lifecycle.h"
 #include "core/task/posix-timers.h"
@@ -184,6 +185,7 @@ void exit_current_task()
     process.last_uid = task.credentials().uid;
     process.last_name = task.name();
     leave_memory(task);
+    seccomp::release(task);
     ipc::exit_ipc(task);
     auto access = TaskAccess(task);
     if (RefPtr<FdTable> files = std::move(access.files())) {

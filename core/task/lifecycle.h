@@ -86,6 +86,9 @@ void notice_pending(Task& task);
 /// A signal that the thread's own instruction caused: it cannot be blocked or ignored.
 void force_fault_signal(Task& task, int signal, i32 code, GuestAddr address);
 
+/// The same of any kind: a handler that cannot run is taken away.
+void force_signal(Task& task, abi::SigInfo const& info);
+
 /// Tells the parent of a stop, a continue or the end (SIGCHLD, wait queues).
 void notify_parent(Process& process, i32 code, i32 status);
 

@@ -2,6 +2,7 @@
 // The stops of a traced thread (ptrace(2), "Stopped states"), entered by the thread itself on its way through the
 // kernel, and what it does once its tracer lets it go on.
 #include "core/kernel.h"
+#include "core/seccomp/filter.h"
 #include "core/syscall/syscall.h"
 #include "core/task/ptrace.h"
 #include "core/task/scheduler.h"
@@ -127,25 +128,36 @@ bool stops_at_syscalls(Task const& task)
     return task.tracee && task.tracee->run == Tracee::Run::to_syscall;
 }
 
-/// The entry's stop. True if the call is to be made, as the tracer has left it in task.trap.
-bool enter_syscall(Task& task)
+/// The call as the tracer has left it in the registers. False if the thread is dying.
+bool reload_call(Task& task)
 {
-    auto run = task.tracee->run;
-    if (run == Tracee::Run::freely) return true;
-    syscall_stop(task, Tracee::Stop::syscall_entry);
     if (task.is_dying()) return false;
     auto* regs = registers_of(task);
     if (!regs) return false;
     task.trap.number = i32(regs->orig_rax);
     u64 const args[] = { regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9 };
     std::copy(std::begin(args), std::end(args), task.trap.args);
-    return run != Tracee::Run::emulated;
+    return true;
+}
+
+/// The entry's stop. True if the call is to be made, as the tracer has left it in task.trap.
+bool enter_syscall(Task& task)
+{
+    auto run = task.tracee->run;
+    if (run == Tracee::Run::freely) return true;
+    syscall_stop(task, Tracee::Stop::syscall_entry);
+    return reload_call(task) && run != Tracee::Run::emulated;
 }
 
 /// Makes the call and leaves its result, or its restart code, in rax.
 void make_call(Task& task)
 {
     task.result_in_registers = false;
+    if (task.syscall_work & work_seccomp) {
+        auto allowed = seccomp::allow_call(task, task.trap.number);
+        if (allowed.is_error()) task.guest().set_syscall_result(u64(-i64(allowed.error())));
+        if (allowed.is_error() || !allowed.value() || task.is_dying()) return;
+    }
     SyscallResult result = dispatch_syscall(task, task.trap.compat ? -1 : task.trap.number, task.trap.args);
     if (task.result_in_registers) return;
     task.guest().set_syscall_result(result.ok() ? u64(result.value()) : u64(-i64(result.error())));
@@ -235,6 +247,12 @@ void event_stop(Task& task, u32 event, u64 message)
     u32 code = sigtrap | event << 8;
     auto mode = event == ptrace_event_exit ? Interruption::refused : Interruption::killable;
     stop(task, { Tracee::Stop::event, code, stop_info(task, sigtrap, code), message, mode });
+}
+
+bool seccomp_stop(Task& task, u32 message)
+{
+    event_stop(task, ptrace_event_seccomp, message);
+    return reload_call(task) && task.trap.number >= 0;
 }
 
 void report_exec(Task& task, Pid former_tid)

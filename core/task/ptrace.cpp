@@ -19,7 +19,7 @@ void bind(Task& tracer, Task& target, bool seized, u32 options)
     bond->seized = seized;
     bond->options = options;
     bond->uid = target.credentials().uid;
-    target.tracee = bond;
+    target.set_tracee(bond);
     tracer.tracees.push_back(std::move(bond));
 }
 
@@ -31,7 +31,7 @@ void unlink(Tracee& tracee)
     list.erase(std::remove_if(list.begin(), list.end(), [&](auto const& t) { return t.get() == &tracee; }),
         list.end());
     tracee.tracer = nullptr;
-    if (tracee.task) tracee.task->tracee = nullptr;
+    if (tracee.task) tracee.task->set_tracee(nullptr);
 }
 
 void tell_of_end(Tracee& tracee, u32 status)
@@ -158,7 +158,7 @@ void thread_ended(Task& task, u32 status)
 {
     if (!task.tracee) return;
     Ref<Tracee> bond(*task.tracee);
-    task.tracee = nullptr;
+    task.set_tracee(nullptr);
     bond->task = nullptr;
     bond->stop = Tracee::Stop::none;
     if (task.tid() == task.pid())
@@ -194,6 +194,16 @@ bool is_traced_by(Process const& child, Process const& process)
 {
     Task const* leader = child.leader();
     return leader && leader->tracee && &leader->tracee->tracer->process() == &process;
+}
+
+bool suspends_seccomp(Task const& task)
+{
+    return task.tracee && (task.tracee->options & ptrace_o_suspend_seccomp);
+}
+
+bool wants_event(Task const& task, u32 event)
+{
+    return task.tracee && (task.tracee->options & ptrace_option_of(event));
 }
 
 bool is_kept_from_parent(Process const& child) { return child.leader_tracee && child.leader_tracee->ended; }

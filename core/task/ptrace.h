@@ -98,6 +98,10 @@ void take_leaders_number(Task& task);
 
 /// Whether a thread of `process` traces the child's leader: wait(2) then tells of the thread's stops, not the process's.
 bool is_traced_by(Process const& child, Process const& process);
+/// PTRACE_O_SUSPEND_SECCOMP: its filters are not asked.
+bool suspends_seccomp(Task const& task);
+/// Whether its tracer wants to know of PTRACE_EVENT_*.
+bool wants_event(Task const& task, u32 event);
 /// Whether the child is dead and its tracer has not been told.
 bool is_kept_from_parent(Process const& child);
 /// What a tracee has to report, if anything.
@@ -113,6 +117,9 @@ void trap_stop(Task& task, Errno& restart_code);
 void handler_step_stop(Task& task);
 /// PTRACE_EVENT_*, if the tracer asked for it.
 void event_stop(Task& task, u32 event, u64 message);
+/// A filter says that the tracer is to look at the call. False if it is not to be made; else task.trap is as the tracer
+/// left it.
+bool seccomp_stop(Task& task, u32 message);
 /// After execve(2): the event, or a plain SIGTRAP.
 void report_exec(Task& task, Pid former_tid);
 /// A system call of a traced thread, with the stops around it.

@@ -4,6 +4,7 @@
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
 #include "core/printk/printk.h"
+#include "core/seccomp/filter.h"
 #include "core/syscall/syscall.h"
 #include "core/task/cpu-timer.h"
 #include "core/task/lifecycle.h"
@@ -30,11 +31,17 @@ void force_fault_signal(Task& task, int signal, i32 code, GuestAddr address)
     info.signo = signal;
     info.code = code;
     info.fault.address = address.value;
-    // A fault cannot be blocked or ignored: Linux resets the disposition and kills (force_sig_info).
-    auto& action = task.process().handlers->actions[size_t(signal - 1)];
-    if ((task.blocked & sigbit(signal)) || action.handler == sig_ign) {
+    force_signal(task, info);
+}
+
+void force_signal(Task& task, SigInfo const& info)
+{
+    // It cannot be blocked or ignored: Linux resets the disposition and kills (force_sig_info).
+    u64 const bit = sigbit(info.signo);
+    auto& action = task.process().handlers->actions[size_t(info.signo - 1)];
+    if ((task.blocked & bit) || action.handler == sig_ign) {
         action.handler = sig_dfl;
-        task.blocked &= ~sigbit(signal);
+        task.blocked &= ~bit;
     }
     task.pending.add(info);
 }
@@ -83,17 +90,24 @@ void handle_exception(Task& task, Trap const& trap)
     force_fault_signal(task, signal, trap.host_code, signal == sigsegv ? GuestAddr(0) : trap.address);
 }
 
-/// Runs the call, again where a restart is due and no handler ran, and leaves its result in the guest's rax.
-void handle_syscall(Task& task, Trap const& trap)
+/// Makes the call if the thread's filters let it. If not, rax says what they decided.
+SyscallResult make_filtered_call(Task& task, i64 number, u64 const args[6])
 {
-    if (task.tracee) [[unlikely]]
-        return tracing::run_syscall(task, trap);
+    bool const allowed = TRY(seccomp::allow_call(task, task.trap.compat ? task.trap.number : number));
+    if (allowed) return dispatch_syscall(task, number, args);
+    task.result_in_registers = true;
+    return 0;
+}
+
+/// Runs the call, again where a restart is due and no handler ran, and leaves its result in the guest's rax.
+template <auto MakeCall> void run_call(Task& task, Trap const& trap)
+{
     task.trap = trap;
     task.in_syscall = true;
     i64 number = trap.compat ? -1 : trap.number;
     for (;;) {
         task.result_in_registers = false;
-        SyscallResult result = dispatch_syscall(task, number, trap.args);
+        SyscallResult result = MakeCall(task, number, trap.args);
         if (task.result_in_registers) break;
         if (result.is_error() && is_restart(result.error())) {
             // The thread needs an answer before its registers can be had; a restart rewrites it.
@@ -106,6 +120,16 @@ void handle_syscall(Task& task, Trap const& trap)
         break;
     }
     task.in_syscall = false;
+}
+
+void handle_syscall(Task& task, Trap const& trap)
+{
+    if (!task.syscall_work) [[likely]]
+        run_call<dispatch_syscall>(task, trap);
+    else if (task.tracee)
+        tracing::run_syscall(task, trap);
+    else
+        run_call<make_filtered_call>(task, trap);
 }
 
 void prepare_to_return(Task& task)

@@ -6,6 +6,7 @@
 
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
+#include "core/seccomp/filter.h"
 #include "core/task/namespaces.h"
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
@@ -55,6 +56,12 @@ Task::Task(Kernel& kernel, Pid tid, Ref<Process> process)
     , credentials_(make_ref<Credentials>())
 {
     start_time = kernel.time().boottime();
+}
+
+void Task::set_tracee(RefPtr<Tracee> bond)
+{
+    tracee = std::move(bond);
+    syscall_work = tracee ? syscall_work | work_traced : syscall_work & ~u32 { work_traced };
 }
 
 Task::~Task() { kernel_.processes().remove(*this); }

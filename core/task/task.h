@@ -31,6 +31,15 @@ struct TraceState;
 namespace mm {
 class AddressSpace;
 }
+namespace seccomp {
+struct Filter;
+}
+
+/// What asks to be looked at around a system call: bits of Task::syscall_work.
+enum SyscallWork : u32 {
+    work_traced = 1, ///< Task::tracee is set
+    work_seccomp = 2, ///< Task::seccomp_mode is not 0
+};
 
 enum class TaskState : u8 { runnable, running, sleeping, dead };
 
@@ -103,9 +112,16 @@ public:
     u64 last_switch_cycles = 0; ///< when it last crossed between user and kernel
     bool in_user = false; ///< its vCPU runs guest code of it (or is on the way there and back)
 
+    u32 syscall_work = 0; ///< SyscallWork: 0 for a thread whose calls are nobody else's business
+
     // --- tracing (ptrace.h) ---
-    RefPtr<Tracee> tracee; ///< by whom it is traced, or null
+    RefPtr<Tracee> tracee; ///< by whom it is traced, or null; changed by set_tracee()
+    void set_tracee(RefPtr<Tracee> bond);
     std::vector<Ref<Tracee>> tracees; ///< what it traces
+
+    // --- seccomp (core/seccomp/filter.h) ---
+    u8 seccomp_mode = 0; ///< SECCOMP_MODE_*
+    RefPtr<seccomp::Filter> seccomp_filter; ///< the newest
 
     // --- life (clone.cpp, exit.cpp) ---
     bool exiting = false;

@@ -475,6 +475,9 @@ bool append_word(std::string& out, Arg kind, u64 value)
     case Arg::arch_prctl:
         append_name(out, i32(value), kArchPrctls);
         return true;
+    case Arg::seccomp_operation:
+        append_name(out, i32(value), kSeccompOperations);
+        return true;
     case Arg::ptrace_request:
         append_name(out, i32(value), kPtraceRequests);
         return true;

@@ -85,6 +85,7 @@ enum class Arg : u8 {
     prctl,
     arch_prctl,
     ptrace_request,
+    seccomp_operation,
     rusage_who,
     mount_flags,
     unmount_flags,

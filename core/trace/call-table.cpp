@@ -110,6 +110,7 @@ constexpr CallRow kCalls[] = {
     { "personality", { hex } },
     { "statfs", { path, address } },
     { "prctl", { prctl, hex, hex, hex, hex } },
+    { "seccomp", { seccomp_operation, hex, address } },
     { "ptrace", { ptrace_request, integer, address, hex } },
     { "arch_prctl", { arch_prctl, address } },
     { "chroot", { path } },

@@ -107,6 +107,8 @@ constexpr ValueName prctls[] = { { 1, "PR_SET_PDEATHSIG" }, { 2, "PR_GET_PDEATHS
 constexpr ValueName arch_prctls[] = { { 0x1001, "ARCH_SET_GS" }, { 0x1002, "ARCH_SET_FS" },
     { 0x1003, "ARCH_GET_FS" }, { 0x1004, "ARCH_GET_GS" }, { 0x1011, "ARCH_GET_CPUID" },
     { 0x1012, "ARCH_SET_CPUID" }, { 0x3001, "ARCH_CET_STATUS" }, { 0x5001, "ARCH_SHSTK_ENABLE" } };
+constexpr ValueName seccomp_operations[] = { { 0, "SECCOMP_SET_MODE_STRICT" },
+    { 1, "SECCOMP_SET_MODE_FILTER" }, { 2, "SECCOMP_GET_ACTION_AVAIL" }, { 3, "SECCOMP_GET_NOTIF_SIZES" } };
 constexpr ValueName ptrace_requests[] = { { 0, "PTRACE_TRACEME" }, { 1, "PTRACE_PEEKTEXT" },
     { 2, "PTRACE_PEEKDATA" }, { 3, "PTRACE_PEEKUSER" }, { 4, "PTRACE_POKETEXT" }, { 5, "PTRACE_POKEDATA" },
     { 6, "PTRACE_POKEUSER" }, { 7, "PTRACE_CONT" }, { 8, "PTRACE_KILL" }, { 9, "PTRACE_SINGLESTEP" },
@@ -196,6 +198,7 @@ NAMES(kRandomFlags, random_flags);
 NAMES(kPrctls, prctls);
 NAMES(kArchPrctls, arch_prctls);
 NAMES(kPtraceRequests, ptrace_requests);
+NAMES(kSeccompOperations, seccomp_operations);
 NAMES(kRusageWho, rusage_who);
 NAMES(kUnmountFlags, unmount_flags);
 NAMES(kMountFlags, mount_flags);

@@ -34,8 +34,8 @@ extern ValueNames const kCloneFlags, kWaitFlags, kMaskChanges, kActionFlags, kCl
     kIoctls;
 extern ValueNames const kFcntls, kFdFlags, kFutexCommands, kEpollOperations, kPollEvents, kEpollEvents,
     kRandomFlags;
-extern ValueNames const kPrctls, kArchPrctls, kPtraceRequests, kRusageWho, kUnmountFlags, kMountFlags,
-    kRenameFlags, kFlockOperations, kIpcFlags;
+extern ValueNames const kPrctls, kArchPrctls, kPtraceRequests, kSeccompOperations, kRusageWho, kUnmountFlags,
+    kMountFlags, kRenameFlags, kFlockOperations, kIpcFlags;
 extern ValueNames const kSignalCodes, kChildCodes, kFaultCodes, kDomains, kSocketTypes, kSocketFlags,
     kIdTypes, kShmCommands, kSemCommands, kMsgCommands;
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Feeds the fuzz targets for a fixed number of runs from a fixed seed: fuzz/run.py [--runs N] PROGRAM...
 
-The seeds are made here: ELF images and tar archives, good ones and some that are wrong in a way that matters. Prints
+The seeds are made here: ELF images, tar archives and seccomp filters, good ones and some that are wrong in a way that matters. Prints
 "ok NAME" or the sanitizer's report, the input that caused it in base64, and "FAILED NAME". To search longer:
 run.py --runs 100000000 --seed N PROGRAM.
 """
@@ -82,8 +82,22 @@ def tar_seeds():
     yield b""
 
 
+def seccomp_seeds():
+    """A call, then a program: eight bytes an instruction."""
+    call = struct.pack("<iIQ6Q", 39, 0xc000003e, 0x401000, 1, 2, 3, 4, 5, 6)
+    load_number, load_argument, allow, result = (0x20, 0, 0, 0), (0x20, 0, 0, 16), (6, 0, 0, 0x7fff0000), (0x16, 0, 0, 0)
+    arithmetic = [(0x04 | operation | source, 0, 0, 3) for operation in range(0, 0xb0, 0x10) for source in (0, 8)]
+    jumps = [(0x05 | test | source, 1, 0, 39) for test in (0x10, 0x20, 0x30, 0x40) for source in (0, 8)]
+    memory = [(0x02, 0, 0, 5), (0x03, 0, 0, 15), (0x60, 0, 0, 5), (0x61, 0, 0, 15), (0x80, 0, 0, 0), (0x81, 0, 0, 0)]
+    for program in ([allow], [load_number, (0x15, 0, 1, 39), (6, 0, 0, 0x50001), allow], [load_argument, (7, 0, 0, 0)]
+                    + arithmetic + [result], jumps + [allow, result], memory + [(0x87, 0, 0, 0), result],
+                    [(0x05, 0, 0, 0)] * 9 + [result], [load_number]):
+        yield call + b"".join(struct.pack("<HBBI", *instruction) for instruction in program)
+
+
 # Seeds, how many runs suffice to touch all that the seeds lead to, and the longest input.
-TARGETS = {"elf-fuzz": (elf_seeds, 100_000, 8192), "tar-fuzz": (tar_seeds, 30_000, 8192)}
+TARGETS = {"elf-fuzz": (elf_seeds, 100_000, 8192), "tar-fuzz": (tar_seeds, 30_000, 8192),
+           "seccomp-fuzz": (seccomp_seeds, 100_000, 2048)}
 
 
 def fuzz(program, options):

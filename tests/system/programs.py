@@ -211,3 +211,27 @@ def namespaces_of_mounts_and_names(t):
         kill $other
     """
     t.run("sh", "-c", script).expect("inside\ninside\numbra\ntheirs\numbra\n")
+
+
+@test
+def filters_of_libseccomp(t):
+    """apt's library: a filter that it makes, for all threads, and a listener."""
+    script = """
+import ctypes, errno, os
+library, libc = ctypes.CDLL('libseccomp.so.2'), ctypes.CDLL(None, use_errno=True)
+library.seccomp_init.restype = ctypes.c_void_p
+ALLOW, ERRNO, NOTIFY, SYNC = 0x7fff0000, 0x50000, 0x7fc00000, 4
+def load(call, action, *attributes):
+    context = ctypes.c_void_p(library.seccomp_init(ALLOW))
+    number = library.seccomp_syscall_resolve_name(call)
+    for attribute in attributes:
+        library.seccomp_attr_set(context, attribute, 1)
+    return number, library.seccomp_rule_add(context, action, number, 0), library.seccomp_load(context), context
+number, added, loaded, _ = load(b'getppid', ERRNO | errno.EXDEV, SYNC)
+print(added, loaded, libc.syscall(number), errno.errorcode[ctypes.get_errno()], flush=True)
+number, added, loaded, context = load(b'getpgid', NOTIFY)
+print(added, loaded, os.readlink(f'/proc/self/fd/{library.seccomp_notify_fd(context)}'), flush=True)
+os.execvp('grep', ['grep', 'Seccomp', '/proc/self/status'])
+"""
+    t.run("python3", "-c", script).expect(
+        "0 0 -1 EXDEV\n0 0 anon_inode:seccomp notify\nSeccomp:\t2\nSeccomp_filters:\t2\n")

@@ -6,6 +6,7 @@
 #include "core/fs/proc/pid-directory.h"
 #include "core/fs/pseudo/text.h"
 #include "core/kernel.h"
+#include "core/seccomp/filter.h"
 #include "core/task/lifecycle.h"
 #include "core/task/ptrace.h"
 #include "core/task/scheduler.h"
@@ -136,7 +137,8 @@ void add_capabilities(std::string& out, Task const& task)
     append_format(out,
         "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",
         ull(c.inheritable), ull(c.permitted), ull(c.effective), ull(c.bounding), ull(c.ambient));
-    append_format(out, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", task.no_new_privileges);
+    append_format(out, "NoNewPrivs:\t%d\nSeccomp:\t%d\nSeccomp_filters:\t%llu\n", task.no_new_privileges,
+        task.seccomp_mode, ull(seccomp::count(task)));
 }
 
 void add_scheduling(std::string& out, Task const& task)

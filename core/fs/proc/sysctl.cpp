@@ -13,6 +13,7 @@
 #include "core/kernel.h"
 #include "core/mm/frame.h"
 #include "core/printk/printk.h"
+#include "core/seccomp/filter.h"
 #include "core/task/namespaces.h"
 #include "core/task/process-table.h"
 #include "core/vfs/dentry-cache.h"
@@ -240,6 +241,22 @@ void add_printk(StaticDirectory& sys, Kernel& kernel)
         });
 }
 
+void add_seccomp(StaticDirectory& sys, Kernel& kernel)
+{
+    add(sys, "kernel/seccomp/actions_avail",
+        [] { return Result<std::string>(seccomp::action_names(seccomp::kAllActions) + "\n"); });
+    add(
+        sys, "kernel/seccomp/actions_logged",
+        [&kernel] {
+            return Result<std::string>(seccomp::action_names(kernel.seccomp_logged_actions) + "\n");
+        },
+        [&kernel](std::string_view text) -> Result<void> {
+            if (!current().credentials().has(Capability::sys_admin)) return err::perm;
+            kernel.seccomp_logged_actions = TRY(seccomp::parse_logged_actions(trimmed(text)));
+            return {};
+        });
+}
+
 void add_core_pattern(StaticDirectory& sys)
 {
     auto pattern = std::make_shared<std::string>("core");
@@ -276,6 +293,7 @@ void add_sysctls(StaticDirectory& sys, Kernel& kernel)
     add_name(sys, "kernel/domainname", &UtsNamespace::domainname);
     add_printk(sys, kernel);
     add_core_pattern(sys);
+    add_seccomp(sys, kernel);
     add_ipc(sys);
     add(sys, "kernel/random/uuid", [&kernel] { return Result<std::string>(make_uuid(kernel)); });
     add(sys, "kernel/random/boot_id", [id = make_uuid(kernel)] { return Result<std::string>(id); });

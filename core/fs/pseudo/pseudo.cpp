@@ -71,8 +71,10 @@ Result<u64> TextFile::write(IoBuffer& buffer, u64)
 {
     char text[TextInode::kWriteMax];
     u64 count = TRY(buffer.take(text, std::min<u64>(buffer.remaining(), sizeof text)));
-    TRY(text_inode().take_text({ text, count }));
-    return count;
+    auto taken = text_inode().take_text({ text, count });
+    if (taken.ok()) return count;
+    buffer.rewind(count); // what is refused has not moved
+    return taken.error();
 }
 
 Result<Ref<vfs::File>> PseudoDirectory::open(vfs::Path const& path, u32 flags)

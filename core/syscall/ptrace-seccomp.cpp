@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// ptrace(2)'s requests about the seccomp filters of a stopped thread, for checkpoints.
+#include "core/seccomp/filter.h"
+#include "core/syscall/ptrace-state.h"
+
+namespace umbra::ptrace_state {
+
+using namespace abi;
+
+namespace {
+
+Result<void> check_may_look(Task const& task)
+{
+    if (!task.credentials().has(Capability::sys_admin) || task.seccomp_mode) return err::acces;
+    return {};
+}
+
+} // namespace
+
+SyscallResult get_seccomp_filter(Task& task, Tracee& tracee, u64 index, GuestAddr out)
+{
+    TRY(check_may_look(task));
+    auto filter = TRY(seccomp::nth(*tracee.task, index));
+    auto const& code = filter->program.code();
+    if (!out.is_null()) TRY(UserOut<SockFilter> { out }.copy_out_array(task, code));
+    return i64(code.size());
+}
+
+SyscallResult get_seccomp_metadata(Task& task, Tracee& tracee, u64 size, GuestAddr out)
+{
+    TRY(check_may_look(task));
+    size = std::min(size, sizeof(SeccompMetadata));
+    if (size < sizeof(SeccompMetadata::filter_offset)) return err::inval;
+    u64 const index = TRY(UserIn<u64> { out }.copy_in(task));
+    if (!tracee.task) return err::srch; // killed while we waited
+    auto filter = TRY(seccomp::nth(*tracee.task, index));
+    SeccompMetadata const data { index, filter->log ? seccomp_flag_log : 0 };
+    TRY(copy_to_user(task, out, &data, size));
+    return i64(size);
+}
+
+} // namespace umbra::ptrace_state
