@@ -25,7 +25,8 @@
 namespace umbra {
 
 Kernel::Kernel(platform::Platform& platform, KernelOptions options)
-    : first_namespaces(make_ref<NamespaceSet>(options.hostname))
+    : first_user_namespace(make_ref<UserNamespace>(options.max_tasks / 2)) // as Linux's limits
+    , first_namespaces(make_ref<NamespaceSet>(options.hostname, *first_user_namespace))
     , platform_(platform)
     , options_(std::move(options))
     , lock_(std::make_unique<KernelLock>())

@@ -44,6 +44,7 @@ class TtyRegistry;
 }
 
 struct NamespaceSet;
+class UserNamespace;
 
 struct KernelOptions {
     u64 memory_limit = u64 { 4 } << 30;
@@ -84,6 +85,7 @@ public:
     ipc::IpcNamespace& ipc() const { return *ipc_; }
 
     RefPtr<mm::MemoryObject> vdso_object; ///< made when the first program starts
+    Ref<UserNamespace> first_user_namespace; ///< whose ids are the kernel's
     Ref<NamespaceSet> first_namespaces; ///< those of the first process
 
     /// Of /proc/sys/kernel/seccomp/actions_logged, as a set of seccomp::kLogAllActions.

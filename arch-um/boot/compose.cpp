@@ -119,7 +119,7 @@ int run_instance(RunOptions const& options)
         { .root = root,
             .cwd = root,
             .mounts = Ref<vfs::MountNamespace>(*mounts),
-            .credentials = make_ref<Credentials>(),
+            .credentials = make_ref<Credentials>(kernel.first_user_namespace),
             .start = [&](Task& task) { run_first_process(task, io, terminal, options, problem); } });
     if (init.is_error()) {
         outputs.detach();

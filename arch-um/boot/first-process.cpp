@@ -65,9 +65,9 @@ int exec_command(Task& task, RunOptions const& options, std::string& problem)
     return missing ? kExitNotFound : kExitCannotExecute;
 }
 
-Ref<Credentials> command_credentials(RunOptions const& options)
+Ref<Credentials> command_credentials(Kernel& kernel, RunOptions const& options)
 {
-    auto c = make_ref<Credentials>();
+    auto c = make_ref<Credentials>(kernel.first_user_namespace);
     c->uid = c->euid = c->suid = c->fsuid = options.user.uid;
     c->gid = c->egid = c->sgid = c->fsgid = options.user.gid;
     if (c->uid != 0) c->permitted = c->effective = 0;
@@ -88,7 +88,7 @@ std::string enter_working_directory(Task& task, RunOptions const& options)
 void start_command(Task& task, Terminal& terminal, RunOptions const& options, std::string& problem)
 {
     terminal.adopt_command(task);
-    task.set_credentials(command_credentials(options));
+    task.set_credentials(command_credentials(task.kernel(), options));
     problem = enter_working_directory(task, options);
     int const failed = problem.empty() ? exec_command(task, options, problem) : kExitUmbraError;
     if (failed) give_up(task, failed);

@@ -17,6 +17,7 @@ namespace {
 vfs::FileSystemType singleton(Kernel& kernel, char const* name, Ref<vfs::FileSystem> (*make)(Kernel&))
 {
     return { .name = name,
+        .in_user_namespaces = true,
         .make = [&kernel, make, made = RefPtr<vfs::FileSystem>()](vfs::MountRequest const&) mutable {
             if (!made) made = make(kernel);
             return Result<Ref<vfs::FileSystem>>(Ref<vfs::FileSystem>(made));
@@ -30,8 +31,8 @@ void add_file_system_types(Kernel& kernel)
     auto& types = kernel.file_system_types();
     auto devices = make_devtmpfs(kernel);
     types.add(singleton(kernel, "sysfs", make_sysfs));
-    types.add({ .name = "tmpfs", .make = mount_tmpfs });
-    types.add({ .name = "devpts", .make = mount_devpts });
+    types.add({ .name = "tmpfs", .in_user_namespaces = true, .make = mount_tmpfs });
+    types.add({ .name = "devpts", .in_user_namespaces = true, .make = mount_devpts });
     types.add({ .name = "devtmpfs", .make = [devices](vfs::MountRequest const&) { return devices; } });
     types.add(singleton(kernel, "proc", make_procfs));
 }

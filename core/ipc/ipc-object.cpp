@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "core/kernel.h"
+#include "core/task/namespaces.h"
+#include "core/task/permissions.h"
 #include "core/task/task.h"
 #include "core/time/timekeeper.h"
 
@@ -16,6 +18,18 @@ constexpr i32 kLeastRound = 64; ///< slots that are used in turn before one come
 constexpr u16 kLastSequence = 0xffff;
 } // namespace
 
+bool rules_ipc(Task const& task, Capability capability)
+{
+    return is_capable(task.credentials(), *task.namespaces().ipc->owner(), capability);
+}
+
+void translate_permission(Task const& reader, abi::IpcPermission& permission)
+{
+    auto const& space = *reader.credentials().user_namespace;
+    permission.uid = space.uid_out(permission.uid), permission.gid = space.gid_out(permission.gid);
+    permission.cuid = space.uid_out(permission.cuid), permission.cgid = space.gid_out(permission.cgid);
+}
+
 Result<void> check_ipc_access(Task const& task, IpcObject const& object, u32 flags)
 {
     auto const& who = task.credentials();
@@ -25,21 +39,24 @@ Result<void> check_ipc_access(Task const& task, IpcObject const& object, u32 fla
         granted >>= 6;
     else if (who.in_group(object.cgid) || who.in_group(object.gid))
         granted >>= 3;
-    if ((wanted & ~granted) && !who.has(Capability::ipc_owner)) return err::acces;
+    if ((wanted & ~granted) && !rules_ipc(task, Capability::ipc_owner)) return err::acces;
     return {};
 }
 
 Result<void> check_ipc_owner(Task const& task, IpcObject const& object)
 {
     auto const& who = task.credentials();
-    if (who.euid == object.cuid || who.euid == object.uid || who.has(Capability::sys_admin)) return {};
-    return err::perm;
+    bool const may
+        = who.euid == object.cuid || who.euid == object.uid || rules_ipc(task, Capability::sys_admin);
+    return may ? Result<void>() : err::perm;
 }
 
-Result<void> set_ipc_permission(IpcObject& object, abi::IpcPermission const& wanted)
+Result<void> set_ipc_permission(Task const& task, IpcObject& object, abi::IpcPermission const& wanted)
 {
-    if (wanted.uid == ~0u || wanted.gid == ~0u) return err::inval;
-    object.uid = wanted.uid, object.gid = wanted.gid;
+    auto const& space = *task.credentials().user_namespace;
+    auto const uid = space.uid_in(wanted.uid), gid = space.gid_in(wanted.gid);
+    if (!uid || !gid) return err::inval;
+    object.uid = *uid, object.gid = *gid;
     object.mode = (object.mode & ~kPermissionBits) | (wanted.mode & kPermissionBits);
     return {};
 }

@@ -11,7 +11,8 @@
 
 namespace umbra {
 class Task;
-}
+enum class Capability : u8;
+} // namespace umbra
 
 namespace umbra::ipc {
 
@@ -38,8 +39,12 @@ public:
 Result<void> check_ipc_access(Task const& task, IpcObject const& object, u32 flags);
 /// IPC_SET and IPC_RMID: owner, creator or CAP_SYS_ADMIN. EPERM.
 Result<void> check_ipc_owner(Task const& task, IpcObject const& object);
-/// IPC_SET's change of owner and permission bits. EINVAL for an id of -1.
-Result<void> set_ipc_permission(IpcObject& object, abi::IpcPermission const& wanted);
+/// Makes the kernel's ids the reader's.
+void translate_permission(Task const& reader, abi::IpcPermission& permission);
+/// Whether the task has the capability in the owner of its IPC namespace.
+bool rules_ipc(Task const& task, Capability capability);
+/// IPC_SET's change of owner and permission bits. EINVAL for an id of -1, or one that the task's namespace lacks.
+Result<void> set_ipc_permission(Task const& task, IpcObject& object, abi::IpcPermission const& wanted);
 /// Seconds of CLOCK_REALTIME.
 i64 ipc_time(Task const& task);
 

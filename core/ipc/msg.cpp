@@ -130,11 +130,13 @@ std::string msg_listing(IpcNamespace const& ns)
         = "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime "
           "     rtime      ctime\n";
     ns.queues.for_each([&](MsgQueue const& queue) {
+        auto owner = queue.permission();
+        translate_permission(current(), owner);
         auto const s = queue.status();
         out += fs::format_text("%10d %10d  %4o  %10llu %10llu %5d %5d %5u %5u %5u %5u %10lld %10lld %10lld\n",
             queue.key, queue.id, queue.mode & 0777, static_cast<unsigned long long>(s.bytes),
-            static_cast<unsigned long long>(s.messages), s.last_sender, s.last_receiver, queue.uid, queue.gid,
-            queue.cuid, queue.cgid, static_cast<long long>(s.send_time),
+            static_cast<unsigned long long>(s.messages), s.last_sender, s.last_receiver, owner.uid, owner.gid,
+            owner.cuid, owner.cgid, static_cast<long long>(s.send_time),
             static_cast<long long>(s.receive_time), static_cast<long long>(s.change_time));
     });
     return out;

@@ -225,8 +225,10 @@ std::string sem_listing(IpcNamespace const& ns)
     std::string out
         = "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n";
     ns.semaphore_sets.for_each([&](SemSet const& set) {
+        auto owner = set.permission();
+        translate_permission(current(), owner);
         out += fs::format_text("%10d %10d  %4o %10zu %5u %5u %5u %5u %10lld %10lld\n", set.key, set.id,
-            set.mode & 0777, set.semaphores.size(), set.uid, set.gid, set.cuid, set.cgid,
+            set.mode & 0777, set.semaphores.size(), owner.uid, owner.gid, owner.cuid, owner.cgid,
             static_cast<long long>(set.operation_time), static_cast<long long>(set.change_time));
     });
     return out;

@@ -182,7 +182,7 @@ Result<void> shm_set(Task& task, i32 id, IpcPermission const& permission)
 {
     auto segment = TRY(ipc_namespace(task).segments.get(id));
     TRY(check_ipc_owner(task, *segment));
-    TRY(set_ipc_permission(*segment, permission));
+    TRY(set_ipc_permission(task, *segment, permission));
     segment->change_time = ipc_time(task);
     return {};
 }
@@ -193,7 +193,7 @@ Result<void> shm_set_locked(Task& task, i32 id, bool locked)
     auto segment = TRY(ns.segments.get(id));
     auto const& who = task.credentials();
     u64 const limit = task.limit(Resource::memlock);
-    bool const privileged = who.has(Capability::ipc_lock);
+    bool const privileged = rules_ipc(task, Capability::ipc_lock);
     if (!privileged) {
         if (who.euid != segment->uid && who.euid != segment->cuid) return err::perm;
         if (locked && limit == 0) return err::perm;
@@ -265,8 +265,11 @@ std::string shm_listing(IpcNamespace const& ns)
         = "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid"
           "      atime      dtime      ctime                   rss                  swap\n";
     ns.segments.for_each([&](ShmSegment const& s) {
+        auto owner = s.permission();
+        translate_permission(current(), owner);
         fs::append_format(out, "%10d %10d  %4o %21llu %5d %5d  %5llu %5u %5u %5u %5u", s.key, s.id, s.mode,
-            ull(s.size), s.creator.value, s.last.value, ull(s.attachments), s.uid, s.gid, s.cuid, s.cgid);
+            ull(s.size), s.creator.value, s.last.value, ull(s.attachments), owner.uid, owner.gid, owner.cuid,
+            owner.cgid);
         fs::append_format(out, " %10lld %10lld %10lld %21llu %21u\n", (long long)s.attach_time,
             (long long)s.detach_time, (long long)s.change_time, ull(s.resident_pages() << kPageShift), 0u);
     });

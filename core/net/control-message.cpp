@@ -21,6 +21,16 @@ Result<void> import_files(Task& task, GuestAddr data, u64 length, Ancillary& out
     return {};
 }
 
+/// Makes kernel's ids of those that the sender gives. EINVAL: his user namespace has no such ones.
+Result<void> from_guest(Task const& sender, abi::Ucred& identity)
+{
+    auto const& ids = *sender.credentials().user_namespace;
+    auto const uid = ids.uid_in(identity.uid), gid = ids.gid_in(identity.gid);
+    if (!uid || !gid) return err::inval;
+    identity.uid = *uid, identity.gid = *gid;
+    return {};
+}
+
 } // namespace
 
 Result<Ancillary> import_control(Task& task, GuestAddr address, u64 length)
@@ -36,7 +46,9 @@ Result<Ancillary> import_control(Task& task, GuestAddr address, u64 length)
             TRY(import_files(task, data, size, out));
         } else if (header.level == abi::sol_socket && header.type == abi::scm_credentials) {
             if (size != sizeof(abi::Ucred)) return err::inval;
-            out.credentials = TRY(UserIn<abi::Ucred> { data }.copy_in(task));
+            auto claimed = TRY(UserIn<abi::Ucred> { data }.copy_in(task));
+            TRY(from_guest(task, claimed));
+            out.credentials = claimed;
         } else if (header.level == abi::sol_socket) {
             return err::inval;
         }
@@ -102,12 +114,21 @@ Result<void> export_files(
 
 } // namespace
 
+void to_guest(Task const& reader, abi::Ucred& identity)
+{
+    auto const& ids = *reader.credentials().user_namespace;
+    // Without a sender -1 stands for nobody, in every namespace.
+    if (identity.uid != kNoId) identity.uid = ids.uid_out(identity.uid);
+    if (identity.gid != kNoId) identity.gid = ids.gid_out(identity.gid);
+}
+
 Result<ExportedControl> export_control(
     Task& task, Ancillary& ancillary, bool with_credentials, GuestAddr address, u64 length, u32 flags)
 {
     ControlWriter writer(task, address, length);
     if (with_credentials) {
         auto identity = ancillary.credentials.value_or(abi::Ucred { 0, ~0u, ~0u });
+        to_guest(task, identity);
         TRY(writer.put(abi::scm_credentials, &identity, sizeof identity));
     }
     if (!ancillary.files.empty())

@@ -7,8 +7,12 @@
 
 namespace umbra::net {
 
-/// Reads SCM_RIGHTS and SCM_CREDENTIALS; other levels are ignored. EINVAL, EBADF, EFAULT.
+/// Reads SCM_RIGHTS and SCM_CREDENTIALS; other levels are ignored. Ids become the kernel's.
+/// EINVAL, EBADF, EFAULT.
 Result<Ancillary> import_control(Task& task, GuestAddr address, u64 length);
+
+/// Makes of the kernel's ids those that `reader` is to see.
+void to_guest(Task const& reader, abi::Ucred& identity);
 
 struct ExportedControl {
     u64 length = 0; ///< bytes written

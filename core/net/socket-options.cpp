@@ -2,7 +2,10 @@
 // setsockopt and getsockopt at SOL_SOCKET (socket(7)).
 #include <algorithm>
 
+#include "core/net/control-message.h"
 #include "core/net/socket.h"
+#include "core/task/namespaces.h"
+#include "core/task/permissions.h"
 #include "core/task/task.h"
 
 namespace umbra::net {
@@ -53,10 +56,17 @@ Result<void> Socket::set_timeout(i32 name, std::span<u8 const> value)
     return {};
 }
 
+namespace {
+bool may_administer(Task const& task)
+{
+    return is_capable(task.credentials(), *task.namespaces().network->owner(), Capability::net_admin);
+}
+} // namespace
+
 Result<void> Socket::set_buffer_size(Task& task, i32 name, i32 value)
 {
     bool forced = name == abi::so_sndbufforce || name == abi::so_rcvbufforce;
-    if (forced && !task.credentials().has(Capability::net_admin)) return err::perm;
+    if (forced && !may_administer(task)) return err::perm;
     bool send = name == abi::so_sndbuf || name == abi::so_sndbufforce;
     u64 wanted = std::clamp<i64>(value, 0, forced ? INT32_MAX / 2 : kMaxBuffer / 2);
     // Doubled, since the kernel's own bookkeeping counts too (socket(7)).
@@ -90,11 +100,11 @@ Result<void> Socket::set_integer_option(Task& task, i32 name, i32 value)
         receive_low_water_ = value > 0 ? value : 1;
         return {};
     case abi::so_priority:
-        if ((value < 0 || value > 6) && !task.credentials().has(Capability::net_admin)) return err::perm;
+        if ((value < 0 || value > 6) && !may_administer(task)) return err::perm;
         priority_ = value;
         return {};
     case abi::so_mark:
-        if (!task.credentials().has(Capability::net_admin)) return err::perm;
+        if (!may_administer(task)) return err::perm;
         mark_ = value;
         return {};
     }
@@ -119,7 +129,7 @@ Result<void> Socket::set_option(Task& task, i32 level, i32 name, std::span<u8 co
     return set_integer_option(task, name, integer);
 }
 
-Result<std::vector<u8>> Socket::get_option(Task&, i32 level, i32 name)
+Result<std::vector<u8>> Socket::get_option(Task& task, i32 level, i32 name)
 {
     if (level != abi::sol_socket) return err::opnotsupp;
     if (is_simple(name)) return to_bytes(i32(simple_options_ >> name & 1));
@@ -156,10 +166,15 @@ Result<std::vector<u8>> Socket::get_option(Task&, i32 level, i32 name)
     case abi::so_sndtimeo:
     case abi::so_sndtimeo_new:
         return timeout_bytes(send_timeout_);
-    case abi::so_peercred:
-        return to_bytes(peer_credentials());
+    case abi::so_peercred: {
+        auto identity = peer_credentials();
+        to_guest(task, identity);
+        return to_bytes(identity);
+    }
     case abi::so_peergroups: {
         auto groups = peer_groups();
+        for (u32& gid : groups)
+            gid = task.credentials().user_namespace->gid_out(gid);
         auto const* start = reinterpret_cast<u8 const*>(groups.data());
         return std::vector<u8>(start, start + groups.size() * sizeof(u32));
     }

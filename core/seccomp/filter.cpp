@@ -102,7 +102,7 @@ Result<void> enter_strict_mode(Task& task)
 
 Result<i64> install(Task& task, u32 flags, std::vector<SockFilter> code)
 {
-    if (!task.no_new_privileges && !task.credentials().has(Capability::sys_admin)) return err::acces;
+    if (!task.no_new_privileges && !task.credentials().holds(Capability::sys_admin)) return err::acces;
     auto program = TRY(Program::check(std::move(code)));
     bool const wants_listener = flags & seccomp_flag_new_listener;
     if (!may_enter(task, seccomp_mode_filter)) return err::inval;

@@ -9,21 +9,36 @@ namespace umbra {
 
 namespace {
 
-constexpr u32 kUnchanged = ~u32 { 0 };
+constexpr u32 kUnchanged = kNoId;
+
+UserNamespace const& ids(Task const& task) { return *task.credentials().user_namespace; }
+
+/// The kernel's id of one that a guest gave; kUnchanged stays. EINVAL: the task's user namespace has no such one.
+Result<u32> user(Task const& task, u32 uid)
+{
+    auto const known = uid == kUnchanged ? uid : ids(task).uid_in(uid);
+    return known ? Result<u32>(*known) : err::inval;
+}
+Result<u32> group(Task const& task, u32 gid)
+{
+    auto const known = gid == kUnchanged ? gid : ids(task).gid_in(gid);
+    return known ? Result<u32>(*known) : err::inval;
+}
 constexpr u32 kNoSetuidFixup = 1 << 2, kKeepCaps = 1 << 4;
 
 /// capabilities(7): what changing user ids does to the sets.
 void fix_capabilities(Credentials const& old, Credentials& now)
 {
     if (now.securebits & kNoSetuidFixup) return;
-    bool had_root = old.uid == 0 || old.euid == 0 || old.suid == 0;
-    bool has_root = now.uid == 0 || now.euid == 0 || now.suid == 0;
+    auto const root = now.user_namespace->uid_in(0);
+    bool had_root = old.uid == root || old.euid == root || old.suid == root;
+    bool has_root = now.uid == root || now.euid == root || now.suid == root;
     if (had_root && !has_root) {
         if (!(now.securebits & kKeepCaps)) now.permitted = now.effective = 0;
         now.ambient = 0;
     }
-    if (old.euid == 0 && now.euid != 0) now.effective = 0;
-    if (old.euid != 0 && now.euid == 0) now.effective = now.permitted;
+    if (old.euid == root && now.euid != root) now.effective = 0;
+    if (old.euid != root && now.euid == root) now.effective = now.permitted;
 }
 
 constexpr u64 kFsCapabilities = 0x800001f | (u64 { 1 } << unsigned(Capability::linux_immutable));
@@ -44,35 +59,39 @@ SyscallResult commit(Task& task, Ref<Credentials> now, bool user_ids)
 
 } // namespace
 
-SyscallResult sys_getuid(Task& task) { return task.credentials().uid; }
-SyscallResult sys_geteuid(Task& task) { return task.credentials().euid; }
-SyscallResult sys_getgid(Task& task) { return task.credentials().gid; }
-SyscallResult sys_getegid(Task& task) { return task.credentials().egid; }
+SyscallResult sys_getuid(Task& task) { return ids(task).uid_out(task.credentials().uid); }
+
+SyscallResult sys_geteuid(Task& task) { return ids(task).uid_out(task.credentials().euid); }
+
+SyscallResult sys_getgid(Task& task) { return ids(task).gid_out(task.credentials().gid); }
+
+SyscallResult sys_getegid(Task& task) { return ids(task).gid_out(task.credentials().egid); }
 
 SyscallResult sys_getresuid(Task& task, UserOut<u32> ruid, UserOut<u32> euid, UserOut<u32> suid)
 {
     auto const& c = task.credentials();
-    TRY(ruid.copy_out(task, c.uid));
-    TRY(euid.copy_out(task, c.euid));
-    TRY(suid.copy_out(task, c.suid));
+    TRY(ruid.copy_out(task, ids(task).uid_out(c.uid)));
+    TRY(euid.copy_out(task, ids(task).uid_out(c.euid)));
+    TRY(suid.copy_out(task, ids(task).uid_out(c.suid)));
     return 0;
 }
 
 SyscallResult sys_getresgid(Task& task, UserOut<u32> rgid, UserOut<u32> egid, UserOut<u32> sgid)
 {
     auto const& c = task.credentials();
-    TRY(rgid.copy_out(task, c.gid));
-    TRY(egid.copy_out(task, c.egid));
-    TRY(sgid.copy_out(task, c.sgid));
+    TRY(rgid.copy_out(task, ids(task).gid_out(c.gid)));
+    TRY(egid.copy_out(task, ids(task).gid_out(c.egid)));
+    TRY(sgid.copy_out(task, ids(task).gid_out(c.sgid)));
     return 0;
 }
 
 SyscallResult sys_setuid(Task& task, u32 uid)
 {
     if (uid == kUnchanged) return err::inval;
+    uid = TRY(user(task, uid));
     auto const& old = task.credentials();
     auto now = old.clone();
-    if (old.has(Capability::setuid))
+    if (old.holds(Capability::setuid))
         now->uid = now->suid = uid;
     else if (uid != old.uid && uid != old.suid)
         return err::perm;
@@ -83,9 +102,10 @@ SyscallResult sys_setuid(Task& task, u32 uid)
 SyscallResult sys_setgid(Task& task, u32 gid)
 {
     if (gid == kUnchanged) return err::inval;
+    gid = TRY(group(task, gid));
     auto const& old = task.credentials();
     auto now = old.clone();
-    if (old.has(Capability::setgid))
+    if (old.holds(Capability::setgid))
         now->gid = now->sgid = gid;
     else if (gid != old.gid && gid != old.sgid)
         return err::perm;
@@ -95,8 +115,9 @@ SyscallResult sys_setgid(Task& task, u32 gid)
 
 SyscallResult sys_setreuid(Task& task, u32 ruid, u32 euid)
 {
+    ruid = TRY(user(task, ruid)), euid = TRY(user(task, euid));
     auto const& old = task.credentials();
-    bool capable = old.has(Capability::setuid);
+    bool capable = old.holds(Capability::setuid);
     auto now = old.clone();
     if (ruid != kUnchanged) {
         if (ruid != old.uid && ruid != old.euid && !capable) return err::perm;
@@ -113,8 +134,9 @@ SyscallResult sys_setreuid(Task& task, u32 ruid, u32 euid)
 
 SyscallResult sys_setregid(Task& task, u32 rgid, u32 egid)
 {
+    rgid = TRY(group(task, rgid)), egid = TRY(group(task, egid));
     auto const& old = task.credentials();
-    bool capable = old.has(Capability::setgid);
+    bool capable = old.holds(Capability::setgid);
     auto now = old.clone();
     if (rgid != kUnchanged) {
         if (rgid != old.gid && rgid != old.egid && !capable) return err::perm;
@@ -131,10 +153,11 @@ SyscallResult sys_setregid(Task& task, u32 rgid, u32 egid)
 
 SyscallResult sys_setresuid(Task& task, u32 ruid, u32 euid, u32 suid)
 {
+    ruid = TRY(user(task, ruid)), euid = TRY(user(task, euid)), suid = TRY(user(task, suid));
     auto const& old = task.credentials();
     auto allowed = [&](u32 id) {
         return id == kUnchanged || id == old.uid || id == old.euid || id == old.suid
-            || old.has(Capability::setuid);
+            || old.holds(Capability::setuid);
     };
     if (!allowed(ruid) || !allowed(euid) || !allowed(suid)) return err::perm;
     auto now = old.clone();
@@ -147,10 +170,11 @@ SyscallResult sys_setresuid(Task& task, u32 ruid, u32 euid, u32 suid)
 
 SyscallResult sys_setresgid(Task& task, u32 rgid, u32 egid, u32 sgid)
 {
+    rgid = TRY(group(task, rgid)), egid = TRY(group(task, egid)), sgid = TRY(group(task, sgid));
     auto const& old = task.credentials();
     auto allowed = [&](u32 id) {
         return id == kUnchanged || id == old.gid || id == old.egid || id == old.sgid
-            || old.has(Capability::setgid);
+            || old.holds(Capability::setgid);
     };
     if (!allowed(rgid) || !allowed(egid) || !allowed(sgid)) return err::perm;
     auto now = old.clone();
@@ -161,29 +185,30 @@ SyscallResult sys_setresgid(Task& task, u32 rgid, u32 egid, u32 sgid)
     return commit(task, std::move(now), false);
 }
 
-SyscallResult sys_setfsuid(Task& task, u32 uid)
+SyscallResult sys_setfsuid(Task& task, u32 given)
 {
     auto const& old = task.credentials();
-    u32 before = old.fsuid;
+    u32 const before = ids(task).uid_out(old.fsuid), uid = ids(task).uid_in(given).value_or(kUnchanged);
     bool allowed = uid == old.uid || uid == old.euid || uid == old.suid || uid == old.fsuid
-        || old.has(Capability::setuid);
+        || old.holds(Capability::setuid);
     if (uid == kUnchanged || !allowed) return before;
     auto now = old.clone();
     now->fsuid = uid;
     if (!(now->securebits & kNoSetuidFixup)) {
-        if (before == 0 && uid != 0) now->effective &= ~kFsCapabilities;
-        if (before != 0 && uid == 0) now->effective |= now->permitted & kFsCapabilities;
+        auto const root = ids(task).uid_in(0);
+        if (old.fsuid == root && uid != root) now->effective &= ~kFsCapabilities;
+        if (old.fsuid != root && uid == root) now->effective |= now->permitted & kFsCapabilities;
     }
     task.set_credentials(std::move(now));
     return before;
 }
 
-SyscallResult sys_setfsgid(Task& task, u32 gid)
+SyscallResult sys_setfsgid(Task& task, u32 given)
 {
     auto const& old = task.credentials();
-    u32 before = old.fsgid;
+    u32 const before = ids(task).gid_out(old.fsgid), gid = ids(task).gid_in(given).value_or(kUnchanged);
     bool allowed = gid == old.gid || gid == old.egid || gid == old.sgid || gid == old.fsgid
-        || old.has(Capability::setgid);
+        || old.holds(Capability::setgid);
     if (gid == kUnchanged || !allowed) return before;
     auto now = old.clone();
     now->fsgid = gid;
@@ -201,16 +226,26 @@ SyscallResult sys_getgroups(Task& task, i32 size, UserOut<u32> out)
     if (size < 0) return err::inval;
     if (size == 0) return i64(groups.size());
     if (u64(size) < groups.size()) return err::inval;
-    TRY(out.copy_out_array(task, groups));
+    auto shown = groups;
+    for (u32& gid : shown)
+        gid = ids(task).gid_out(gid);
+    TRY(out.copy_out_array(task, shown));
     return i64(groups.size());
 }
 
 SyscallResult sys_setgroups(Task& task, i32 size, UserIn<u32> in)
 {
-    if (!task.credentials().has(Capability::setgid)) return err::perm;
+    // Without a map of groups, and where /proc/PID/setgroups denies it, nobody may: it could drop a group that keeps him out.
+    if (!task.credentials().holds(Capability::setgid) || !ids(task).gids.is_set()
+        || !ids(task).setgroups_allowed)
+        return err::perm;
     if (size < 0 || size > kMaxGroups) return err::inval;
     auto now = task.credentials().clone();
     now->groups = TRY(in.copy_in_array(task, u64(size)));
+    for (u32& gid : now->groups) {
+        if (gid == kNoId) return err::inval;
+        gid = TRY(group(task, gid));
+    }
     std::sort(now->groups.begin(), now->groups.end());
     task.set_credentials(std::move(now));
     return 0;
@@ -273,7 +308,8 @@ SyscallResult sys_capset(Task& task, GuestAddr header_at, GuestAddr data_at)
     auto const& old = task.credentials();
     if (permitted & ~old.permitted) return err::perm;
     if (effective & ~permitted) return err::perm;
-    if (!old.has(Capability::setpcap) && (inheritable & ~(old.inheritable | old.permitted))) return err::perm;
+    if (!old.holds(Capability::setpcap) && (inheritable & ~(old.inheritable | old.permitted)))
+        return err::perm;
     if (inheritable & ~(old.inheritable | old.bounding)) return err::perm;
     auto now = old.clone();
     now->effective = effective, now->permitted = permitted, now->inheritable = inheritable;

@@ -107,7 +107,7 @@ SyscallResult sys_chroot(Task& task, UserCString path)
 {
     auto place = TRY(resolve(task, kWorkingDirectory, path));
     TRY(check_enter(task, place));
-    if (!task.credentials().has(Capability::sys_chroot)) return err::perm;
+    if (!task.credentials().holds(Capability::sys_chroot)) return err::perm;
     task.fs().root = place;
     return 0;
 }

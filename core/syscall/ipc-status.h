@@ -20,7 +20,9 @@ SyscallResult give_ipc_status(
 {
     auto object = TRY(how == StatusBy::id ? table.get(number) : table.get_slot(number));
     if (how != StatusBy::slot_unchecked) TRY(ipc::check_ipc_access(task, *object, 0444));
-    TRY(UserOut<Status> { out }.copy_out(task, object->status()));
+    Status status = object->status();
+    ipc::translate_permission(task, status.permission);
+    TRY(UserOut<Status> { out }.copy_out(task, status));
     return how == StatusBy::id ? 0 : object->id;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // mount, umount2, pivot_root. Mounts are private: changes of propagation that would share them are refused.
 #include "core/syscall/path-argument.h"
+#include "core/task/permissions.h"
 #include "core/task/process-table.h"
 #include "core/task/task-access.h"
 #include "core/vfs/file-system-types.h"
@@ -19,6 +20,12 @@ constexpr u32 kMountFlags = vfs::kMountReadOnly | vfs::kMountNoSuid | vfs::kMoun
 
 constexpr u32 kAtimeFlags
     = vfs::kMountNoAtime | vfs::kMountNoDirAtime | vfs::kMountRelAtime | vfs::kMountStrictAtime;
+
+/// Who rules the mounts of the namespace he is in.
+bool may_mount(Task& task)
+{
+    return is_capable(task.credentials(), *task.fs().mounts->owner(), Capability::sys_admin);
+}
 
 struct MountArguments {
     std::string source, type, options;
@@ -81,7 +88,11 @@ Result<void> new_mount(Task& task, MountArguments const& a)
     if (!type) return err::nodev;
     u32 flags = a.flags & kMountFlags;
     if (!(flags & (vfs::kMountNoAtime | vfs::kMountStrictAtime))) flags |= vfs::kMountRelAtime;
-    auto fs = TRY(type->make({ task.kernel(), a.source, a.options, flags }));
+    auto const& who = task.credentials();
+    bool const may
+        = type->in_user_namespaces ? who.holds(Capability::sys_admin) : who.has(Capability::sys_admin);
+    if (!may) return err::perm;
+    auto fs = TRY(type->make({ task.kernel(), a.source, a.options, flags, task.credentials_ref() }));
     auto mount = make_ref<vfs::Mount>(fs, flags, a.source.empty() ? "none" : a.source);
     return task.fs().mounts->attach(mount, a.target);
 }
@@ -96,7 +107,7 @@ SyscallResult sys_mount(
     MountArguments a { TRY(copy_in_optional(task, source)), TRY(copy_in_optional(task, type)),
         TRY(copy_in_optional(task, data)), TRY(resolve(task, kWorkingDirectory, target)),
         flags & ~ms_silent };
-    if (!task.credentials().has(Capability::sys_admin)) return err::perm;
+    if (!may_mount(task)) return err::perm;
     if (a.flags & ms_remount)
         TRY(remount(a));
     else if (a.flags & ms_bind)
@@ -116,7 +127,7 @@ SyscallResult sys_umount2(Task& task, UserCString target, u32 flags)
     if (flags & ~(force | detach | expire | nofollow)) return err::inval;
     auto place
         = TRY(resolve(task, kWorkingDirectory, target, flags & nofollow ? abi::at_symlink_nofollow : 0));
-    if (!task.credentials().has(Capability::sys_admin)) return err::perm;
+    if (!may_mount(task)) return err::perm;
     Ref<vfs::Mount> mount = place.mount;
     if (!(place.dentry == mount->root())) return err::inval;
     if ((flags & expire) && (flags & (force | detach))) return err::inval;
@@ -129,7 +140,7 @@ SyscallResult sys_umount2(Task& task, UserCString target, u32 flags)
 
 SyscallResult sys_pivot_root(Task& task, UserCString new_root_in, UserCString put_old_in)
 {
-    if (!task.credentials().has(Capability::sys_admin)) return err::perm;
+    if (!may_mount(task)) return err::perm;
     auto new_root = TRY(resolve(task, kWorkingDirectory, new_root_in));
     auto put_old = TRY(resolve(task, kWorkingDirectory, put_old_in));
     auto& fs = task.fs();

@@ -54,9 +54,9 @@ SyscallResult change(Task& task, i32 id, GuestAddr in)
     auto& ns = ipc::ipc_namespace(task);
     auto queue = TRY(ns.queues.get(id));
     TRY(ipc::check_ipc_owner(task, *queue));
-    if (wanted.max_bytes > ns.msg.max_queue && !task.credentials().has(Capability::sys_resource))
+    if (wanted.max_bytes > ns.msg.max_queue && !ipc::rules_ipc(task, Capability::sys_resource))
         return err::perm;
-    TRY(ipc::set_ipc_permission(*queue, wanted.permission));
+    TRY(ipc::set_ipc_permission(task, *queue, wanted.permission));
     queue->max_bytes = wanted.max_bytes;
     queue->change_time = ipc::ipc_time(task);
     // Others may receive now, and there may be more room.

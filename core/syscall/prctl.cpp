@@ -58,7 +58,7 @@ SyscallResult credential_option(Task& task, i32 option, u64 a, u64 b, u64 c, u64
         if (a > 40) return err::inval;
         return task.credentials().bounding >> a & 1;
     case capbset_drop: {
-        if (!task.credentials().has(Capability::setpcap)) return err::perm;
+        if (!task.credentials().holds(Capability::setpcap)) return err::perm;
         if (a > 40) return err::inval;
         auto cred = task.credentials().clone();
         cred->bounding &= ~(u64 { 1 } << a);
@@ -68,7 +68,7 @@ SyscallResult credential_option(Task& task, i32 option, u64 a, u64 b, u64 c, u64
     case get_securebits:
         return task.credentials().securebits;
     case set_securebits: {
-        if (!task.credentials().has(Capability::setpcap)) return err::perm;
+        if (!task.credentials().holds(Capability::setpcap)) return err::perm;
         if (a > 0xff) return err::perm;
         auto cred = task.credentials().clone();
         cred->securebits = u32(a);

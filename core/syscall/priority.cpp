@@ -4,6 +4,7 @@
 
 #include "core/syscall/scheduling.h"
 #include "core/syscall/syscall.h"
+#include "core/task/permissions.h"
 #include "core/task/process-table.h"
 
 namespace umbra {
@@ -30,7 +31,8 @@ Result<std::vector<Task*>> priority_targets(Task& task, i32 which, i32 who)
         break;
     }
     case kPrioUser: {
-        u32 uid = who ? u32(who) : task.credentials().uid;
+        auto const& me = task.credentials();
+        auto const uid = who ? me.user_namespace->uid_in(u32(who)) : me.uid;
         for (auto const& [id, t] : table.tasks())
             if (t->credentials().uid == uid) found.push_back(t);
         break;
@@ -103,7 +105,9 @@ SyscallResult sys_ioprio_set(Task& task, i32 which, i32 who, i32 priority)
     auto const& me = task.credentials();
     for (Task* t : TRY(priority_targets(task, which - 1, who))) {
         u32 uid = t->credentials().uid;
-        if (uid != me.euid && uid != me.uid && !me.has(Capability::sys_nice)) return err::perm;
+        bool const may = uid == me.euid || uid == me.uid
+            || is_capable(me, *t->credentials().user_namespace, Capability::sys_nice);
+        if (!may) return err::perm;
         t->io_priority = u32(priority);
     }
     return 0;

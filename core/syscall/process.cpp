@@ -8,6 +8,7 @@
 #include "core/syscall/syscall.h"
 #include "core/task/cpu-timer.h"
 #include "core/task/lifecycle.h"
+#include "core/task/permissions.h"
 #include "core/task/process-table.h"
 #include "core/task/scheduler.h"
 #include "core/time/timekeeper.h"
@@ -226,7 +227,8 @@ SyscallResult sys_waitid(
     if (outcome.pid.value) {
         out.signo = sigchld;
         out.code = outcome.code;
-        out.child.pid = outcome.pid.value, out.child.uid = outcome.uid;
+        out.child.pid = outcome.pid.value,
+        out.child.uid = task.credentials().user_namespace->uid_out(outcome.uid);
         out.child.status = outcome.code == cld_exited                    ? i32(outcome.status >> 8 & 0xff)
             : outcome.code == cld_stopped || outcome.code == cld_trapped ? i32(outcome.status >> 8)
             : outcome.code == cld_continued                              ? sigcont
@@ -288,7 +290,9 @@ Result<Process*> limit_target(Task& task, i32 pid)
     auto const& you = other->credentials();
     bool same = me.uid == you.euid && me.uid == you.suid && me.uid == you.uid && me.gid == you.egid
         && me.gid == you.sgid && me.gid == you.gid;
-    if (!same && !me.has(Capability::sys_resource) && &other->process() != &task.process()) return err::perm;
+    bool const may = same || &other->process() == &task.process()
+        || is_capable(me, *you.user_namespace, Capability::sys_resource);
+    if (!may) return err::perm;
     return &other->process();
 }
 

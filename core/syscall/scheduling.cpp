@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Scheduling: yield, policies, affinity, attributes. Nice values are in priority.cpp.
+#include "core/task/permissions.h"
 #include "core/task/scheduler.h"
 
 #include <algorithm>
@@ -78,7 +79,8 @@ bool may_change_scheduling(Task const& task, Task const& other)
 {
     auto const& me = task.credentials();
     auto const& you = other.credentials();
-    return me.has(Capability::sys_nice) || me.euid == you.uid || me.euid == you.euid;
+    return me.euid == you.uid || me.euid == you.euid
+        || is_capable(me, *you.user_namespace, Capability::sys_nice);
 }
 
 SyscallResult sys_sched_setaffinity(Task& task, i32 pid, u32 size, GuestAddr mask)

@@ -21,7 +21,7 @@ SyscallResult set_filter_mode(Task& task, u32 flags, GuestAddr argument)
     auto const program = TRY(UserIn<SockProgram> { argument }.copy_in(task));
     if (program.length == 0 || program.length > bpf_max_instructions) return err::inval;
     // Before the instructions are looked at, as in Linux.
-    if (!task.no_new_privileges && !task.credentials().has(Capability::sys_admin)) return err::acces;
+    if (!task.no_new_privileges && !task.credentials().holds(Capability::sys_admin)) return err::acces;
     auto code = TRY(UserIn<SockFilter> { GuestAddr(program.filter) }.copy_in_array(task, program.length));
     return TRY(seccomp::install(task, flags, std::move(code)));
 }

@@ -101,7 +101,7 @@ SyscallResult change_owner(Task& task, i32 id, GuestAddr in)
     auto const wanted = TRY(UserIn<SemStatus> { in }.copy_in(task));
     auto set = TRY(ipc::ipc_namespace(task).semaphore_sets.get(id));
     TRY(ipc::check_ipc_owner(task, *set));
-    TRY(ipc::set_ipc_permission(*set, wanted.permission));
+    TRY(ipc::set_ipc_permission(task, *set, wanted.permission));
     set->change_time = ipc::ipc_time(task);
     return 0;
 }

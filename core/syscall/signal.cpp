@@ -5,6 +5,7 @@
 #include "core/syscall/syscall.h"
 #include "core/syscall/wait-options.h"
 #include "core/task/lifecycle.h"
+#include "core/task/permissions.h"
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
 #include "core/task/scheduler.h"
@@ -25,14 +26,15 @@ bool is_signal(int signal) { return signal >= 1 && signal <= signal_count; }
 bool may_signal(Task& sender, Process& target, int signal)
 {
     auto const& me = sender.credentials();
-    if (me.has(Capability::kill) || &sender.process() == &target) return true;
+    if (&sender.process() == &target) return true;
     if (signal == sigcont && target.group && target.group->session == sender.process().group->session)
         return true;
     Task* t = target.any_thread();
     if (!t) t = target.leader();
-    if (!t) return me.uid == target.last_uid;
+    if (!t) return me.uid == target.last_uid || me.has(Capability::kill);
     auto const& you = t->credentials();
-    return me.euid == you.suid || me.euid == you.uid || me.uid == you.suid || me.uid == you.uid;
+    if (me.euid == you.suid || me.euid == you.uid || me.uid == you.suid || me.uid == you.uid) return true;
+    return is_capable(me, *you.user_namespace, Capability::kill);
 }
 
 Result<void> signal_process(Task& task, Process& target, SigInfo const& info, int signal)
@@ -113,6 +115,8 @@ Result<SigInfo> copy_in_info(Task& task, UserIn<SigInfo> in, i32 signal)
     SigInfo info = TRY(in.copy_in(task));
     info.signo = signal;
     info.from_timer = 0; // guests' padding
+    auto const& users = *task.credentials().user_namespace;
+    if (info.code < 0 && !users.is_first()) info.kill.uid = users.uid_in(info.kill.uid).value_or(kNoId);
     return info;
 }
 

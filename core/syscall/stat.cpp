@@ -8,14 +8,14 @@ namespace umbra {
 
 namespace {
 
-abi::Stat to_stat(vfs::Inode const& inode)
+abi::Stat to_stat(UserNamespace const& reader, vfs::Inode const& inode)
 {
     auto const& a = inode.attributes();
     abi::Stat s {};
     s.dev = inode.file_system().device();
     s.ino = inode.number();
     s.nlink = a.nlink;
-    s.mode = a.mode, s.uid = a.uid, s.gid = a.gid;
+    s.mode = a.mode, s.uid = reader.uid_out(a.uid), s.gid = reader.gid_out(a.gid);
     s.rdev = a.rdev;
     s.size = i64(a.size), s.blksize = a.block_size, s.blocks = i64(a.blocks);
     s.atime = a.atime, s.mtime = a.mtime, s.ctime = a.ctime;
@@ -25,7 +25,7 @@ abi::Stat to_stat(vfs::Inode const& inode)
 SyscallResult stat_inode(Task& task, vfs::Inode& inode, UserOut<abi::Stat> out)
 {
     TRY(inode.refresh());
-    TRY(out.copy_out(task, to_stat(inode)));
+    TRY(out.copy_out(task, to_stat(*task.credentials().user_namespace, inode)));
     return 0;
 }
 
@@ -62,7 +62,7 @@ constexpr u64 kStatxAttrMountRoot = 0x2000;
 
 abi::StatxTimestamp to_statx(abi::Timespec const& t) { return { t.sec, u32(t.nsec), 0 }; }
 
-abi::Statx to_statx(vfs::Path const& path)
+abi::Statx to_statx(UserNamespace const& reader, vfs::Path const& path)
 {
     vfs::Inode const& inode = path.inode();
     auto const& a = inode.attributes();
@@ -72,7 +72,8 @@ abi::Statx to_statx(vfs::Path const& path)
     s.blksize = a.block_size;
     s.attributes_mask = kStatxAttrMountRoot;
     if (path.dentry == path.mount->root()) s.attributes = kStatxAttrMountRoot;
-    s.nlink = a.nlink, s.uid = a.uid, s.gid = a.gid, s.mode = u16(a.mode);
+    s.nlink = a.nlink, s.mode = u16(a.mode);
+    s.uid = reader.uid_out(a.uid), s.gid = reader.gid_out(a.gid);
     s.ino = inode.number(), s.size = a.size, s.blocks = a.blocks;
     s.atime = to_statx(a.atime), s.btime = to_statx(a.btime);
     s.ctime = to_statx(a.ctime), s.mtime = to_statx(a.mtime);
@@ -93,7 +94,7 @@ SyscallResult sys_statx(
     if ((flags & abi::at_statx_sync_type) == abi::at_statx_sync_type) return err::inval;
     auto place = TRY(resolve(task, directory, path, flags));
     TRY(place.inode().refresh());
-    TRY(out.copy_out(task, to_statx(place)));
+    TRY(out.copy_out(task, to_statx(*task.credentials().user_namespace, place)));
     return 0;
 }
 
@@ -106,7 +107,8 @@ Ref<Credentials> real_credentials(Credentials const& now)
     auto real = now.clone();
     real->fsuid = now.uid;
     real->fsgid = now.gid;
-    if (!(now.securebits & no_setuid_fixup)) real->effective = now.uid == 0 ? now.permitted : 0;
+    bool const is_root = now.uid == now.user_namespace->uid_in(0);
+    if (!(now.securebits & no_setuid_fixup)) real->effective = is_root ? now.permitted : 0;
     return real;
 }
 

@@ -9,6 +9,7 @@
 #include "core/printk/printk.h"
 #include "core/syscall/syscall.h"
 #include "core/task/namespaces.h"
+#include "core/task/permissions.h"
 #include "core/task/process-table.h"
 #include "core/task/scheduler.h"
 #include "core/time/timekeeper.h"
@@ -36,7 +37,8 @@ SyscallResult sys_uname(Task& task, UserOut<Utsname> out)
 namespace {
 SyscallResult set_system_name(Task& task, GuestAddr from, i32 length, std::string& name)
 {
-    if (!task.credentials().has(Capability::sys_admin)) return err::perm;
+    if (!is_capable(task.credentials(), *task.namespaces().uts->owner(), Capability::sys_admin))
+        return err::perm;
     if (length < 0 || u64(length) > utsname_length) return err::inval;
     char text[utsname_length];
     TRY(copy_from_user(task, text, from, u64(length)));

@@ -24,7 +24,9 @@ Result<void> check_flags(Task& parent, CloneRequest const& r)
     if ((f & clone_sighand) && !(f & clone_vm)) return err::inval;
     if ((f & clone_thread) && !(f & clone_sighand)) return err::inval;
     if ((f & clone_clear_sighand) && (f & clone_sighand)) return err::inval;
-    if ((f & clone_fs) && (f & clone_newns)) return err::inval;
+    if ((f & clone_fs) && (f & (clone_newns | clone_newuser))) return err::inval;
+    if ((f & clone_thread) && (f & (clone_newuser | clone_newpid))) return err::inval;
+    if ((f & clone_sysvsem) && (f & clone_newipc)) return err::inval;
     if (r.exit_signal > u32(signal_count)) return err::inval;
     if (f & clone_into_cgroup) return err::inval;
     TRY(check_new_namespaces(parent, f));
@@ -157,7 +159,7 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     access.files() = request.flags & clone_files ? Ref<FdTable>(parent.files()) : parent.files().clone();
     access.fs() = request.flags & clone_fs ? Ref<vfs::FsContext>(parent.fs()) : parent.fs().clone();
     access.namespaces() = TaskAccess(parent).namespaces();
-    TRY(enter_new_namespaces(*child, request.flags));
+    TRY(enter_new_namespaces(*child, parent, request.flags));
     Ref<mm::AddressSpace> mm = request.flags & clone_vm ? Ref<mm::AddressSpace>(parent.mm())
                                                         : TRY(or_try_again(parent.mm().fork()));
     access.guest() = TRY(or_try_again(mm->stub().create_thread(*parent.vcpu)));
@@ -207,11 +209,14 @@ Result<void> unshare_task(Task& task, u64 flags)
     constexpr u64 kAlone = clone_thread | clone_sighand | clone_vm;
     constexpr u64 kKnown = kAlone | clone_fs | clone_files | clone_sysvsem | kAllNamespaces;
     if (flags & ~kKnown) return err::inval;
+    // What one of them means to the others, see unshare(2).
+    if (flags & clone_newuser) flags |= clone_thread | clone_fs;
+    if (flags & clone_newns) flags |= clone_fs;
     // A thread cannot leave its process; for one that is alone there is nothing to do.
     if ((flags & kAlone) && task.process().threads.size() > 1) return err::inval;
     if ((flags & clone_sighand) && task.process().handlers->ref_count() > 1) return err::inval;
     if ((flags & clone_vm) && task.mm().users > 1) return err::inval;
-    TRY(enter_new_namespaces(task, flags));
+    TRY(enter_new_namespaces(task, task, flags));
     auto access = TaskAccess(task);
     if ((flags & clone_fs) && task.fs().ref_count() > 1) access.fs() = task.fs().clone();
     if ((flags & clone_files) && task.files().ref_count() > 1) access.files() = task.files().clone();

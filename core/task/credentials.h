@@ -7,6 +7,7 @@
 
 #include "core/base/ref.h"
 #include "core/base/types.h"
+#include "core/task/user-namespace.h"
 
 namespace umbra {
 
@@ -55,7 +56,13 @@ enum class Capability : u8 {
 };
 constexpr u64 kAllCapabilities = (u64 { 1 } << 41) - 1;
 
+/// Ids are the kernel's: those of the first user namespace. They are translated where a guest gives or sees them.
 struct Credentials : RefCounted {
+    explicit Credentials(Ref<UserNamespace> space)
+        : user_namespace(std::move(space))
+    {
+    }
+    Ref<UserNamespace> user_namespace; ///< the capabilities are held in this one
     u32 uid = 0, euid = 0, suid = 0, fsuid = 0;
     u32 gid = 0, egid = 0, sgid = 0, fsgid = 0;
     std::vector<u32> groups; ///< supplementary, sorted
@@ -63,12 +70,15 @@ struct Credentials : RefCounted {
     u64 bounding = kAllCapabilities, ambient = 0;
     u32 securebits = 0;
 
-    bool has(Capability c) const { return effective >> unsigned(c) & 1; }
+    /// In the first user namespace: for what belongs to the whole machine. See also is_capable() in permissions.h.
+    bool has(Capability c) const { return user_namespace->is_first() && holds(c); }
+    /// In its own user namespace, whichever that is.
+    bool holds(Capability c) const { return effective >> unsigned(c) & 1; }
     /// gid is the file-system group or one of the supplementary ones.
     bool in_group(u32 g) const { return g == fsgid || std::binary_search(groups.begin(), groups.end(), g); }
     Ref<Credentials> clone() const
     {
-        auto c = make_ref<Credentials>();
+        auto c = make_ref<Credentials>(user_namespace);
         c->uid = uid, c->euid = euid, c->suid = suid, c->fsuid = fsuid;
         c->gid = gid, c->egid = egid, c->sgid = sgid, c->fsgid = fsgid;
         c->groups = groups;

@@ -13,6 +13,7 @@
 #include "core/mm/vdso.h"
 #include "core/platform/elf.h"
 #include "core/task/lifecycle.h"
+#include "core/task/permissions.h"
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
 #include "core/task/ptrace.h"
@@ -328,12 +329,13 @@ Result<u64> build_stack(Task& task, mm::AddressSpace& space, ExecRequest const& 
     u64 random_at = TRY(stack.push(random, sizeof random));
     stack.align(16);
     auto const& m = kernel.platform().machine();
+    UserNamespace const& ids = *cred.user_namespace;
     std::vector<u64> auxv { at_sysinfo_ehdr, space.vdso.value, at_hwcap, m.hwcap, at_pagesz, kPageSize,
         at_clktck, 100, at_phdr, loaded.program_headers, at_phent, 56, at_phnum, loaded.program_header_count,
-        at_base, loaded.interpreter_base, at_flags, 0, at_entry, loaded.program_entry, at_uid, cred.uid,
-        at_euid, cred.euid, at_gid, cred.gid, at_egid, cred.egid, at_secure, secure, at_random, random_at,
-        at_hwcap2, m.hwcap2, at_execfn, name, at_platform, platform_name, at_minsigstksz,
-        std::max<u64>(2048, m.xsave_size + 1024), at_null, 0 };
+        at_base, loaded.interpreter_base, at_flags, 0, at_entry, loaded.program_entry, at_uid,
+        ids.uid_out(cred.uid), at_euid, ids.uid_out(cred.euid), at_gid, ids.gid_out(cred.gid), at_egid,
+        ids.gid_out(cred.egid), at_secure, secure, at_random, random_at, at_hwcap2, m.hwcap2, at_execfn, name,
+        at_platform, platform_name, at_minsigstksz, std::max<u64>(2048, m.xsave_size + 1024), at_null, 0 };
     if (space.vdso.is_null()) auxv.erase(auxv.begin(), auxv.begin() + 2);
     std::vector<u64> words { args.size() };
     words.insert(words.end(), args.rbegin(), args.rend());
@@ -368,18 +370,23 @@ Ref<Credentials> new_credentials(Task& task, vfs::File& file, bool& secure)
     auto c = task.credentials().clone();
     auto const& a = file.inode().attributes();
     // A tracer without the right to trace the new program must not gain its privileges.
-    bool watched = task.tracee && !task.tracee->tracer->credentials().has(Capability::sys_ptrace);
+    UserNamespace const& space = *c->user_namespace;
+    bool watched
+        = task.tracee && !is_capable(task.tracee->tracer->credentials(), space, Capability::sys_ptrace);
     bool allowed = !watched && !task.no_new_privileges && !(file.path()->mount->flags() & vfs::kMountNoSuid);
+    // Nor does it gain ids that its user namespace does not know, or by a file system of another one.
+    allowed = allowed && space.knows(a.uid, a.gid)
+        && space.is_within(file.inode().file_system().user_namespace());
     u32 old_euid = c->euid, old_egid = c->egid;
+    auto const root = space.uid_in(0);
     if (allowed && (a.mode & s_isuid)) c->euid = a.uid;
     if (allowed && (a.mode & (s_isgid | s_ixgrp)) == (s_isgid | s_ixgrp)) c->egid = a.gid;
     c->suid = c->fsuid = c->euid;
     c->sgid = c->fsgid = c->egid;
     constexpr u32 kNoRoot = 1;
-    if ((c->euid == 0 || c->uid == 0) && !(c->securebits & kNoRoot)) {
+    if ((c->euid == root || c->uid == root) && !(c->securebits & kNoRoot)) {
         c->permitted = c->bounding | c->inheritable;
-        c->effective = c->euid == 0 ? c->permitted : 0;
-        if (c->euid != 0) c->effective = c->ambient;
+        c->effective = c->euid == root ? c->permitted : c->ambient;
     } else {
         if (c->euid != old_euid || c->egid != old_egid) c->ambient = 0;
         c->permitted = c->ambient;

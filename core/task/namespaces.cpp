@@ -2,8 +2,11 @@
 // Entering namespaces: unshare(2), setns(2), and clone(2) on behalf of the child.
 #include "core/task/namespaces.h"
 
+#include <iterator>
+
 #include "core/kernel.h"
 #include "core/task/lifecycle.h"
+#include "core/task/permissions.h"
 #include "core/task/task-access.h"
 
 namespace umbra {
@@ -12,24 +15,24 @@ using vfs::NamespaceKind;
 
 namespace {
 
-Ref<vfs::Namespace> first(NamespaceKind kind)
+Ref<vfs::Namespace> first(NamespaceKind kind, UserNamespace& owner)
 {
-    return make_ref<vfs::Namespace>(kind, vfs::info_of(kind).first_number);
+    return make_ref<vfs::Namespace>(kind, vfs::first_namespace_origin(kind, owner));
 }
 
-constexpr u64 kSeveral = abi::clone_newns | abi::clone_newuts; ///< kinds of which there can be more than one
+/// Kinds of which there can be more than one.
+constexpr u64 kSeveral = abi::clone_newns | abi::clone_newuts | abi::clone_newuser;
 
 } // namespace
 
-NamespaceSet::NamespaceSet(std::string hostname)
-    : uts(
-        make_ref<UtsNamespace>(vfs::info_of(NamespaceKind::uts).first_number, std::move(hostname), "(none)"))
-    , cgroup(first(NamespaceKind::cgroup))
-    , ipc(first(NamespaceKind::ipc))
-    , network(first(NamespaceKind::network))
-    , pid(first(NamespaceKind::pid))
-    , time(first(NamespaceKind::time))
-    , user(first(NamespaceKind::user))
+NamespaceSet::NamespaceSet(std::string hostname, UserNamespace& owner)
+    : uts(make_ref<UtsNamespace>(
+        vfs::first_namespace_origin(NamespaceKind::uts, owner), std::move(hostname), "(none)"))
+    , cgroup(first(NamespaceKind::cgroup, owner))
+    , ipc(first(NamespaceKind::ipc, owner))
+    , network(first(NamespaceKind::network, owner))
+    , pid(first(NamespaceKind::pid, owner))
+    , time(first(NamespaceKind::time, owner))
 {
 }
 
@@ -41,7 +44,6 @@ NamespaceSet::NamespaceSet(NamespaceSet const& other)
     , network(other.network)
     , pid(other.pid)
     , time(other.time)
-    , user(other.user)
 {
 }
 
@@ -67,7 +69,7 @@ Result<Ref<vfs::Namespace>> namespace_of(Task& task, NamespaceKind kind)
     case NamespaceKind::user:
         break;
     }
-    return set.user;
+    return Ref<vfs::Namespace>(*task.credentials().user_namespace);
 }
 
 Result<GuestFd> open_namespace(Task& task, Ref<vfs::Namespace> space)
@@ -77,51 +79,181 @@ Result<GuestFd> open_namespace(Task& task, Ref<vfs::Namespace> space)
     return task.files().add(std::move(file), true, task.limit(Resource::nofile));
 }
 
-Result<void> check_new_namespaces(Task& task, u64 flags)
+namespace {
+
+/// The task's root is not that of its mounts: an outer root directory could be reached with the capabilities of a new user
+/// namespace.
+bool is_chrooted(Task& task)
 {
-    if (!(flags & abi::kAllNamespaces)) return {};
-    if (!task.credentials().has(Capability::sys_admin)) return err::perm;
-    // Linux's answer of a kernel built without that kind.
-    return flags & abi::kAllNamespaces & ~kSeveral ? err::inval : Result<void>();
+    vfs::FsContext& fs = task.fs();
+    vfs::Path root { fs.mounts->root(), fs.mounts->root()->root() };
+    vfs::cross_mounts(*fs.mounts, root);
+    return !(root == fs.root);
 }
 
-Result<void> enter_new_namespaces(Task& task, u64 flags)
+/// All capabilities, but in `space` only.
+Ref<Credentials> credentials_in(Credentials const& old, UserNamespace& space)
 {
-    TRY(check_new_namespaces(task, flags));
-    auto access = TaskAccess(task);
-    if (flags & abi::clone_newuts) {
-        auto set = make_ref<NamespaceSet>(task.namespaces());
-        u64 const number = vfs::new_namespace_number(task.kernel());
-        set->uts = make_ref<UtsNamespace>(number, set->uts->hostname, set->uts->domainname);
+    auto now = old.clone();
+    now->user_namespace = Ref<UserNamespace>(space);
+    now->permitted = now->effective = now->bounding = kAllCapabilities;
+    now->inheritable = now->ambient = 0;
+    now->securebits = 0;
+    return now;
+}
+
+/// create_user_ns() of Linux.
+Result<Ref<Credentials>> with_new_user_namespace(Task& maker)
+{
+    Credentials const& who = maker.credentials();
+    UserNamespace& parent = *who.user_namespace;
+    if (parent.level() > UserNamespace::kMaxLevel) return err::nospc;
+    auto origin = TRY(vfs::new_namespace_origin(maker.kernel(), NamespaceKind::user, parent, who.euid));
+    auto space = make_ref<UserNamespace>(std::move(origin), who.egid);
+    if (is_chrooted(maker)) return err::perm;
+    if (!parent.knows(who.euid, who.egid)) return err::perm;
+    space->maker_could_setfcap = who.holds(Capability::setfcap);
+    return credentials_in(who, *space);
+}
+
+/// What a task is given in one step, so that a failure leaves it as it was.
+struct Belongings {
+    explicit Belongings(Task& task)
+        : credentials(task.credentials_ref())
+        , set(TaskAccess(task).namespaces())
+    {
+    }
+    /// The set, as one that may be changed.
+    NamespaceSet& own_set()
+    {
+        if (!is_new_set) set = make_ref<NamespaceSet>(*set);
+        is_new_set = true;
+        return *set;
+    }
+    void give_to(Task& task)
+    {
+        auto access = TaskAccess(task);
+        task.set_credentials(credentials);
         access.namespaces() = set;
+        if (fs) access.fs() = fs;
     }
+
+    Ref<Credentials> credentials;
+    Ref<NamespaceSet> set;
+    RefPtr<vfs::FsContext> fs; ///< null: stays
+    bool is_new_set = false;
+};
+
+} // namespace
+
+Result<void> check_new_namespaces(Task& task, u64 flags)
+{
+    u64 const wanted = flags & abi::kAllNamespaces;
+    if (!wanted) return {};
+    // The maker of a new user namespace may have the others too, in that one.
+    bool const may = (wanted & abi::clone_newuser)
+        || is_capable(task.credentials(), *task.credentials().user_namespace, Capability::sys_admin);
+    if (!may) return err::perm;
+    // Linux's answer of a kernel built without that kind.
+    return wanted & ~kSeveral ? err::inval : Result<void>();
+}
+
+Result<void> enter_new_namespaces(Task& task, Task& maker, u64 flags)
+{
+    if (!(flags & abi::kAllNamespaces)) return {};
+    TRY(check_new_namespaces(maker, flags));
+    Belongings now(task);
+    if (flags & abi::clone_newuser) now.credentials = TRY(with_new_user_namespace(maker));
+    UserNamespace& owner = *now.credentials->user_namespace;
+    auto origin = [&](NamespaceKind kind) {
+        return vfs::new_namespace_origin(task.kernel(), kind, owner, now.credentials->euid);
+    };
     if (flags & abi::clone_newns) {
-        if (task.fs().ref_count() > 1) access.fs() = task.fs().clone();
-        vfs::FsContext& fs = task.fs();
-        fs.mounts = fs.mounts->clone({ &fs.root, &fs.cwd });
+        now.fs = task.fs().clone();
+        now.fs->mounts
+            = now.fs->mounts->clone({ &now.fs->root, &now.fs->cwd }, TRY(origin(NamespaceKind::mount)));
     }
+    if (flags & abi::clone_newuts) {
+        auto& uts = now.own_set().uts;
+        uts = make_ref<UtsNamespace>(TRY(origin(NamespaceKind::uts)), uts->hostname, uts->domainname);
+    }
+    now.give_to(task);
     return {};
 }
 
+namespace {
+
+/// Whether who enters has the capability both in the namespace's owner and in his own user namespace.
+Result<void> check_both(Credentials const& who, vfs::Namespace const& space, Capability capability)
+{
+    bool const may
+        = is_capable(who, *space.owner(), capability) && is_capable(who, *who.user_namespace, capability);
+    return may ? Result<void>() : err::perm;
+}
+
+Result<void> add_user_namespace(Task& task, Belongings& now, UserNamespace& space)
+{
+    // Nobody enters the one he is in again: it would give all capabilities.
+    if (&space == now.credentials->user_namespace.get()) return err::inval;
+    if (task.process().threads.size() > 1 || task.fs().ref_count() > 1) return err::inval;
+    if (!is_capable(*now.credentials, space, Capability::sys_admin)) return err::perm;
+    now.credentials = credentials_in(*now.credentials, space);
+    return {};
+}
+
+Result<void> add_mount_namespace(Task& task, Belongings& now, vfs::MountNamespace& space)
+{
+    Credentials const& who = *now.credentials;
+    TRY(check_both(who, space, Capability::sys_admin));
+    if (!is_capable(who, *who.user_namespace, Capability::sys_chroot)) return err::perm;
+    if (task.fs().ref_count() > 1) return err::inval;
+    vfs::Path root { space.root(), space.root()->root() };
+    vfs::cross_mounts(space, root);
+    now.fs = task.fs().clone();
+    now.fs->mounts = Ref<vfs::MountNamespace>(space);
+    now.fs->root = now.fs->cwd = root;
+    return {};
+}
+
+Result<void> add_namespace(Task& task, Belongings& now, vfs::Namespace& space)
+{
+    if (space.kind() == NamespaceKind::user)
+        return add_user_namespace(task, now, static_cast<UserNamespace&>(space));
+    if (space.kind() == NamespaceKind::mount)
+        return add_mount_namespace(task, now, static_cast<vfs::MountNamespace&>(space));
+    TRY(check_both(*now.credentials, space, Capability::sys_admin));
+    if (space.kind() == NamespaceKind::uts)
+        now.own_set().uts = Ref<UtsNamespace>(static_cast<UtsNamespace&>(space));
+    // Of each other kind there is one, and everybody is in it.
+    return {};
+}
+
+/// The order of Linux: the capabilities of the user namespace help to enter the others.
+constexpr NamespaceKind kInOrder[]
+    = { NamespaceKind::user, NamespaceKind::mount, NamespaceKind::uts, NamespaceKind::ipc, NamespaceKind::pid,
+          NamespaceKind::cgroup, NamespaceKind::network, NamespaceKind::time };
+static_assert(std::size(kInOrder) == vfs::kNamespaceKinds);
+
+} // namespace
+
 Result<void> enter_namespace(Task& task, vfs::Namespace& space)
 {
-    // Nobody enters the user namespace he is in again: it would give all capabilities.
-    if (space.kind() == NamespaceKind::user) return err::inval;
-    if (!task.credentials().has(Capability::sys_admin)) return err::perm;
-    if (space.kind() == NamespaceKind::uts) {
-        auto set = make_ref<NamespaceSet>(task.namespaces());
-        set->uts = Ref<UtsNamespace>(static_cast<UtsNamespace&>(space));
-        TaskAccess(task).namespaces() = set;
-    } else if (space.kind() == NamespaceKind::mount) {
-        if (!task.credentials().has(Capability::sys_chroot)) return err::perm;
-        if (task.fs().ref_count() > 1) return err::inval;
-        auto& mounts = static_cast<vfs::MountNamespace&>(space);
-        vfs::Path root { mounts.root(), mounts.root()->root() };
-        vfs::cross_mounts(mounts, root);
-        task.fs().mounts = Ref<vfs::MountNamespace>(mounts);
-        task.fs().root = task.fs().cwd = root;
-    }
-    // Of each other kind there is one, and everybody is in it.
+    Belongings now(task);
+    TRY(add_namespace(task, now, space));
+    now.give_to(task);
+    return {};
+}
+
+Result<void> enter_namespaces_of(Task& task, Process& process, u32 flags)
+{
+    Task* other = process.any_thread();
+    if (!other) return err::srch;
+    TRY(check_may_inspect(task, *other));
+    Belongings now(task);
+    for (auto kind : kInOrder)
+        if (flags & vfs::info_of(kind).clone_flag)
+            TRY(add_namespace(task, now, *TRY(namespace_of(*other, kind))));
+    now.give_to(task);
     return {};
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Which namespaces a task is in (Linux: nsproxy). Its mounts are elsewhere, in vfs::FsContext. A set is never changed
-// while others share it: unshare(2) and setns(2) give a task another one.
+// Which namespaces a task is in (Linux: nsproxy). Its mounts are elsewhere, in vfs::FsContext, and its user namespace is
+// in its credentials. A set is never changed while others share it: unshare(2) and setns(2) give a task another one.
 #pragma once
 
 #include "core/base/error.h"
@@ -8,11 +8,12 @@
 
 namespace umbra {
 
+class Process;
 class Task;
 
 struct UtsNamespace final : vfs::Namespace {
-    UtsNamespace(u64 number, std::string hostname, std::string domainname)
-        : Namespace(vfs::NamespaceKind::uts, number)
+    UtsNamespace(vfs::NamespaceOrigin origin, std::string hostname, std::string domainname)
+        : Namespace(vfs::NamespaceKind::uts, std::move(origin))
         , hostname(std::move(hostname))
         , domainname(std::move(domainname))
     {
@@ -21,12 +22,12 @@ struct UtsNamespace final : vfs::Namespace {
 };
 
 struct NamespaceSet final : RefCounted {
-    /// The first of each kind; "umbra" or what --hostname says.
-    explicit NamespaceSet(std::string hostname);
+    /// The first of each kind, owned by `owner`; "umbra" or what --hostname says.
+    NamespaceSet(std::string hostname, UserNamespace& owner);
     NamespaceSet(NamespaceSet const& other);
 
     Ref<UtsNamespace> uts;
-    Ref<vfs::Namespace> cgroup, ipc, network, pid, time, user; ///< there is one of each
+    Ref<vfs::Namespace> cgroup, ipc, network, pid, time; ///< there is one of each
 };
 
 /// The namespace of a kind that `task` is in. ENOENT: none, as it is on its way out.
@@ -34,12 +35,15 @@ Result<Ref<vfs::Namespace>> namespace_of(Task& task, vfs::NamespaceKind kind);
 /// A new close-on-exec descriptor for a namespace. EMFILE, ENFILE.
 Result<GuestFd> open_namespace(Task& task, Ref<vfs::Namespace> space);
 
-/// Gives `task` new namespaces of the kinds that `flags` (CLONE_NEW*) names, copies of those it is in. EINVAL: a kind of
-/// which there is one only; EPERM.
-Result<void> enter_new_namespaces(Task& task, u64 flags);
-/// Whether `task` may have new ones: EPERM, or EINVAL as above.
+/// Gives `task` new namespaces of the kinds that `flags` (CLONE_NEW*) names, copies of those it is in; all or none. A new
+/// user namespace owns the others. `maker`: who asks, `task` itself or the parent that makes it. EINVAL: a kind of which
+/// there is one only; EPERM; ENOSPC: too deep or too many.
+Result<void> enter_new_namespaces(Task& task, Task& maker, u64 flags);
+/// What of that can be known before: EINVAL, EPERM.
 Result<void> check_new_namespaces(Task& task, u64 flags);
-/// setns(2): EPERM, EINVAL.
+/// setns(2) with the file of a namespace: EPERM, EINVAL.
 Result<void> enter_namespace(Task& task, vfs::Namespace& space);
+/// setns(2) with a pidfd: those of `process` whose kinds `flags` names; all or none. EPERM, EINVAL, ESRCH.
+Result<void> enter_namespaces_of(Task& task, Process& process, u32 flags);
 
 } // namespace umbra

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Whether one task may do something to another: signals (kill(2)) and inspection (ptrace(2), "access mode
-// checking").
+// Whether a task may do something: capabilities in a user namespace (user_namespaces(7)); signals to another (kill(2))
+// and inspection of another (ptrace(2), "access mode checking").
 #pragma once
 
 #include "core/task/task.h"
 
 namespace umbra {
+
+/// Whether `who` has the capability in `space`: in its own namespace by its effective set, in one below it also as the
+/// user who made that one or one on the way to it (Linux: ns_capable()).
+bool is_capable(Credentials const& who, UserNamespace const& space, Capability capability);
 
 /// EPERM unless the real or effective uid of `sender` is the real or saved one of the target, or it has
 /// CAP_KILL, or the signal is SIGCONT within a session. Signal 0 is checked like any other.

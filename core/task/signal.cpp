@@ -132,9 +132,30 @@ bool is_orphaned(ProcessGroup const& group)
     return true;
 }
 
-Result<void> send_signal(Process& process, SigInfo const& info)
+namespace {
+
+/// Whether the information names a process and a user: kill(2)'s, sigqueue(3)'s, a child's.
+bool names_sender(SigInfo const& info)
+{
+    if (info.signo == sigchld && info.code >= cld_exited && info.code <= cld_continued) return true;
+    return info.code <= 0 && info.code != si_timer && info.code != si_sigio;
+}
+
+/// What `target` is to see: until here the ids are the kernel's.
+SigInfo seen_by(Process const& target, SigInfo info)
+{
+    if (!names_sender(info) || !target.leader()) return info;
+    auto const& users = *target.leader()->credentials().user_namespace;
+    if (!users.is_first()) info.kill.uid = users.uid_out(info.kill.uid);
+    return info;
+}
+
+} // namespace
+
+Result<void> send_signal(Process& process, SigInfo const& sent)
 {
     if (process.state == ProcessState::zombie) return {};
+    SigInfo const info = seen_by(process, sent);
     if (wants_immediate_death(process, info.signo)) {
         prepare(process, info.signo);
         exit_group(process, u32(info.signo));
@@ -158,11 +179,12 @@ Result<void> send_signal(Process& process, SigInfo const& info)
     return {};
 }
 
-Result<void> send_signal(Task& task, SigInfo const& info)
+Result<void> send_signal(Task& task, SigInfo const& sent)
 {
     Process& process = task.process();
     if (task.exiting) return {};
-    if (wants_immediate_death(process, info.signo)) return send_signal(process, info);
+    if (wants_immediate_death(process, sent.signo)) return send_signal(process, sent);
+    SigInfo const info = seen_by(process, sent);
     prepare(process, info.signo);
     if (ignored(process, info.signo) && !is_wanted(task, info.signo)) return {};
     if (info.signo >= sigrtmin && task.pending.count() >= process.limit(Resource::sigpending)

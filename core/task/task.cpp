@@ -53,7 +53,7 @@ Task::Task(Kernel& kernel, Pid tid, Ref<Process> process)
     , tid_(tid)
     , process_(std::move(process))
     , namespaces_(kernel.first_namespaces)
-    , credentials_(make_ref<Credentials>())
+    , credentials_(make_ref<Credentials>(kernel.first_user_namespace))
 {
     start_time = kernel.time().boottime();
 }

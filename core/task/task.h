@@ -178,7 +178,8 @@ private:
 
 // --- sending signals (task/signal.cpp) ---
 
-/// Queues for the process or for one thread, wakes whoever should notice. EAGAIN at RLIMIT_SIGPENDING for rt signals.
+/// Queues for the process or for one thread, wakes whoever should notice. A sender's ids in the information are the
+/// kernel's. EAGAIN at RLIMIT_SIGPENDING for rt signals.
 Result<void> send_signal(Process& process, abi::SigInfo const& info);
 Result<void> send_signal(Task& task, abi::SigInfo const& info);
 /// To every member of a foreground or other group (terminal signals, kill(0 or -pgid)).

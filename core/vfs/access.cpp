@@ -5,19 +5,24 @@
 
 namespace umbra::vfs {
 
+bool is_capable_over(Credentials const& who, Attributes const& attributes, Capability capability)
+{
+    return who.holds(capability) && who.user_namespace->knows(attributes.uid, attributes.gid);
+}
+
 bool mode_allows(Credentials const& who, Attributes const& attributes, u32 mask)
 {
     u32 mode = attributes.mode;
     u32 granted = who.fsuid == attributes.uid ? mode >> 6 : who.in_group(attributes.gid) ? mode >> 3 : mode;
     if ((mask & ~granted & 7) == 0) return true;
     if (abi::is_directory(mode)) {
-        if (!(mask & abi::w_ok) && who.has(Capability::dac_read_search)) return true;
-        return who.has(Capability::dac_override);
+        if (!(mask & abi::w_ok) && is_capable_over(who, attributes, Capability::dac_read_search)) return true;
+        return is_capable_over(who, attributes, Capability::dac_override);
     }
-    if (mask == abi::r_ok && who.has(Capability::dac_read_search)) return true;
+    if (mask == abi::r_ok && is_capable_over(who, attributes, Capability::dac_read_search)) return true;
     // Even root executes only what somebody may execute.
     bool may_override = !(mask & abi::x_ok) || (mode & 0111);
-    return may_override && who.has(Capability::dac_override);
+    return may_override && is_capable_over(who, attributes, Capability::dac_override);
 }
 
 Result<void> check_permission(Credentials const& who, Inode& inode, u32 mask)
@@ -36,17 +41,21 @@ Result<void> check_writable_mount(Mount const& mount)
 
 bool is_owner_or_capable(Credentials const& who, Inode const& inode)
 {
-    return who.fsuid == inode.attributes().uid || who.has(Capability::fowner);
+    if (who.fsuid == inode.attributes().uid) return true;
+    // Of the group nothing is asked here.
+    return who.holds(Capability::fowner) && who.user_namespace->uids.to_inside(inode.attributes().uid);
 }
 
 bool in_group_or_capable(Credentials const& who, Inode const& inode)
 {
-    return who.in_group(inode.attributes().gid) || who.has(Capability::fsetid);
+    auto const& attributes = inode.attributes();
+    return who.in_group(attributes.gid) || is_capable_over(who, attributes, Capability::fsetid);
 }
 
 Result<void> check_create(Credentials const& who, Dentry const& directory)
 {
     if (directory.is_unlinked()) return err::noent;
+    if (!directory.file_system().user_namespace().knows(who.fsuid, who.fsgid)) return err::overflow;
     return check_permission(who, directory.inode(), abi::w_ok | abi::x_ok);
 }
 
@@ -57,7 +66,7 @@ Result<void> check_delete(
     TRY(check_permission(who, directory.inode(), abi::w_ok | abi::x_ok));
     auto const& owner = directory.inode().attributes();
     bool sticky = (owner.mode & abi::s_isvtx) && who.fsuid != victim.inode().attributes().uid
-        && who.fsuid != owner.uid && !who.has(Capability::fowner);
+        && who.fsuid != owner.uid && !is_capable_over(who, victim.inode().attributes(), Capability::fowner);
     if (sticky) return err::perm;
     if (as_directory && !victim.inode().is_directory()) return err::notdir;
     if (!as_directory && victim.inode().is_directory()) return err::isdir;

@@ -42,10 +42,27 @@ namespace {
 
 bool may_change_owner(Credentials const& who, Attributes const& now, u32 uid, u32 gid)
 {
-    if (who.has(Capability::chown)) return true;
+    if (is_capable_over(who, now, Capability::chown)) return true;
     bool is_owner = who.fsuid == now.uid;
     if (uid != ~0u && !(is_owner && uid == now.uid)) return false;
     return gid == ~0u || (is_owner && (gid == now.gid || who.in_group(gid)));
+}
+
+/// Makes kernel's ids of those that a guest gave; kNoId stays. EINVAL.
+Result<void> ids_of_kernel(Credentials const& who, u32& uid, u32& gid)
+{
+    auto const& space = *who.user_namespace;
+    auto const user = uid == kNoId ? uid : space.uid_in(uid), group = gid == kNoId ? gid : space.gid_in(gid);
+    if (!user || !group) return err::inval;
+    uid = *user, gid = *group;
+    return {};
+}
+
+/// Whether the file system knows the ids that are to change.
+bool may_store(FileSystem const& fs, u32 uid, u32 gid)
+{
+    auto const& space = fs.user_namespace();
+    return (uid == kNoId || space.uids.to_inside(uid)) && (gid == kNoId || space.gids.to_inside(gid));
 }
 
 /// The mode without the privileges that a change of owner or content takes away.
@@ -65,6 +82,8 @@ Result<void> change_owner(Task& task, Path const& path, u32 uid, u32 gid)
     Inode& inode = path.inode();
     auto const& who = task.credentials();
     TRY(check_writable_mount(*path.mount));
+    TRY(ids_of_kernel(who, uid, gid));
+    if (!may_store(inode.file_system(), uid, gid)) return err::overflow;
     if (!may_change_owner(who, inode.attributes(), uid, gid)) return err::perm;
     AttributeChange change {
         .mask = C::kCtime, .uid = uid, .gid = gid, .ctime = current_time(task.kernel())
@@ -83,7 +102,7 @@ Result<void> change_owner(Task& task, Path const& path, u32 uid, u32 gid)
 Result<void> remove_privileges(Task& task, Inode& inode)
 {
     auto const& who = task.credentials();
-    if (!inode.is_regular() || who.has(Capability::fsetid)) return {};
+    if (!inode.is_regular() || is_capable_over(who, inode.attributes(), Capability::fsetid)) return {};
     u32 mode = without_privileges(who, inode);
     if (mode == inode.mode()) return {};
     return inode.set_attributes(

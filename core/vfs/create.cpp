@@ -37,7 +37,7 @@ NewInode new_inode_in(Credentials const& who, Inode const& directory, u32 mode, 
     if (abi::is_directory(mode))
         result.mode |= abi::s_isgid;
     else if ((mode & privileged) == privileged && !who.in_group(attributes.gid)
-        && !who.has(Capability::fsetid))
+        && !is_capable_over(who, attributes, Capability::fsetid))
         result.mode &= ~abi::s_isgid;
     return result;
 }

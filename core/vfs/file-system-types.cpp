@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The table of file-system types, and the parsing of mount options that they share.
 #include "core/vfs/file-system-types.h"
+#include "core/kernel.h"
 
 #include <charconv>
 
@@ -12,6 +13,23 @@ FileSystemType const* FileSystemTypes::find(std::string_view name) const
         if (type.name == name) return &type;
     }
     return nullptr;
+}
+
+UserNamespace& MountRequest::user_namespace() const
+{
+    return who ? *who->user_namespace : *kernel.first_user_namespace;
+}
+
+Result<u32> MountRequest::uid(u32 given) const
+{
+    auto const id = user_namespace().uid_in(given);
+    return id ? Result<u32>(*id) : err::inval;
+}
+
+Result<u32> MountRequest::gid(u32 given) const
+{
+    auto const id = user_namespace().gid_in(given);
+    return id ? Result<u32>(*id) : err::inval;
 }
 
 std::vector<MountOption> split_options(std::string_view options)

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/task/credentials.h"
 #include "core/vfs/file-system.h"
 
 namespace umbra::vfs {
@@ -18,11 +19,17 @@ struct MountRequest {
     std::string source; ///< as given; a device or just a label
     std::string options; ///< the data string: "size=1m,mode=755"
     u32 flags = 0; ///< MountFlag
+    RefPtr<Credentials> who = nullptr; ///< who mounts; null: the kernel itself
+    /// Ids in options are those of the mounter's user namespace. EINVAL: it has no such one.
+    Result<u32> uid(u32 given) const;
+    Result<u32> gid(u32 given) const;
+    UserNamespace& user_namespace() const;
 };
 
 struct FileSystemType {
     std::string name;
     bool needs_device = false; ///< shown without "nodev" in /proc/filesystems
+    bool in_user_namespaces = false; ///< who has CAP_SYS_ADMIN in a user namespace may mount one
     /// EINVAL for options it does not know. Singletons (proc, devtmpfs) return their one instance. May wait.
     std::function<Result<Ref<FileSystem>>(MountRequest const&)> make;
 };

@@ -11,6 +11,7 @@ FileSystem::FileSystem(Kernel& kernel, std::string type)
     : kernel_(kernel)
     , type_(std::move(type))
     , device_(abi::make_dev(0, u32(kernel.next_unique())))
+    , user_namespace_(kernel.first_user_namespace)
 {
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/abi/file.h"
+#include "core/task/user-namespace.h"
 #include "core/vfs/inode.h"
 
 namespace umbra::vfs {
@@ -23,6 +24,12 @@ public:
     Kernel& kernel() const { return kernel_; }
     std::string const& type() const { return type_; }
     u64 device() const { return device_; }
+    /// Whose mount made it: only ids that this one knows are stored in it.
+    UserNamespace& user_namespace() const { return *user_namespace_; }
+    /// Before it is used. The first one otherwise.
+    void set_user_namespace(Ref<UserNamespace> space) { user_namespace_ = std::move(space); }
+    /// Device nodes in what a user namespace mounts cannot be opened, unless the file system makes them itself.
+    virtual bool devices_are_dead() const { return !user_namespace_->is_first(); }
     virtual Ref<Inode> root() = 0;
     /// The one dentry of the root, which every mount of the instance shares.
     Ref<Dentry> root_dentry();
@@ -52,6 +59,7 @@ protected:
 
 private:
     friend class DentryCache;
+    Ref<UserNamespace> user_namespace_;
     Dentry* root_dentry_ = nullptr; ///< not counted: it holds the file system
 };
 

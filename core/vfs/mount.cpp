@@ -26,8 +26,13 @@ Mount::Mount(Ref<FileSystem> fs, u32 flags, std::string source)
 Mount::~Mount() { fs_->kernel().dentries().prune(*fs_); }
 
 MountNamespace::MountNamespace(Ref<Mount> root)
-    // A namespace is told by its root mount, which belongs to no other.
-    : Namespace(NamespaceKind::mount, info_of(NamespaceKind::mount).first_number + root->id())
+    : MountNamespace(root,
+        first_namespace_origin(NamespaceKind::mount, *root->file_system().kernel().first_user_namespace))
+{
+}
+
+MountNamespace::MountNamespace(Ref<Mount> root, NamespaceOrigin origin)
+    : Namespace(NamespaceKind::mount, std::move(origin))
     , root_(std::move(root))
 {
     mounts_.push_back(root_);
@@ -176,7 +181,7 @@ Result<void> MountNamespace::attach_tree(std::vector<Ref<Mount>> const& tree, Pa
     return {};
 }
 
-Ref<MountNamespace> MountNamespace::clone(std::vector<Path*> const& paths) const
+Ref<MountNamespace> MountNamespace::clone(std::vector<Path*> const& paths, NamespaceOrigin origin) const
 {
     std::vector<Ref<Mount>> copies;
     auto copy_of = [&](Mount const* original) -> Mount* {
@@ -196,7 +201,7 @@ Ref<MountNamespace> MountNamespace::clone(std::vector<Path*> const& paths) const
     for (Path* path : paths) {
         if (Mount* copy = copy_of(path->mount.get())) path->mount = Ref<Mount>(*copy);
     }
-    auto result = make_ref<MountNamespace>(Ref<Mount>(*copy_of(root_.get())));
+    auto result = make_ref<MountNamespace>(Ref<Mount>(*copy_of(root_.get())), std::move(origin));
     result->mounts_ = std::move(copies);
     return result;
 }

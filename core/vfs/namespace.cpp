@@ -57,6 +57,13 @@ private:
     Ref<Namespace> space_;
 };
 
+/// A descriptor for a user namespace. EPERM: it is neither the task's own nor one below that.
+Result<i64> open_visible(Task& task, UserNamespace* space)
+{
+    if (!space || !space->is_within(*task.credentials().user_namespace)) return err::perm;
+    return TRY(open_namespace(task, Ref<Namespace>(*space))).value;
+}
+
 Result<i64> NamespaceFile::ioctl(Task& task, u32 command, u64 argument)
 {
     constexpr u32 get_user_namespace = 0xb701, get_parent = 0xb702, get_type = 0xb703, get_owner = 0xb704;
@@ -65,15 +72,17 @@ Result<i64> NamespaceFile::ioctl(Task& task, u32 command, u64 argument)
     case get_type:
         return info_of(space_->kind()).clone_flag;
     case get_user_namespace:
-        // The one that owns the first user namespace is out of sight, as is a parent of the first ones.
-        if (is_user) return err::perm;
-        return TRY(open_namespace(task, task.namespaces().user)).value;
+        return open_visible(task, space_->owner());
     case get_parent:
-        return is_user || space_->kind() == NamespaceKind::pid ? err::perm : err::inval;
-    case get_owner:
+        if (is_user) return open_visible(task, space_->owner());
+        return space_->kind() == NamespaceKind::pid ? err::perm : err::inval;
+    case get_owner: {
         if (!is_user) return err::inval;
-        TRY(UserOut<u32> { GuestAddr(argument) }.copy_out(task, 0u));
+        u32 const uid = static_cast<UserNamespace&>(*space_).owner_uid();
+        TRY(UserOut<u32> { GuestAddr(argument) }.copy_out(
+            task, task.credentials().user_namespace->uid_out(uid)));
         return 0;
+    }
     default:
         return File::ioctl(task, command, argument);
     }
@@ -83,11 +92,67 @@ Result<i64> NamespaceFile::ioctl(Task& task, u32 command, u64 argument)
 
 NamespaceKindInfo const& info_of(NamespaceKind kind)
 {
-    static_assert(std::size(kKinds) == size_t(NamespaceKind::uts) + 1);
+    static_assert(std::size(kKinds) == kNamespaceKinds);
     return kKinds[size_t(kind)];
 }
 
-u64 new_namespace_number(Kernel& kernel) { return kFirstFree + kernel.next_unique(); }
+namespace {
+
+/// One namespace less of `kind` in `space` and all above it, as charge() counted it.
+void uncharge(UserNamespace* space, NamespaceKind kind, u32 uid, UserNamespace const* end)
+{
+    for (; space != end; uid = space->owner_uid(), space = space->parent()) {
+        auto& used = space->quota(kind).used;
+        auto it = used.find(uid);
+        if (--it->second == 0) used.erase(it);
+    }
+}
+
+/// inc_ucount() of Linux: each namespace counts those below it as of the user who made the one on the way there.
+Result<void> charge(UserNamespace& space, NamespaceKind kind, u32 uid)
+{
+    u32 user = uid;
+    for (UserNamespace* at = &space; at; user = at->owner_uid(), at = at->parent()) {
+        auto& quota = at->quota(kind);
+        u64& used = quota.used[user];
+        if (used < quota.limit) {
+            ++used;
+            continue;
+        }
+        if (used == 0) quota.used.erase(user);
+        uncharge(&space, kind, uid, at);
+        return err::nospc;
+    }
+    return {};
+}
+
+} // namespace
+
+Namespace::Namespace(NamespaceKind kind, NamespaceOrigin origin)
+    : kind_(kind)
+    , origin_(std::move(origin))
+{
+}
+
+Namespace::~Namespace()
+{
+    if (origin_.counted) uncharge(owner(), kind_, origin_.uid, nullptr);
+}
+
+// Only user namespaces become owners.
+UserNamespace* Namespace::owner() const { return static_cast<UserNamespace*>(origin_.owner.get()); }
+
+Result<NamespaceOrigin> new_namespace_origin(
+    Kernel& kernel, NamespaceKind kind, UserNamespace& owner, u32 uid)
+{
+    TRY(charge(owner, kind, uid));
+    return NamespaceOrigin { kFirstFree + kernel.next_unique(), &owner, uid, true };
+}
+
+NamespaceOrigin first_namespace_origin(NamespaceKind kind, UserNamespace& owner)
+{
+    return { info_of(kind).first_number, &owner };
+}
 
 Path namespace_path(Kernel& kernel, Ref<Namespace> space)
 {

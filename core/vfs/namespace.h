@@ -3,12 +3,14 @@
 // it from others, and can be had as a file: /proc/PID/ns/KIND leads to its inode, setns(2) takes it open.
 #pragma once
 
+#include "core/base/error.h"
 #include "core/base/ref.h"
 #include "core/base/types.h"
 
 namespace umbra {
 class Kernel;
-}
+class UserNamespace;
+} // namespace umbra
 
 namespace umbra::vfs {
 
@@ -25,23 +27,39 @@ struct NamespaceKindInfo {
 };
 NamespaceKindInfo const& info_of(NamespaceKind kind);
 
+constexpr size_t kNamespaceKinds = size_t(NamespaceKind::uts) + 1;
+
+/// What a namespace begins with.
+struct NamespaceOrigin {
+    u64 number;
+    RefPtr<RefCounted> owner; ///< a UserNamespace; null for the first one only
+    u32 uid = 0; ///< of who made it
+    bool counted = false; ///< against the limits of /proc/sys/user
+};
+
 class Namespace : public RefCounted {
 public:
-    Namespace(NamespaceKind kind, u64 number)
-        : kind_(kind)
-        , number_(number)
-    {
-    }
+    Namespace(NamespaceKind kind, NamespaceOrigin origin);
+    ~Namespace() override;
     NamespaceKind kind() const { return kind_; }
-    u64 number() const { return number_; }
+    u64 number() const { return origin_.number; }
+    /// The user namespace whose capabilities rule it; of a user namespace, the parent.
+    UserNamespace* owner() const;
+
+protected:
+    u32 maker_uid() const { return origin_.uid; }
 
 private:
     NamespaceKind kind_;
-    u64 number_;
+    NamespaceOrigin origin_;
 };
 
-/// A number for a namespace beside the first ones.
-u64 new_namespace_number(Kernel& kernel);
+/// The origin of a namespace beside the first ones, which is to be made of it right away. `uid`: the effective one of who
+/// makes it. ENOSPC: the user has as many as `owner` or one above it allows.
+Result<NamespaceOrigin> new_namespace_origin(
+    Kernel& kernel, NamespaceKind kind, UserNamespace& owner, u32 uid);
+/// That of the first of a kind.
+NamespaceOrigin first_namespace_origin(NamespaceKind kind, UserNamespace& owner);
 /// Where a namespace's link in /proc leads: "uts:[4026531838]".
 Path namespace_path(Kernel& kernel, Ref<Namespace> space);
 /// The namespace that an open file stands for; null if it is something else.

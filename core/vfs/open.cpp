@@ -36,7 +36,7 @@ Result<void> check_open(Task& task, Path const& path, u32 flags)
         break;
     case abi::s_ifblk:
     case abi::s_ifchr:
-        if (path.mount->flags() & kMountNoDev) return err::acces;
+        if ((path.mount->flags() & kMountNoDev) || inode.file_system().devices_are_dead()) return err::acces;
         break;
     }
     TRY(check_permission(task.credentials(), inode, mask));

@@ -107,7 +107,9 @@ private:
 /// The mounts that a group of tasks sees.
 class MountNamespace final : public Namespace {
 public:
+    /// The first one, whose owner is the first user namespace.
     explicit MountNamespace(Ref<Mount> root);
+    MountNamespace(Ref<Mount> root, NamespaceOrigin origin);
     ~MountNamespace() override;
     Ref<Mount> const& root() const { return root_; }
     /// Puts `mount` on `at`. EBUSY, ENOTDIR as mount(2).
@@ -126,7 +128,7 @@ public:
     Result<std::vector<Ref<Mount>>> clone_tree(Path const& from, bool recursive);
     Result<void> attach_tree(std::vector<Ref<Mount>> const& tree, Path const& at);
     /// A copy of the whole namespace (CLONE_NEWNS). `paths` are changed to the same places in the copy.
-    Ref<MountNamespace> clone(std::vector<Path*> const& paths) const;
+    Ref<MountNamespace> clone(std::vector<Path*> const& paths, NamespaceOrigin origin) const;
 
 private:
     void remove(Mount& mount);

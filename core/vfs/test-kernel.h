@@ -92,7 +92,7 @@ protected:
     /// From here on the task is an ordinary user.
     void become(u32 uid, u32 gid, std::vector<u32> groups = {})
     {
-        auto c = make_ref<Credentials>();
+        auto c = make_ref<Credentials>(kernel.first_user_namespace);
         c->uid = c->euid = c->suid = c->fsuid = uid;
         c->gid = c->egid = c->sgid = c->fsgid = gid;
         c->groups = std::move(groups);

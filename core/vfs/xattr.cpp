@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Extended attributes: who may see and change which name space (xattr(7)); the values are the file system's.
+#include "core/task/permissions.h"
 #include "core/task/task.h"
 #include "core/vfs/notify.h"
 #include "core/vfs/operations.h"
@@ -24,8 +25,11 @@ Result<void> check_xattr(Credentials const& who, Inode& inode, std::string_view 
     if (name.starts_with("system."))
         return writes && !is_owner_or_capable(who, inode) ? err::perm : Result<void>();
     if (name.starts_with("security.")) {
-        auto needed = name == "security.capability" ? Capability::setfcap : Capability::sys_admin;
-        return writes && !who.has(needed) ? Result<void>(err::perm) : Result<void>();
+        if (!writes) return {};
+        bool const may = name == "security.capability"
+            ? is_capable_over(who, inode.attributes(), Capability::setfcap)
+            : is_capable(who, inode.file_system().user_namespace(), Capability::sys_admin);
+        return may ? Result<void>() : err::perm;
     }
     if (name.starts_with("trusted.")) {
         if (who.has(Capability::sys_admin)) return {};

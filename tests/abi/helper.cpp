@@ -26,6 +26,16 @@ int print_arguments(int argc, char** argv)
     return 0;
 }
 
+/// The effective capabilities, as /proc/self/status has them.
+int print_capabilities(int, char**)
+{
+    std::FILE* status = std::fopen("/proc/self/status", "r");
+    char line[256];
+    while (status && std::fgets(line, sizeof line, status))
+        if (std::strncmp(line, "CapEff:", 7) == 0) std::printf("%s", line + 8);
+    return 0;
+}
+
 int print_environment(int, char**)
 {
     for (char** entry = environ; *entry; entry++)
@@ -142,6 +152,7 @@ struct Helper {
 
 constexpr Helper kHelpers[] = {
     { "arguments", print_arguments },
+    { "capabilities", print_capabilities },
     { "environment", print_environment },
     { "descriptors", print_descriptors },
     { "signals", print_signals },

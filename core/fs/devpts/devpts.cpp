@@ -23,7 +23,8 @@ struct DevptsOptions {
     std::optional<u32> uid, gid;
 };
 
-Result<DevptsOptions> parse_options(std::string_view text, DevptsOptions options)
+Result<DevptsOptions> parse_options(
+    std::string_view text, vfs::MountRequest const& request, DevptsOptions options)
 {
     for (auto const& [name, value] : vfs::split_options(text)) {
         if (name == "mode")
@@ -31,9 +32,9 @@ Result<DevptsOptions> parse_options(std::string_view text, DevptsOptions options
         else if (name == "ptmxmode")
             options.ptmx_mode = TRY(vfs::parse_number(value, 8)) & 0777;
         else if (name == "uid")
-            options.uid = TRY(vfs::parse_number(value, 10));
+            options.uid = TRY(request.uid(TRY(vfs::parse_number(value, 10))));
         else if (name == "gid")
-            options.gid = TRY(vfs::parse_number(value, 10));
+            options.gid = TRY(request.gid(TRY(vfs::parse_number(value, 10))));
         else if (name == "max")
             options.limit = TRY(vfs::parse_number(value, 10));
         else if (name != "newinstance")
@@ -78,10 +79,11 @@ public:
 
 class Devpts final : public vfs::FileSystem {
 public:
-    Devpts(Kernel& kernel, DevptsOptions options);
+    Devpts(Kernel& kernel, DevptsOptions options, RefPtr<Credentials> const& who);
 
     Ref<vfs::Inode> root() override;
     std::string show_options() const override;
+    bool devices_are_dead() const override { return false; }
     Result<void> reconfigure(std::string_view text) override;
 
     /// A new pair; its node appears.
@@ -134,7 +136,7 @@ Result<void> RootFile::read_directory(i64 position, vfs::DirectoryEmitter const&
     return {};
 }
 
-Devpts::Devpts(Kernel& kernel, DevptsOptions options)
+Devpts::Devpts(Kernel& kernel, DevptsOptions options, RefPtr<Credentials> const& who)
     : FileSystem(kernel, "devpts")
     , options_(options)
 {
@@ -143,6 +145,7 @@ Devpts::Devpts(Kernel& kernel, DevptsOptions options)
     root.nlink = 2;
     root_ = make_ref<RootInode>(*this, kRootNumber, root);
     auto ptmx = new_attributes(kernel, abi::s_ifchr | options_.ptmx_mode);
+    if (who) ptmx.uid = who->fsuid, ptmx.gid = who->fsgid;
     ptmx.rdev = abi::make_dev(abi::tty_auxiliary_major, 2);
     ptmx_ = make_ref<PtmxInode>(*this, kPtmxNumber, ptmx);
 }
@@ -161,7 +164,7 @@ std::string Devpts::show_options() const
 
 Result<void> Devpts::reconfigure(std::string_view text)
 {
-    options_ = TRY(parse_options(text, options_));
+    options_ = TRY(parse_options(text, { kernel_, {}, {}, 0, current().credentials_ref() }, options_));
     return ptmx_->set_attributes(
         { .mask = vfs::AttributeChange::kMode, .mode = abi::s_ifchr | options_.ptmx_mode });
 }
@@ -216,8 +219,10 @@ Result<Ref<vfs::File>> open_slave(Ref<vfs::Mount> const& mount, u32 index, u32 f
 
 Result<Ref<vfs::FileSystem>> mount_devpts(vfs::MountRequest const& request)
 {
-    auto const options = TRY(parse_options(request.options, {}));
-    return Ref<vfs::FileSystem>(make_ref<Devpts>(request.kernel, options));
+    auto const options = TRY(parse_options(request.options, request, {}));
+    auto fs = make_ref<Devpts>(request.kernel, options, request.who);
+    fs->set_user_namespace(Ref<UserNamespace>(request.user_namespace()));
+    return Ref<vfs::FileSystem>(fs);
 }
 
 Result<Ref<vfs::File>> open_ptmx(vfs::Path const& path, u32 flags)

@@ -70,9 +70,10 @@ constexpr PidRow kRows[] = {
     { "loginuid", kFile | 0444, both, open_, pid_login_uid },
     { "sessionid", kFile | 0444, both, open_, pid_session_id },
     { "io", kFile | 0400, both, inspection, pid_io },
-    { "uid_map", kFile | 0444, both, open_, pid_id_map },
-    { "gid_map", kFile | 0444, both, open_, pid_id_map },
-    { "setgroups", kFile | 0444, both, open_, pid_setgroups },
+    { "uid_map", kFile | 0644, both, open_, nullptr, nullptr, make_uid_map },
+    { "gid_map", kFile | 0644, both, open_, nullptr, nullptr, make_gid_map },
+    { "projid_map", kFile | 0644, both, open_, nullptr, nullptr, make_project_map },
+    { "setgroups", kFile | 0644, both, open_, nullptr, nullptr, make_setgroups },
     { "timers", kFile | 0444, process, open_, pid_timers },
     { "timerslack_ns", kFile | 0666, process, inspection, pid_timer_slack, set_pid_timer_slack },
 };

@@ -63,6 +63,10 @@ Ref<vfs::Inode> make_memory_file(vfs::FileSystem&, PidReference const&, PseudoAt
 Ref<vfs::Inode> make_executable_link(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_working_directory_link(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_root_link(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
+Ref<vfs::Inode> make_uid_map(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
+Ref<vfs::Inode> make_gid_map(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
+Ref<vfs::Inode> make_project_map(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
+Ref<vfs::Inode> make_setgroups(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 
 // --- texts ---
 // pid-status.cpp
@@ -94,8 +98,6 @@ Result<void> set_pid_oom_adj(Subject const&, std::string_view);
 // pid-ids.cpp
 Result<std::string> pid_login_uid(Subject const&);
 Result<std::string> pid_session_id(Subject const&);
-Result<std::string> pid_id_map(Subject const&);
-Result<std::string> pid_setgroups(Subject const&);
 // pid-memory.cpp
 Result<std::string> pid_maps(Subject const&);
 Result<std::string> pid_smaps(Subject const&);

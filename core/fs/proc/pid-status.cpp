@@ -66,20 +66,23 @@ i32 parent_id(Process const& process) { return process.parent ? process.parent->
 void add_ids(std::string& out, Subject const& subject)
 {
     Process const& process = *subject.process;
+    auto const& ids = *current().credentials().user_namespace;
     append_format(out, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
         state_text(subject), process.id.value, subject.id().value, parent_id(process),
         subject.task && subject.task->tracee ? subject.task->tracee->tracer->pid().value : 0);
     if (subject.task) {
         Credentials const& c = subject.task->credentials();
-        append_format(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c.uid, c.euid, c.suid, c.fsuid,
-            c.gid, c.egid, c.sgid, c.fsgid);
+        append_format(out, "Uid:\t%u\t%u\t%u\t%u\n", ids.uid_out(c.uid), ids.uid_out(c.euid),
+            ids.uid_out(c.suid), ids.uid_out(c.fsuid));
+        append_format(out, "Gid:\t%u\t%u\t%u\t%u\n", ids.gid_out(c.gid), ids.gid_out(c.egid),
+            ids.gid_out(c.sgid), ids.gid_out(c.fsgid));
         u32 slots = subject.task->has_files() ? u32(subject.task->files().highest() + 1) : 0;
         append_format(out, "FDSize:\t%u\nGroups:\t", slots ? std::bit_ceil(std::max(slots, 64u)) : 0);
         for (u32 group : c.groups)
-            append_format(out, "%u ", group);
+            append_format(out, "%u ", ids.gid_out(group));
         out += '\n';
     } else {
-        u32 uid = process.last_uid;
+        u32 const uid = ids.uid_out(process.last_uid);
         append_format(
             out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t0\t0\t0\t0\nFDSize:\t0\nGroups:\t\n", uid, uid, uid, uid);
     }

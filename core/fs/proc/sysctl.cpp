@@ -69,7 +69,6 @@ constexpr FixedRow kFixed[] = {
     { "kernel/tainted", "0\n" },
     { "kernel/unprivileged_bpf_disabled", "2\n" },
     { "kernel/yama/ptrace_scope", "0\n" },
-    { "user/max_user_namespaces", "0\n" },
     { "vm/max_map_count", "65530\n" },
     { "vm/nr_hugepages", "0\n" },
     { "vm/nr_overcommit_hugepages", "0\n" },
@@ -209,6 +208,38 @@ void add_name(StaticDirectory& sys, char const* path, std::string UtsNamespace::
         });
 }
 
+struct NamespaceLimitRow {
+    char const* path;
+    vfs::NamespaceKind kind;
+};
+constexpr NamespaceLimitRow kNamespaceLimits[] = {
+    { "user/max_cgroup_namespaces", vfs::NamespaceKind::cgroup },
+    { "user/max_ipc_namespaces", vfs::NamespaceKind::ipc },
+    { "user/max_mnt_namespaces", vfs::NamespaceKind::mount },
+    { "user/max_net_namespaces", vfs::NamespaceKind::network },
+    { "user/max_pid_namespaces", vfs::NamespaceKind::pid },
+    { "user/max_time_namespaces", vfs::NamespaceKind::time },
+    { "user/max_user_namespaces", vfs::NamespaceKind::user },
+    { "user/max_uts_namespaces", vfs::NamespaceKind::uts },
+};
+
+/// Limits of the user namespace that the reader or writer is in.
+void add_namespace_limits(StaticDirectory& sys)
+{
+    for (auto const& row : kNamespaceLimits) {
+        auto limit
+            = [&row]() -> u64& { return current().credentials().user_namespace->quota(row.kind).limit; };
+        add(
+            sys, row.path, [limit] { return Result<std::string>(std::to_string(limit()) + "\n"); },
+            [limit](std::string_view text) -> Result<void> {
+                i64 const wanted = TRY(parse_integer(text));
+                if (wanted < 0 || wanted > INT32_MAX) return err::inval;
+                limit() = u64(wanted);
+                return {};
+            });
+    }
+}
+
 std::string make_uuid(Kernel& kernel)
 {
     u8 b[16];
@@ -294,6 +325,7 @@ void add_sysctls(StaticDirectory& sys, Kernel& kernel)
     add_printk(sys, kernel);
     add_core_pattern(sys);
     add_seccomp(sys, kernel);
+    add_namespace_limits(sys);
     add_ipc(sys);
     add(sys, "kernel/random/uuid", [&kernel] { return Result<std::string>(make_uuid(kernel)); });
     add(sys, "kernel/random/boot_id", [id = make_uuid(kernel)] { return Result<std::string>(id); });

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A tmpfs instance: its options, limits and statfs, and the making of inodes.
-#include "core/kernel.h"
-
 #include <algorithm>
 
 #include "core/fs/tmpfs/tmpfs-inode.h"
+#include "core/kernel.h"
+#include "core/task/task.h"
 #include "core/vfs/operations.h"
 
 namespace umbra::fs {
@@ -24,11 +24,11 @@ Result<u64> parse_pages(std::string_view text, Kernel& kernel)
 
 u64 or_unlimited(u64 value) { return value == 0 ? TmpfsOptions::kUnlimited : value; }
 
-Result<void> parse_options(std::string_view text, Kernel& kernel, TmpfsOptions& options)
+Result<void> parse_options(std::string_view text, vfs::MountRequest const& request, TmpfsOptions& options)
 {
     for (auto const& [name, value] : vfs::split_options(text)) {
         if (name == "size")
-            options.max_pages = or_unlimited(TRY(parse_pages(value, kernel)));
+            options.max_pages = or_unlimited(TRY(parse_pages(value, request.kernel)));
         else if (name == "nr_blocks")
             options.max_pages = or_unlimited(TRY(vfs::parse_size(value)));
         else if (name == "nr_inodes")
@@ -36,9 +36,9 @@ Result<void> parse_options(std::string_view text, Kernel& kernel, TmpfsOptions& 
         else if (name == "mode")
             options.mode = TRY(vfs::parse_number(value, 8)) & 07777;
         else if (name == "uid")
-            options.uid = TRY(vfs::parse_number(value, 10));
+            options.uid = TRY(request.uid(TRY(vfs::parse_number(value, 10))));
         else if (name == "gid")
-            options.gid = TRY(vfs::parse_number(value, 10));
+            options.gid = TRY(request.gid(TRY(vfs::parse_number(value, 10))));
         else if (name != "inode32" && name != "inode64" && name != "huge" && name != "mpol"
             && name != "noswap")
             return err::inval;
@@ -57,8 +57,11 @@ Result<Ref<vfs::FileSystem>> mount_tmpfs(vfs::MountRequest const& request)
 {
     u64 half = (request.kernel.options().memory_limit >> kPageShift) / 2;
     TmpfsOptions options { .max_pages = half, .max_inodes = half };
-    TRY(parse_options(request.options, request.kernel, options));
-    return make_tmpfs(request.kernel, options);
+    if (request.who) options.uid = request.who->fsuid, options.gid = request.who->fsgid;
+    TRY(parse_options(request.options, request, options));
+    auto fs = make_tmpfs(request.kernel, options);
+    fs->set_user_namespace(Ref<UserNamespace>(request.user_namespace()));
+    return fs;
 }
 
 TmpfsFileSystem::TmpfsFileSystem(Kernel& kernel, TmpfsOptions const& options)
@@ -125,7 +128,7 @@ std::string TmpfsFileSystem::show_options() const
 Result<void> TmpfsFileSystem::reconfigure(std::string_view text)
 {
     TmpfsOptions wanted = options_;
-    TRY(parse_options(text, kernel_, wanted));
+    TRY(parse_options(text, { kernel_, {}, {}, 0, current().credentials_ref() }, wanted));
     // Linux refuses limits below what is in use, see tmpfs(5).
     if (wanted.max_pages < account_->used_pages || wanted.max_inodes < account_->used_inodes)
         return err::inval;

@@ -8,6 +8,8 @@
 #include "core/net/inet/tcp-socket.h"
 #include "core/net/inet/udp-socket.h"
 #include "core/net/unix/endpoint.h"
+#include "core/task/namespaces.h"
+#include "core/task/permissions.h"
 #include "core/task/task.h"
 
 namespace umbra::net {
@@ -106,7 +108,8 @@ Result<void> InetSocket::bind(Task& task, SocketAddress const& address)
 {
     InetName const name = TRY(inet_name_of(address, family()));
     if (!is_local(name.address)) return err::addrnotavail;
-    if (name.port && name.port < kFirstUnprivileged && !task.credentials().has(Capability::net_bind_service))
+    if (name.port && name.port < kFirstUnprivileged
+        && !is_capable(task.credentials(), *task.namespaces().network->owner(), Capability::net_bind_service))
         return err::acces;
     if (user().is_bound()) return err::inval;
     copy_reuse_options();
@@ -208,7 +211,9 @@ Result<i32> check_protocol(Task& task, i32 type, i32 protocol, i32 family)
     case abi::sock_raw:
         if (!protocol) return err::protonosupport;
         // There are no packets that could be seen.
-        return task.credentials().has(Capability::net_raw) ? err::protonosupport : err::perm;
+        return is_capable(task.credentials(), *task.namespaces().network->owner(), Capability::net_raw)
+            ? err::protonosupport
+            : err::perm;
     default:
         return err::socktnosupport;
     }

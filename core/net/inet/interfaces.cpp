@@ -128,7 +128,8 @@ std::string describe_ports(Kernel& kernel, i32 family, i32 protocol)
         out += text + hexadecimal(user->local, is_v4) + " " + hexadecimal(user->remote, is_v4);
         std::snprintf(text, sizeof text,
             " %02X 00000000:%08X 00:00000000 00000000 %5u        0 %llu 1 0000000000000000",
-            user->state_number(), u32(user->receive_queue_bytes()), user->uid,
+            user->state_number(), u32(user->receive_queue_bytes()),
+            current().credentials().user_namespace->uid_out(user->uid),
             static_cast<unsigned long long>(user->inode_number()));
         out += text + std::string(protocol == abi::ipproto_tcp ? " 100 0 0 10 0\n" : " 0\n");
     }

@@ -4,6 +4,8 @@
 
 #include "core/kernel.h"
 #include "core/net/unix/unix-socket.h"
+#include "core/task/namespaces.h"
+#include "core/task/permissions.h"
 #include "core/task/task.h"
 #include "core/vfs/operations.h"
 
@@ -111,11 +113,12 @@ namespace {
 bool may_claim(Task const& task, abi::Ucred const& claimed)
 {
     Credentials const& mine = task.credentials();
-    bool pid = claimed.pid == task.pid().value || mine.has(Capability::sys_admin);
+    UserNamespace const& pids = *task.namespaces().pid->owner();
+    bool pid = claimed.pid == task.pid().value || is_capable(mine, pids, Capability::sys_admin);
     bool uid = claimed.uid == mine.uid || claimed.uid == mine.euid || claimed.uid == mine.suid
-        || mine.has(Capability::setuid);
+        || mine.holds(Capability::setuid);
     bool gid = claimed.gid == mine.gid || claimed.gid == mine.egid || claimed.gid == mine.sgid
-        || mine.has(Capability::setgid);
+        || mine.holds(Capability::setgid);
     return pid && uid && gid;
 }
 
