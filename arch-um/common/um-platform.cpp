@@ -83,6 +83,10 @@ Nanoseconds UmPlatform::now(platform::HostClock clock)
         return hostabi::clock_now(CLOCK_MONOTONIC_RAW);
     case platform::HostClock::boottime:
         return hostabi::clock_now(CLOCK_BOOTTIME);
+    case platform::HostClock::realtime_coarse:
+        return hostabi::clock_now(CLOCK_REALTIME_COARSE);
+    case platform::HostClock::monotonic_coarse:
+        return hostabi::clock_now(CLOCK_MONOTONIC_COARSE);
     }
     return 0;
 }

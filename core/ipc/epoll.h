@@ -31,6 +31,7 @@ public:
     u64 collect(std::span<abi::EpollEvent> out);
 
     /// Readable while an item is ready, for nested sets and poll(2).
+    bool can_splice() const override { return false; }
     u32 readiness() override;
     WaitQueue* wait_queue() override { return &pollers_; }
     std::string fdinfo() override;

@@ -21,6 +21,7 @@ public:
     {
     }
 
+    bool can_splice() const override { return false; }
     Result<u64> read(IoBuffer& buffer, u64) override
     {
         if (buffer.remaining() < sizeof count_) return err::inval;

@@ -24,6 +24,7 @@ public:
     /// EINVAL where there is no such watch.
     Result<void> remove_watch(i32 number);
 
+    bool can_splice() const override { return false; }
     Result<u64> read(IoBuffer& buffer, u64 offset) override;
     u32 readiness() override;
     WaitQueue* wait_queue() override { return &queue_waiters_; }

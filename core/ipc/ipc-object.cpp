@@ -3,6 +3,7 @@
 #include "core/ipc/ipc-object.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/kernel.h"
 #include "core/task/namespaces.h"
@@ -94,21 +95,34 @@ Result<i32> IpcIndex::free_slot(i32 limit)
     return err::nospc;
 }
 
-Result<void> IpcIndex::add(Task const& task, Ref<IpcObject> object, i32 key, u32 flags, i32 limit)
+Result<void> IpcIndex::choose_number(IpcObject& object, i32 limit)
 {
     i32 slot = TRY(free_slot(limit));
-    if (slot <= last_slot_) sequence_ = sequence_ == kLastSequence ? 0 : sequence_ + 1;
-    last_slot_ = slot;
-    next_slot_ = slot + 1;
+    if (i32 const wanted = std::exchange(wanted_id, -1); wanted >= 0) {
+        slot = wanted & (kMaxObjects - 1);
+        while (at_slot(slot))
+            if (++slot == kMaxObjects) return err::nospc;
+        object.sequence = u16(wanted >> kSlotBits);
+    } else {
+        if (slot <= last_slot_) sequence_ = sequence_ == kLastSequence ? 0 : sequence_ + 1;
+        last_slot_ = slot;
+        next_slot_ = slot + 1;
+        object.sequence = sequence_;
+    }
+    object.id = i32(object.sequence) << kSlotBits | slot;
+    return {};
+}
+
+Result<void> IpcIndex::add(Task const& task, Ref<IpcObject> object, i32 key, u32 flags, i32 limit)
+{
+    TRY(choose_number(*object, limit));
     auto const& who = task.credentials();
     object->key = key;
-    object->sequence = sequence_;
-    object->id = i32(sequence_) << kSlotBits | slot;
     object->uid = object->cuid = who.euid;
     object->gid = object->cgid = who.egid;
     object->mode = flags & kPermissionBits;
     object->change_time = ipc_time(task);
-    objects_.emplace(slot, std::move(object));
+    objects_.emplace(object->id & (kMaxObjects - 1), object);
     return {};
 }
 

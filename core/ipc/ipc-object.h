@@ -55,6 +55,9 @@ public:
     static constexpr i32 kMaxObjects = 32768;
     static constexpr u32 kSlotBits = 15;
 
+    /// The identifier that the next object shall have, if it is free; -1 for none (kernel.shm_next_id and the like).
+    i32 wanted_id = -1;
+
     /// Null for an identifier of nothing, and for one whose object has gone.
     IpcObject* find(i32 id) const;
     IpcObject* find_key(i32 key) const;
@@ -69,6 +72,7 @@ public:
 
 private:
     Result<i32> free_slot(i32 limit);
+    Result<void> choose_number(IpcObject& object, i32 limit);
 
     std::map<i32, Ref<IpcObject>> objects_;
     i32 next_slot_ = 0, last_slot_ = -1;

@@ -21,6 +21,7 @@ public:
 
     Ref<Process> const& process() const { return process_; }
 
+    bool can_splice() const override { return false; }
     u32 readiness() override
     {
         if (process_->state != ProcessState::zombie) return 0;

@@ -70,6 +70,7 @@ public:
         current().process().signal_waiters.wake_all();
     }
 
+    bool can_splice() const override { return false; }
     Result<u64> read(IoBuffer& buffer, u64) override
     {
         if (buffer.remaining() < sizeof(abi::SignalfdInfo)) return err::inval;

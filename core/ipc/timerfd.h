@@ -27,6 +27,7 @@ public:
     Setting setting();
 
     Result<u64> read(IoBuffer& buffer, u64 offset) override;
+    bool can_splice() const override { return false; }
     u32 readiness() override;
     WaitQueue* wait_queue() override { return &queue_; }
     std::string fdinfo() override;

@@ -79,6 +79,9 @@ struct MemoryUsage {
     u64 total = 0, locked = 0, data = 0, stack = 0, text = 0, resident_anonymous = 0, resident_file = 0;
 };
 
+/// mlock2(2): whether pages come into memory with the lock, or stay from when they are first touched.
+enum class LockedPages : u8 { at_once, when_touched };
+
 class AddressSpace : public RefCounted {
 public:
     /// A fresh one with a stub. May wait. ENOMEM, EAGAIN.
@@ -96,7 +99,7 @@ public:
     Result<void> advise(u64 address, u64 length, i32 advice);
     Result<void> sync_range(u64 address, u64 length, u32 flags);
     Result<void> resident(u64 address, u64 length, std::span<u8> out);
-    Result<void> lock_range(u64 address, u64 length, bool lock);
+    Result<void> lock_range(u64 address, u64 length, bool lock, LockedPages pages = LockedPages::at_once);
     Result<void> populate(u64 address, u64 length, bool write);
     /// fork(2): everything the child sees (fork.cpp). May wait. ENOMEM, EAGAIN.
     Result<Ref<AddressSpace>> fork();

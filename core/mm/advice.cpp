@@ -32,7 +32,8 @@ Result<void> AddressSpace::advise(u64 address, u64 length, i32 advice)
     if (end < address) return err::inval;
     bool known = (advice >= madv_normal && advice <= madv_dontneed)
         || (advice >= madv_free && advice <= madv_collapse);
-    if (!known) return err::inval;
+    // As without CONFIG_KSM: there is nothing that would look for equal pages.
+    if (!known || advice == madv_mergeable || advice == madv_unmergeable) return err::inval;
     if (end == address) return {};
     if (advice == madv_populate_read || advice == madv_populate_write)
         return populate(address, end - address, advice == madv_populate_write);
@@ -57,7 +58,7 @@ Result<void> AddressSpace::advise(u64 address, u64 length, i32 advice)
             drop_pages(a >> kPageShift, to >> kPageShift);
             break;
         case madv_remove:
-            if (!vma->shared || !vma->object || !(vma->prot & prot_write)) return err::inval;
+            if (!vma->shared || !vma->object || !(vma->prot & prot_write) || vma->locked) return err::inval;
             if (auto* cache = dynamic_cast<PageCache*>(vma->object.get())) {
                 Ref<MemoryObject> keep(*vma->object.get());
                 u64 offset = vma->object_index(a >> kPageShift) << kPageShift;
@@ -151,7 +152,7 @@ Result<void> AddressSpace::resident(u64 address, u64 length, std::span<u8> out)
     return {};
 }
 
-Result<void> AddressSpace::lock_range(u64 address, u64 length, bool lock_it)
+Result<void> AddressSpace::lock_range(u64 address, u64 length, bool lock_it, LockedPages pages)
 {
     u64 start = page_down(address), end = page_up(address + length);
     if (end < start) return err::inval;
@@ -168,7 +169,7 @@ Result<void> AddressSpace::lock_range(u64 address, u64 length, bool lock_it)
         for (auto it = areas_.lower_bound(start); it != areas_.end() && it->second->start < end; ++it)
             it->second->locked = lock_it;
     }
-    if (!lock_it) return {};
+    if (!lock_it || pages == LockedPages::when_touched) return {};
     for (u64 a = start; a < end; a += kPageSize) {
         SpaceGuard guard(lock);
         Vma* vma = find(a);
@@ -176,7 +177,8 @@ Result<void> AddressSpace::lock_range(u64 address, u64 length, bool lock_it)
         if (!(vma->prot & 7)) return err::nomem;
         Pte* e = pages_.find(a >> kPageShift);
         if (e && e->shown()) continue;
-        bool write = (vma->prot & prot_write) && !vma->shared;
+        // Shared pages need not be dirtied, but what may only be written can be touched in no other way.
+        bool write = (vma->prot & prot_write) && (!vma->shared || !(vma->prot & prot_read));
         auto r = fault_locked(
             GuestAddr(a), write ? platform::Protection::write : platform::Protection::read, true, false);
         if (r.signal == abi::sigkill)

@@ -74,7 +74,11 @@ Result<Ref<Socket>> make_socket(Task& task, i32 family, i32 type, i32 protocol, 
 Result<SocketPair> make_socket_pair(Task& task, i32 family, i32 type, i32 protocol, u32 flags)
 {
     TRY(check_family(family, type));
-    if (family != abi::af_unix) return err::opnotsupp;
+    if (family != abi::af_unix) {
+        // As Linux, which makes two sockets before it sees that they cannot be joined.
+        TRY(make_inet_socket(task, family, type, protocol, flags));
+        return err::opnotsupp;
+    }
     return make_unix_socket_pair(task, type, protocol, flags);
 }
 

@@ -177,7 +177,9 @@ struct MachineInfo {
     std::string host_cpuinfo; ///< text of the host's /proc/cpuinfo for one CPU, for the guest's
 };
 
-enum class HostClock : u8 { realtime, monotonic, monotonic_raw, boottime };
+/// The coarse ones are of the host's last tick, as its vDSO shows them to guests: never ahead of, and less than a tick
+/// behind, those that are exact.
+enum class HostClock : u8 { realtime, monotonic, monotonic_raw, boottime, realtime_coarse, monotonic_coarse };
 
 class Platform {
 public:

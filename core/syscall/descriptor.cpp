@@ -58,7 +58,8 @@ constexpr u32 f_dupfd = 0, f_getfd = 1, f_setfd = 2, f_getfl = 3, f_setfl = 4, f
               f_setlkw = 7;
 constexpr u32 f_setown = 8, f_getown = 9, f_setsig = 10, f_getsig = 11, f_setown_ex = 15, f_getown_ex = 16;
 constexpr u32 f_ofd_getlk = 36, f_ofd_setlk = 37, f_ofd_setlkw = 38;
-constexpr u32 f_getlease = 1025, f_dupfd_query = 1027, f_dupfd_cloexec = 1030, f_setpipe_sz = 1031;
+constexpr u32 f_getlease = 1025, f_dupfd_query = 1027, f_created_query = 1028, f_dupfd_cloexec = 1030,
+              f_setpipe_sz = 1031;
 constexpr u32 f_getpipe_sz = 1032, f_add_seals = 1033, f_get_seals = 1034;
 constexpr i64 kFdCloexec = 1, kUnlocked = 2;
 constexpr u32 kOwnerProcess = 1, kOwnerGroup = 2;
@@ -131,8 +132,8 @@ SyscallResult fcntl_pipe(Task& task, vfs::File& file, u32 command, u64 argument)
 /// What works on O_PATH descriptors too.
 bool allows_path_descriptor(u32 command)
 {
-    return command == f_dupfd || command == f_dupfd_cloexec || command == f_dupfd_query || command == f_getfd
-        || command == f_setfd || command == f_getfl;
+    return command == f_dupfd || command == f_dupfd_cloexec || command == f_dupfd_query
+        || command == f_created_query || command == f_getfd || command == f_setfd || command == f_getfl;
 }
 
 } // namespace
@@ -148,6 +149,8 @@ SyscallResult sys_fcntl(Task& task, GuestFd fd, u32 command, u64 argument)
         auto other = TRY(task.files().get(GuestFd(i32(argument)), true));
         return other == file;
     }
+    case f_created_query:
+        return file->was_created;
     case f_getfd:
         return TRY(task.files().get_close_on_exec(fd)) ? kFdCloexec : 0;
     case f_setfd:

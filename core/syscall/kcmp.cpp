@@ -8,7 +8,7 @@ namespace umbra {
 
 namespace {
 
-enum : i32 { file = 0, vm = 1, files = 2, fs = 3, sighand = 4, io = 5 };
+enum : i32 { file = 0, vm = 1, files = 2, fs = 3, sighand = 4, io = 5, sysvsem = 6 };
 
 /// An order of objects that does not tell guests where they lie.
 i64 order(Kernel const& kernel, void const* a, void const* b)
@@ -51,6 +51,8 @@ SyscallResult sys_kcmp(Task& task, i32 pid1, i32 pid2, i32 type, u64 index1, u64
         return order(kernel, &*a.process().handlers, &*b.process().handlers);
     case io:
         return 0; // nobody has an I/O context of its own
+    case sysvsem:
+        return order(kernel, a.semaphore_undos.get(), b.semaphore_undos.get());
     default:
         return err::inval;
     }

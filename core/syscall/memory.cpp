@@ -34,6 +34,7 @@ Result<void> attach_file(Task& task, mm::MapRequest& request, GuestFd fd, u64 of
 SyscallResult sys_mmap(Task& task, u64 address, u64 length, u32 prot, u32 flags, GuestFd fd, u64 offset)
 {
     if (offset & kPageMask) return err::inval;
+    if (!(flags & map_anonymous)) TRY(task.files().get(fd)); // Linux looks at nothing else before
     if (length == 0) return err::inval;
     if (page_up(length) < length) return err::nomem;
     if (offset + page_up(length) < offset) return err::overflow;
@@ -141,7 +142,10 @@ SyscallResult sys_mlock(Task& task, u64 address, u64 length)
 SyscallResult sys_mlock2(Task& task, u64 address, u64 length, u32 flags)
 {
     if (flags & ~mlock_onfault) return err::inval;
-    return sys_mlock(task, address, length);
+    TRY(check_lock_limit(task, page_up(length + (address & kPageMask)) >> kPageShift));
+    auto const pages = flags & mlock_onfault ? mm::LockedPages::when_touched : mm::LockedPages::at_once;
+    TRY(task.mm().lock_range(address, length, true, pages));
+    return 0;
 }
 
 SyscallResult sys_munlock(Task& task, u64 address, u64 length)

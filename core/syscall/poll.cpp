@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/abi/poll.h"
+#include "core/abi/system.h"
 #include "core/syscall/syscall.h"
 #include "core/syscall/wait-options.h"
 
@@ -109,9 +110,13 @@ SyscallResult poll_restartable(Task& task, GuestAddr address, u32 count, Nanosec
 /// Tells the guest how much of its timeout is left. ERESTARTNOHAND would start over with the timeout in
 /// memory: if that could not be written, the call must fail instead (Linux: poll_select_finish).
 template <typename WriteBack>
-SyscallResult finish_timeout(SyscallResult const& result, Nanoseconds deadline, WriteBack write_back)
+SyscallResult finish_timeout(
+    Task const& task, SyscallResult const& result, Nanoseconds deadline, WriteBack write_back)
 {
     if (deadline == kAtOnce || deadline == kNever) return result;
+    // Nothing is written, as if it could not be (personality(2)).
+    if (task.personality & abi::personality_sticky_timeouts)
+        return was_interrupted(result) ? SyscallResult(err::intr) : result;
     if (write_back().is_error() && was_interrupted(result)) return err::intr;
     return result;
 }
@@ -132,7 +137,7 @@ SyscallResult sys_ppoll(Task& task, UserInOut<abi::PollFd> fds, u32 count, UserI
     auto result = poll_until(task, fds.address, count, deadline);
     temporary_mask.finish(was_interrupted(result));
     return finish_timeout(
-        result, deadline, [&] { return timeout.copy_out(task, time_left(task, deadline)); });
+        task, result, deadline, [&] { return timeout.copy_out(task, time_left(task, deadline)); });
 }
 
 namespace {
@@ -245,7 +250,7 @@ SyscallResult sys_select(Task& task, i32 count, UserInOut<u64> read_set, UserInO
     }
     auto result
         = select_until(task, count, { read_set.address, write_set.address, except_set.address }, deadline);
-    return finish_timeout(result, deadline, [&] {
+    return finish_timeout(task, result, deadline, [&] {
         auto left = time_left(task, deadline);
         return timeout.copy_out(task, { left.sec, left.nsec / 1000 });
     });
@@ -263,7 +268,7 @@ SyscallResult sys_pselect6(Task& task, i32 count, UserInOut<u64> read_set, UserI
         = select_until(task, count, { read_set.address, write_set.address, except_set.address }, deadline);
     temporary_mask.finish(was_interrupted(result));
     return finish_timeout(
-        result, deadline, [&] { return timeout.copy_out(task, time_left(task, deadline)); });
+        task, result, deadline, [&] { return timeout.copy_out(task, time_left(task, deadline)); });
 }
 
 } // namespace umbra

@@ -340,6 +340,7 @@ SyscallResult sys_setrlimit(Task& task, u32 resource, UserIn<RlimitPair> in)
 SyscallResult sys_arch_prctl(Task& task, i32 code, u64 address)
 {
     constexpr i32 kSetGs = 0x1001, kSetFs = 0x1002, kGetFs = 0x1003, kGetGs = 0x1004;
+    constexpr i32 kGetCpuid = 0x1011, kSetCpuid = 0x1012;
     auto* regs = task.guest().registers(*task.vcpu);
     if (!regs) return err::srch;
     switch (code) {
@@ -354,6 +355,10 @@ SyscallResult sys_arch_prctl(Task& task, i32 code, u64 address)
         TRY((UserOut<u64> { GuestAddr(address) }.copy_out(task, value)));
         return 0;
     }
+    case kGetCpuid:
+        return 1; // the instruction works ..
+    case kSetCpuid:
+        return err::nodev; // .. and cannot be forbidden, as on a processor without CPUID faulting
     default:
         return err::inval;
     }

@@ -37,6 +37,14 @@ bool may_signal(Task& sender, Process& target, int signal)
     return is_capable(me, *you.user_namespace, Capability::kill);
 }
 
+/// The process of a number; a thread's number names its process too. Null for none.
+Process* process_of(ProcessTable const& table, Pid id)
+{
+    if (Process* process = table.find_process(id)) return process;
+    Task* thread = table.find_task(id);
+    return thread ? &thread->process() : nullptr;
+}
+
 Result<void> signal_process(Task& task, Process& target, SigInfo const& info, int signal)
 {
     if (!may_signal(task, target, signal)) return err::perm;
@@ -52,13 +60,8 @@ SyscallResult sys_kill(Task& task, i32 pid, i32 signal)
     auto& table = task.kernel().processes();
     SigInfo info = user_signal(signal, task);
     if (pid > 0) {
-        Process* target = table.find_process(Pid(pid));
-        if (!target) {
-            // A thread's number names its process too.
-            Task* thread = table.find_task(Pid(pid));
-            if (!thread) return err::srch;
-            target = &thread->process();
-        }
+        Process* target = process_of(table, Pid(pid));
+        if (!target) return err::srch;
         TRY(signal_process(task, *target, info, signal));
         return 0;
     }
@@ -125,9 +128,9 @@ Result<SigInfo> copy_in_info(Task& task, UserIn<SigInfo> in, i32 signal)
 SyscallResult sys_rt_sigqueueinfo(Task& task, i32 pid, i32 signal, UserIn<SigInfo> in)
 {
     SigInfo info = TRY(copy_in_info(task, in, signal));
-    Process* target = task.kernel().processes().find_process(Pid(pid));
     // Nobody may pose as the kernel or as kill(2) towards others.
-    if ((info.code >= 0 || info.code == si_tkill) && (!target || target != &task.process())) return err::perm;
+    if ((info.code >= 0 || info.code == si_tkill) && pid != task.tid().value) return err::perm;
+    Process* target = process_of(task.kernel().processes(), Pid(pid));
     if (signal != 0 && !is_signal(signal)) return err::inval;
     if (!target) return err::srch;
     TRY(signal_process(task, *target, info, signal));

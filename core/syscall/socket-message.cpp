@@ -30,8 +30,10 @@ SyscallResult send_message(
 SyscallResult receive_message(
     Task& task, SocketArgument const& socket, IoBuffer& data, net::ReceiveRequest& request)
 {
-    auto result = with_waiting(
-        socket, request.flags, abi::pollin, [&] { return socket->receive(task, data, request); });
+    // The queue of errors is never waited for (recv(2), MSG_ERRQUEUE).
+    u32 const patience = request.flags & abi::msg_errqueue ? abi::msg_dontwait : request.flags;
+    auto result
+        = with_waiting(socket, patience, abi::pollin, [&] { return socket->receive(task, data, request); });
     if (result.ok()) return i64(std::max(result.value(), data.transferred()));
     return i64(TRY(moved_or_error(data, result)));
 }

@@ -61,17 +61,20 @@ SyscallResult sys_socketpair(Task& task, i32 family, i32 type_argument, i32 prot
 {
     auto [type, flags] = TRY(split_type(type_argument));
     FdTable& files = task.files();
-    auto pair = TRY(net::make_socket_pair(task, family, type, protocol, flags));
     GuestFd first = TRY(files.reserve(task.limit(Resource::nofile)));
     auto second = files.reserve(task.limit(Resource::nofile));
-    auto written = second.is_error()
-        ? Result<void>(second.error())
-        : out.copy_out_array(task, std::array { first.value, second.value().value });
-    if (written.is_error()) {
+    // The numbers are written before there are sockets: as Linux, whose EFAULT comes first.
+    auto make = [&, type = type, flags = flags]() -> Result<net::SocketPair> {
+        TRY(out.copy_out_array(task, std::array { first.value, TRY(second).value }));
+        return net::make_socket_pair(task, family, type, protocol, flags);
+    };
+    auto made = make();
+    if (made.is_error()) {
         files.release(first);
         if (second.ok()) files.release(second.value());
-        return written.error();
+        return made.error();
     }
+    auto pair = made.release_value();
     files.install(first, pair.first, flags & abi::sock_cloexec);
     files.install(second.value(), pair.second, flags & abi::sock_cloexec);
     return 0;

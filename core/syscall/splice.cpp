@@ -51,7 +51,7 @@ SyscallResult splice_out_of(
     Task& task, ipc::PipeFile& pipe, vfs::File& out, UserInOut<i64> offset, u64 length, u32 flags)
 {
     // The position of an appending file is not the caller's to choose (Linux: EINVAL).
-    if (out.flags() & abi::o_append) return err::inval;
+    if ((out.flags() & abi::o_append) || !out.can_splice()) return err::inval;
     Place place = TRY(Place::at(task, out, offset));
     u64 moved = TRY(ipc::splice_from_pipe(task, pipe, out, place.offset, length, blocking_of(flags)));
     TRY(place.write_back(task));
@@ -62,6 +62,7 @@ SyscallResult splice_into(
     Task& task, vfs::File& in, UserInOut<i64> offset, ipc::PipeFile& pipe, u64 length, u32 flags)
 {
     Place place = TRY(Place::at(task, in, offset));
+    if (!in.can_splice() || in.inode().is_directory()) return err::inval;
     u64 moved = TRY(ipc::splice_to_pipe(task, in, place.offset, pipe, length, blocking_of(flags)));
     TRY(place.write_back(task));
     return i64(moved);

@@ -18,13 +18,15 @@ Result<Nanoseconds> read_clock(Task& task, i32 clock)
     auto& platform = task.kernel().platform();
     switch (clock) {
     case clock_realtime:
-    case clock_realtime_coarse:
     case clock_realtime_alarm:
     case clock_tai:
         return time.realtime();
+    case clock_realtime_coarse:
+        return platform.now(platform::HostClock::realtime_coarse) + time.realtime_offset;
     case clock_monotonic:
-    case clock_monotonic_coarse:
         return time.monotonic();
+    case clock_monotonic_coarse:
+        return platform.now(platform::HostClock::monotonic_coarse);
     case clock_monotonic_raw:
         return platform.now(platform::HostClock::monotonic_raw);
     case clock_boottime:
@@ -153,8 +155,8 @@ SyscallResult sys_nanosleep(Task& task, UserIn<Timespec> in, UserOut<Timespec> r
 SyscallResult sys_clock_nanosleep(
     Task& task, i32 clock, u32 flags, UserIn<Timespec> in, UserOut<Timespec> remaining)
 {
-    if (clock == clock_thread_cputime) return err::inval;
-    if (clock == clock_monotonic_raw || clock == clock_realtime_coarse || clock == clock_monotonic_coarse)
+    if (clock == clock_thread_cputime || clock == clock_monotonic_raw || clock == clock_realtime_coarse
+        || clock == clock_monotonic_coarse)
         return err::opnotsupp;
     Nanoseconds now = TRY(read_clock(task, clock));
     auto t = TRY(in.copy_in(task));

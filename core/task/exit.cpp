@@ -30,14 +30,18 @@ i32 exit_value_of(u32 status) { return (status & 0x7f) == 0 ? i32(status >> 8 & 
 
 namespace {
 
-void reap(Process& child)
+/// Frees the number. Only `Waited::yes` adds to what the parent's children have used (getrusage(2)).
+enum class Waited : u8 { no, yes };
+void reap(Process& child, Waited waited)
 {
     Kernel& kernel = child.kernel;
     if (child.parent) {
         auto& siblings = child.parent->children;
         siblings.erase(std::remove(siblings.begin(), siblings.end(), &child), siblings.end());
-        child.parent->children_usage.add(child.own_usage);
-        child.parent->children_usage.add(child.children_usage);
+        if (waited == Waited::yes) {
+            child.parent->children_usage.add(child.own_usage);
+            child.parent->children_usage.add(child.children_usage);
+        }
     }
     child.parent = nullptr;
     kernel.processes().remove(child);
@@ -161,7 +165,7 @@ void tell_parent_of_end(Process& process)
         notify_parent(process, exit_code_of(process.exit_code), exit_value_of(process.exit_code));
     else if (parent)
         parent->child_events.wake_all();
-    if (vanish) reap(process);
+    if (vanish) reap(process, Waited::no);
 }
 
 void release_zombie_leader(Process& process)
@@ -264,7 +268,7 @@ bool collect(Process& child, WaitRequest const& request, WaitOutcome& out)
         && !tracing::is_kept_from_parent(child)) {
         out = { child.id, child.exit_code, exit_code_of(child.exit_code), child.last_uid, child.own_usage };
         out.usage.add(child.children_usage);
-        if (!keep) reap(child);
+        if (!keep) reap(child, Waited::yes);
         return true;
     }
     bool ours = child.parent && tracing::is_traced_by(child, *child.parent);

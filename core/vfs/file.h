@@ -65,6 +65,8 @@ public:
     virtual Result<u64> write(IoBuffer& buffer, u64 offset);
     /// Whether it has a position (lseek, pread work); streams return false and get ESPIPE.
     virtual bool is_seekable() const { return false; }
+    /// Whether splice(2) works on it: not on what is read in records of its own.
+    virtual bool can_splice() const { return true; }
     /// A seekable file whose position lives elsewhere: a descriptor inherited from the host, whose position other host
     /// processes share. Its `position` starts at kOwnPosition and so whatever reads or writes there passes an offset
     /// from kOwnPosition on; lseek goes to seek_special() for every whence.
@@ -109,6 +111,7 @@ public:
     /// Counts this file in inode().write_count until it is closed; ETXTBSY while the inode runs as a program.
     Result<void> count_writer();
 
+    bool was_created = false; ///< by the open(2) that made this (fcntl F_CREATED_QUERY)
     u64 position = 0;
     Mutex position_mutex; ///< held over read, write and getdents of a file with a position (f_pos_lock)
     i32 async_owner = 0; ///< fcntl F_SETOWN: pid, or negative process group

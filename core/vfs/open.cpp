@@ -90,7 +90,9 @@ Result<Ref<File>> create_and_open(
     auto made = TRY(parent.create(walker.name(), what));
     task.kernel().dentries().instantiate(*dentry, made);
     notify_entry(parent, walker.name(), *made, abi::in_create);
-    return finish_open(task, Path { directory.mount, dentry }, how.flags, Opening::just_created);
+    auto file = TRY(finish_open(task, Path { directory.mount, dentry }, how.flags, Opening::just_created));
+    file->was_created = true;
+    return file;
 }
 
 /// O_CREAT: the last component is looked at before it is walked into.

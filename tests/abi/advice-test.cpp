@@ -95,5 +95,42 @@ TEST(Advice, mlock_family)
     EXPECT_ERROR(::mlock(area.data(), 2 * kPage), ENOMEM);
 }
 
+TEST(Advice, locked_pages_are_not_removed)
+{
+    Mapping shared(4 * kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS);
+    ASSERT_OK(::mlock(shared.data(), kPage));
+    EXPECT_ERROR(::madvise(shared.data(), kPage, MADV_REMOVE), EINVAL);
+    EXPECT_ERROR(::madvise(shared.data(), kPage, MADV_DONTNEED), EINVAL);
+    EXPECT_OK(::munlock(shared.data(), kPage));
+    EXPECT_OK(::madvise(shared.data(), kPage, MADV_REMOVE));
+}
+
+TEST(Advice, equal_pages_are_looked_for_or_the_advice_is_unknown)
+{
+    Mapping m(kPage);
+    bool const has_ksm = exists("/sys/kernel/mm/ksm");
+    for (int advice : { MADV_MERGEABLE, MADV_UNMERGEABLE })
+        EXPECT_EQ(error_of(::madvise(m.data(), kPage, advice)), has_ksm ? 0 : EINVAL);
+}
+
+TEST(Advice, mlock_of_what_may_only_be_written)
+{
+    Mapping m(4 * kPage, PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS);
+    ASSERT_OK(::mlock(m.data(), 2 * kPage));
+    unsigned char there[4] = {};
+    ASSERT_OK(::mincore(m.data(), m.size(), there));
+    EXPECT_TRUE(there[0] & 1 && there[1] & 1);
+}
+
+TEST(Advice, mlock2_on_fault_touches_nothing)
+{
+    Mapping m(4 * kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS);
+    ASSERT_OK(raw(SYS_mlock2, m.data(), 2 * kPage, 1));
+    unsigned char there[4] = {};
+    ASSERT_OK(::mincore(m.data(), m.size(), there));
+    EXPECT_FALSE(there[0] & 1 || there[1] & 1);
+    EXPECT_EQ(raw(SYS_mlock2, m.data(), kPage, 2), -EINVAL);
+}
+
 } // namespace
 } // namespace abi_test

@@ -313,5 +313,20 @@ TEST(Device, standard_links)
     EXPECT_ERROR(::open("/dev/tty", O_RDWR), ENXIO);
 }
 
+using DescriptorOfFile = InScratchDirectory;
+
+TEST_F(DescriptorOfFile, who_created_the_file)
+{
+    constexpr int kCreatedQuery = 1028;
+    Fd null = ::open("/dev/null", O_RDONLY);
+    if (::fcntl(null, kCreatedQuery, 0) == -1 && errno == EINVAL) SKIP_AS_HOST_LACKS("F_CREATED_QUERY");
+    EXPECT_EQ(::fcntl(null, kCreatedQuery, 0), 0);
+    Fd made = ::open("new", O_CREAT | O_RDONLY, 0600), again = ::open("new", O_CREAT | O_RDONLY, 0600);
+    EXPECT_EQ(::fcntl(made, kCreatedQuery, 0), 1);
+    EXPECT_EQ(::fcntl(again, kCreatedQuery, 0), 0);
+    Fd copy = ::dup(made);
+    EXPECT_EQ(::fcntl(copy, kCreatedQuery, 0), 1);
+}
+
 } // namespace
 } // namespace abi_test

@@ -164,5 +164,14 @@ TEST(Inet6Socket, datagrams)
     EXPECT_EQ(from.sin6_port, name_of<sockaddr_in6>(b).sin6_port);
 }
 
+TEST(InetDatagram, the_queue_of_errors_is_not_waited_for)
+{
+    Datagrams d;
+    char byte;
+    EXPECT_ERROR(::recv(d.b, &byte, 1, MSG_ERRQUEUE), EAGAIN);
+    Fd stream = ::socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT_ERROR(::recv(stream, &byte, 1, MSG_ERRQUEUE), EAGAIN);
+}
+
 } // namespace
 } // namespace abi_test

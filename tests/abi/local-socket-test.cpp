@@ -3,6 +3,7 @@
 #include "abi-test.h"
 
 #include <cstddef>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -368,6 +369,20 @@ TEST_F(LocalSocket, write_permission_is_needed)
         Fd client = ::socket(AF_UNIX, SOCK_STREAM, 0);
         EXPECT_ERROR(::connect(client, address.get(), address.length), EACCES);
     });
+}
+
+TEST(SocketPair, order_of_errors)
+{
+    int const lowest = ::dup(0);
+    ASSERT_OK(::close(lowest));
+    int pair[2];
+    EXPECT_ERROR(::socketpair(AF_INET, SOCK_STREAM, IPPROTO_TCP, pair), EOPNOTSUPP);
+    EXPECT_ERROR(::socketpair(AF_INET, SOCK_DGRAM, IPPROTO_TCP, pair), EPROTONOSUPPORT);
+    EXPECT_ERROR(::socketpair(AF_INET, SOCK_STREAM, IPPROTO_ICMP, pair), EPROTONOSUPPORT);
+    EXPECT_ERROR(::socketpair(AF_INET, 75, 0, pair), EINVAL);
+    EXPECT_EQ(raw(SYS_socketpair, AF_INET, SOCK_STREAM, 0, nullptr), -EFAULT) << "before there are sockets";
+    Fd next = ::dup(0);
+    EXPECT_EQ(int(next), lowest) << "no number is lost";
 }
 
 } // namespace

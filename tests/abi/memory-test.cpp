@@ -57,6 +57,7 @@ TEST(Memory, mmap_errors)
     EXPECT_EQ(raw(SYS_mmap, 0, 0, kReadWrite, kPrivate, -1, 0), -EINVAL);
     EXPECT_EQ(raw(SYS_mmap, 0, kPage, kReadWrite, MAP_ANONYMOUS, -1, 0), -EINVAL);
     EXPECT_EQ(raw(SYS_mmap, 0, kPage, kReadWrite, MAP_PRIVATE, -1, 0), -EBADF);
+    EXPECT_EQ(raw(SYS_mmap, 0, 0, kReadWrite, MAP_PRIVATE, -1, 0), -EBADF);
     EXPECT_EQ(raw(SYS_mmap, 0, kPage, kReadWrite, kPrivate, -1, 1), -EINVAL);
     EXPECT_EQ(raw(SYS_mmap, 0x1001, kPage, kReadWrite, kPrivate | MAP_FIXED, -1, 0), -EINVAL);
     EXPECT_EQ(raw(SYS_mmap, 0, ~size_t(0) - kPage, kReadWrite, kPrivate, -1, 0), -ENOMEM);

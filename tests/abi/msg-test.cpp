@@ -2,6 +2,7 @@
 // System V message queues: msgget(2), msgop(2), msgctl(2).
 #include "abi-test.h"
 
+#include <sched.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <vector>
@@ -171,6 +172,28 @@ TEST(MessageKeys, finding_and_making)
     EXPECT_EQ(::msgget(key, 0), id);
     EXPECT_ERROR(::msgget(key, IPC_CREAT | IPC_EXCL), EEXIST);
     EXPECT_OK(::msgctl(id, IPC_RMID, nullptr));
+}
+
+TEST(MessageKeys, the_next_number_can_be_chosen)
+{
+    NEEDS_ROOT();
+    in_child([] {
+        if (::unshare(CLONE_NEWIPC) != 0 && errno != EINVAL && errno != EPERM) FAIL() << std::strerror(errno);
+        constexpr int kWanted = 7 << 15 | 77;
+        char const* const path = "/proc/sys/kernel/msg_next_id";
+        write_file(path, std::to_string(kWanted));
+        EXPECT_EQ(read_file(path), std::to_string(kWanted) + "\n");
+        int const first = ::msgget(IPC_PRIVATE, 0600);
+        EXPECT_EQ(first, kWanted);
+        EXPECT_EQ(read_file(path), "-1\n") << "for one object only";
+        write_file(path, std::to_string(kWanted));
+        int const second = ::msgget(IPC_PRIVATE, 0600);
+        EXPECT_EQ(second, kWanted + 1) << "the next that is free";
+        Fd file = ::open(path, O_WRONLY);
+        EXPECT_ERROR(::write(file, "-2", 2), EINVAL);
+        EXPECT_OK(::msgctl(first, IPC_RMID, nullptr));
+        EXPECT_OK(::msgctl(second, IPC_RMID, nullptr));
+    });
 }
 
 } // namespace

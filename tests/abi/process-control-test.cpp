@@ -5,8 +5,10 @@
 
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <thread>
 
 namespace abi_test {
@@ -305,7 +307,7 @@ TEST(Priority, is_a_threads_own)
 
 TEST(Kcmp, tells_what_is_shared)
 {
-    constexpr int kFile = 0, kVm = 1, kFiles = 2, kFs = 3, kSighand = 4;
+    constexpr int kFile = 0, kVm = 1, kFiles = 2, kFs = 3, kSighand = 4, kSysvSem = 6;
     pid_t me = ::getpid();
     if (raw(SYS_kcmp, me, me, kVm, 0, 0) == -ENOSYS) SKIP_AS_HOST_LACKS("kcmp");
     Fd one = ::open("/dev/null", O_RDONLY), two = ::dup(one), other = ::open("/dev/null", O_RDONLY);
@@ -320,10 +322,30 @@ TEST(Kcmp, tells_what_is_shared)
         EXPECT_EQ(raw(SYS_kcmp, child, me, type, 0, 0), 3 - order) << type;
     }
     EXPECT_EQ(raw(SYS_kcmp, me, child, kFile, int(one), int(one)), 0);
+    EXPECT_EQ(raw(SYS_kcmp, me, child, kSysvSem, 0, 0), 0) << "neither has anything to be undone";
     EXPECT_EQ(raw(SYS_kcmp, me, 0x3fffffff, kVm, 0, 0), -ESRCH);
     EXPECT_EQ(raw(SYS_kcmp, me, me, 99, 0, 0), -EINVAL);
     ::kill(child, SIGKILL);
     wait_for(child);
+}
+
+TEST(ArchPrctl, forbidding_cpuid)
+{
+    constexpr int kGetCpuid = 0x1011, kSetCpuid = 0x1012;
+    EXPECT_EQ(raw(SYS_arch_prctl, kGetCpuid, 0), 1);
+    // A processor that cannot forbid it says so.
+    long const forbidden = raw(SYS_arch_prctl, kSetCpuid, 1);
+    EXPECT_TRUE(forbidden == 0 || forbidden == -ENODEV) << forbidden;
+}
+
+TEST(Personality, sticky_timeouts_leave_the_rest_of_select)
+{
+    in_child([] {
+        ASSERT_OK(::personality(STICKY_TIMEOUTS));
+        timeval time { 0, 10 };
+        EXPECT_EQ(::select(0, nullptr, nullptr, nullptr, &time), 0);
+        EXPECT_EQ(time.tv_usec, 10);
+    });
 }
 
 } // namespace

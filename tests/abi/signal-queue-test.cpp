@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <thread>
 #include <time.h>
 #include <vector>
 
@@ -238,6 +239,32 @@ TEST(SignalFd, errors)
     Fd fd = ::signalfd(-1, &mask, SFD_NONBLOCK);
     char small[64];
     EXPECT_ERROR(::read(fd, small, sizeof small), EINVAL);
+}
+
+TEST(SignalQueue, a_threads_number_means_its_process)
+{
+    block_signals({ SIGUSR1 });
+    Pipe numbers, go;
+    std::thread other([&] {
+        pid_t tid = ::gettid();
+        EXPECT_EQ(::write(numbers.write_end, &tid, sizeof tid), ssize_t(sizeof tid));
+        char byte;
+        EXPECT_EQ(::read(go.read_end, &byte, 1), 1);
+    });
+    pid_t tid = 0;
+    ASSERT_EQ(::read(numbers.read_end, &tid, sizeof tid), ssize_t(sizeof tid));
+    siginfo_t info {};
+    info.si_code = SI_QUEUE;
+    info.si_value.sival_int = 777;
+    EXPECT_EQ(raw(SYS_rt_sigqueueinfo, tid, SIGUSR1, &info), 0);
+    sigset_t wanted = signals({ SIGUSR1 });
+    siginfo_t got {};
+    EXPECT_EQ(::sigwaitinfo(&wanted, &got), SIGUSR1);
+    EXPECT_EQ(got.si_value.sival_int, 777);
+    info.si_code = SI_USER;
+    EXPECT_EQ(raw(SYS_rt_sigqueueinfo, tid, SIGUSR1, &info), -EPERM) << "only to the caller's own number";
+    EXPECT_EQ(::write(go.write_end, "!", 1), 1);
+    other.join();
 }
 
 } // namespace

@@ -2,8 +2,13 @@
 // splice(2), tee(2), vmsplice(2).
 #include "abi-test.h"
 
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 
 namespace abi_test {
@@ -158,6 +163,22 @@ TEST(SplicePipes, without_readers)
     b.read_end.reset();
     set_handler(SIGPIPE, SIG_IGN);
     EXPECT_ERROR(::splice(a.read_end, nullptr, b.write_end, nullptr, 1, 0), EPIPE);
+}
+
+TEST(SplicePipes, files_of_records_refuse_at_once)
+{
+    Pipe p;
+    sigset_t none = signals({});
+    Fd event = ::eventfd(1, 0), timer = ::timerfd_create(CLOCK_MONOTONIC, 0),
+       signal = ::signalfd(-1, &none, 0), inotify = ::inotify_init1(0), epoll = ::epoll_create1(0),
+       pid = int(raw(SYS_pidfd_open, ::getpid(), 0));
+    for (int fd : { int(event), int(timer), int(signal), int(inotify), int(epoll), int(pid) }) {
+        EXPECT_ERROR(::splice(fd, nullptr, p.write_end, nullptr, 8, 0), EINVAL);
+        int const wrong = fd == inotify ? EBADF : EINVAL; // which is open for reading only
+        EXPECT_ERROR(::splice(p.read_end, nullptr, fd, nullptr, 8, 0), wrong);
+    }
+    Fd directory = ::open("/", O_RDONLY | O_DIRECTORY);
+    EXPECT_ERROR(::splice(directory, nullptr, p.write_end, nullptr, 8, 0), EINVAL);
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 #include "abi-test.h"
 
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 namespace abi_test {
@@ -387,6 +388,23 @@ TEST(Wait, children_usage_is_added_up_when_reaped)
         return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1'000'000 + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
     };
     EXPECT_GE(total(after) - total(before), 20'000);
+}
+
+TEST(Wait, children_that_nobody_waits_for_do_not_count)
+{
+    ::signal(SIGCHLD, SIG_IGN);
+    rusage before {}, after {};
+    EXPECT_OK(::getrusage(RUSAGE_CHILDREN, &before));
+    pid_t child = ::fork();
+    if (child == 0) {
+        Mapping much(64 << 20);
+        std::memset(much.data(), 1, much.size());
+        ::_exit(0);
+    }
+    EXPECT_ERROR(::waitpid(child, nullptr, 0), ECHILD) << "it waits for the end all the same";
+    EXPECT_OK(::getrusage(RUSAGE_CHILDREN, &after));
+    EXPECT_EQ(after.ru_maxrss, before.ru_maxrss);
+    EXPECT_EQ(after.ru_minflt, before.ru_minflt);
 }
 
 } // namespace

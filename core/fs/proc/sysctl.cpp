@@ -4,6 +4,7 @@
 // like) are kept and shown, because programs set them and read them back.
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <memory>
 
 #include "core/abi/system.h"
@@ -109,7 +110,10 @@ template <typename Number> Result<Number> parse_number(std::string_view text)
 {
     text = trimmed(text);
     if constexpr (std::is_signed_v<Number>) {
-        return parse_integer(text);
+        i64 value = TRY(parse_integer(text));
+        if (value < std::numeric_limits<Number>::min() || value > std::numeric_limits<Number>::max())
+            return err::inval;
+        return Number(value);
     } else {
         Number value = 0;
         auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -194,6 +198,15 @@ void add_ipc(StaticDirectory& sys)
     add_ipc_number<i64>(
         sys, "kernel/msgmni", [](IpcNamespace& ns) -> i64& { return ns.msg.max_queues; }, 0,
         ipc::IpcIndex::kMaxObjects);
+    add_ipc_number<i32>(
+        sys, "kernel/shm_next_id", [](IpcNamespace& ns) -> i32& { return ns.segments.wanted_id; }, 0,
+        INT32_MAX);
+    add_ipc_number<i32>(
+        sys, "kernel/sem_next_id", [](IpcNamespace& ns) -> i32& { return ns.semaphore_sets.wanted_id; }, 0,
+        INT32_MAX);
+    add_ipc_number<i32>(
+        sys, "kernel/msg_next_id", [](IpcNamespace& ns) -> i32& { return ns.queues.wanted_id; }, 0,
+        INT32_MAX);
 }
 
 /// A name of the namespace that the reader or writer is in.

@@ -200,7 +200,7 @@ public:
 private:
     MachineInfo machine_;
     std::vector<std::unique_ptr<FakePort>> ports_;
-    std::array<std::atomic<Nanoseconds>, 4> clocks_;
+    std::array<std::atomic<Nanoseconds>, 6> clocks_;
     std::map<i32, FakeBank*> banks_; ///< by handle; a bank lives at most as long as the platform
     i32 next_id_ = 1000;
     u64 random_ = 0x9e3779b97f4a7c15;
