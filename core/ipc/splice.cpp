@@ -90,7 +90,9 @@ Result<u64> splice_to_pipe(Task&, vfs::File& in, u64& offset, PipeFile& out, u64
         auto moved = fill_pipe(in, offset, out.pipe(), length);
         if (!would_block(moved)) return moved;
         WaitQueue* queue = in.wait_queue();
-        if (!queue) continue; // a file that is always ready: only the pipe can have been in the way
+        if (!queue && out.pipe().is_full())
+            continue; // a file that is always ready: only the pipe was in the way
+        if (!queue) return err::again;
         auto ready = [&] { return (in.readiness() & (abi::pollin | abi::pollhup | abi::pollerr)) != 0; };
         TRY(wait_for(*queue, ready, in.is_nonblocking() ? Blocking::no : blocking));
     }
@@ -109,7 +111,8 @@ Result<u64> drain_slot(Task& task, Pipe& pipe, vfs::File& out, u64& offset, u64 
     auto buffer = IoBuffer::kernel_source(
         { pipe.data(slot.frame) + slot.offset, std::min<u64>(length, slot.length) });
     auto result = vfs::write_file(task, out, buffer, offset);
-    u64 moved = buffer.transferred();
+    // /dev/null takes bytes without looking at them; a stream may have taken a part before it would block.
+    u64 moved = std::max(buffer.transferred(), result.ok() ? result.value() : 0);
     if (moved == 0) return result.ok() ? err::again : result;
     offset += moved;
     pipe.consume(u32(moved));
@@ -137,7 +140,8 @@ Result<u64> splice_from_pipe(
         if (total > 0) break;
         if (!would_block(moved)) return moved;
         WaitQueue* queue = out.wait_queue();
-        if (!queue) continue;
+        if (!queue && in.pipe().is_empty()) continue; // another task was faster
+        if (!queue) return err::again;
         auto ready = [&] { return (out.readiness() & (abi::pollout | abi::pollhup | abi::pollerr)) != 0; };
         TRY(wait_for(*queue, ready, out.is_nonblocking() ? Blocking::no : blocking));
     }

@@ -181,5 +181,19 @@ TEST(SplicePipes, files_of_records_refuse_at_once)
     EXPECT_ERROR(::splice(directory, nullptr, p.write_end, nullptr, 8, 0), EINVAL);
 }
 
+TEST(SplicePipes, into_devices_that_take_everything)
+{
+    for (char const* name : { "/dev/null", "/dev/zero" }) {
+        Pipe p;
+        std::string const bytes(1000, 'x');
+        ASSERT_EQ(::write(p.write_end, bytes.data(), bytes.size()), 1000);
+        Fd device = ::open(name, O_WRONLY);
+        long const moved = ::splice(p.read_end, nullptr, device, nullptr, 1000, 0);
+        if (moved == -1 && errno == EINVAL)
+            SKIP_AS_HOST_LACKS("splice to " + std::string(name)); // before Linux 6.7
+        EXPECT_EQ(moved, 1000) << name;
+    }
+}
+
 } // namespace
 } // namespace abi_test

@@ -7,6 +7,7 @@
 #include "core/fs/pseudo/pseudo.h"
 #include "core/fs/pseudo/text.h"
 #include "core/kernel.h"
+#include "core/mm/frame.h"
 #include "core/task/scheduler.h"
 
 namespace umbra::fs {
@@ -72,8 +73,19 @@ void add_cpus(StaticDirectory& root, unsigned count)
         add_cpu(cpus, i, count);
 }
 
+std::string node_memory(Kernel& kernel)
+{
+    u64 const total = kernel.memory().limit(), free = kernel.memory().free();
+    std::string out;
+    for (auto const& [name, pages] :
+        { std::pair("MemTotal:", total), std::pair("MemFree:", free), std::pair("MemUsed:", total - free) })
+        append_format(
+            out, "Node 0 %-15s%8llu kB\n", name, static_cast<unsigned long long>(pages << (kPageShift - 10)));
+    return out;
+}
+
 /// One memory node that has everything.
-void add_nodes(StaticDirectory& root, unsigned count)
+void add_nodes(StaticDirectory& root, Kernel& kernel, unsigned count)
 {
     StaticDirectory& nodes = root.directory_at("devices/system/node");
     for (char const* name : { "online", "possible", "has_cpu", "has_memory", "has_normal_memory" })
@@ -82,6 +94,8 @@ void add_nodes(StaticDirectory& root, unsigned count)
     add_fixed(node, "cpulist", format_list(cpu_set(count)));
     add_fixed(node, "cpumap", mask_text(cpu_set(count)));
     add_fixed(node, "distance", "10");
+    node.add_text("meminfo", [&kernel] { return Result<std::string>(node_memory(kernel)); },
+        { .mode = 0444, .size = kPageSize });
 }
 
 SysFileSystem::SysFileSystem(Kernel& kernel)
@@ -95,7 +109,7 @@ SysFileSystem::SysFileSystem(Kernel& kernel)
         (void)root->directory_at(path);
     unsigned count = std::min(kernel.platform().vcpu_count(), kMaxCpus);
     add_cpus(*root, count);
-    add_nodes(*root, count);
+    add_nodes(*root, kernel, count);
     StaticDirectory& huge = root->directory_at("kernel/mm/transparent_hugepage");
     add_fixed(huge, "enabled", "always madvise [never]");
     add_fixed(huge, "defrag", "always defer defer+madvise madvise [never]");

@@ -40,6 +40,13 @@ void TmpfsDirectory::list(i64 position, vfs::DirectoryEmitter const& emit) const
     }
 }
 
+std::optional<TmpfsDirectory::Child> TmpfsDirectory::child_from(i64 position) const
+{
+    auto it = entries_.lower_bound(position);
+    if (it == entries_.end()) return std::nullopt;
+    return Child { it->second.name, it->second.inode.get(), it->first + 1 };
+}
+
 std::vector<Ref<TmpfsInode>> TmpfsDirectory::take_children()
 {
     std::vector<Ref<TmpfsInode>> children;

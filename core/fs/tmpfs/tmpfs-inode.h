@@ -6,11 +6,13 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
 #include "core/fs/tmpfs/tmpfs.h"
 #include "core/mm/memory-object.h"
+#include "core/vfs/file-handle.h"
 #include "core/vfs/file-system.h"
 #include "core/vfs/file.h"
 #include "core/vfs/inode.h"
@@ -32,7 +34,7 @@ struct TmpfsAccount : RefCounted {
 
 class TmpfsDirectory;
 
-class TmpfsFileSystem final : public vfs::FileSystem {
+class TmpfsFileSystem final : public vfs::FileSystem, public vfs::HandleSource {
 public:
     TmpfsFileSystem(Kernel& kernel, TmpfsOptions const& options);
     ~TmpfsFileSystem() override;
@@ -40,6 +42,7 @@ public:
     Result<abi::Statfs> statfs() override;
     std::string show_options() const override;
     Result<void> reconfigure(std::string_view options) override;
+    Result<std::vector<std::string>> names_of(u64 inode_number) const override;
 
     Ref<TmpfsAccount> const& account() const { return account_; }
     /// Makes any kind of object but a symlink. ENOSPC.
@@ -113,6 +116,13 @@ public:
     bool is_empty() const { return entries_.empty(); }
     /// Entries from `position` on, dots excluded.
     void list(i64 position, vfs::DirectoryEmitter const& emit) const;
+    struct Child {
+        std::string_view name;
+        TmpfsInode* inode;
+        i64 next; ///< the position behind it
+    };
+    /// The first entry at or after a position.
+    std::optional<Child> child_from(i64 position) const;
     /// Gives up every child (the file system goes).
     std::vector<Ref<TmpfsInode>> take_children();
 
