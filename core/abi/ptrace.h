@@ -29,6 +29,7 @@ enum class PtraceRequest : i64 {
     arch_prctl = 30,
     sysemu = 31,
     sysemu_singlestep = 32,
+    singleblock = 33,
     setoptions = 0x4200,
     geteventmsg = 0x4201,
     getsiginfo = 0x4202,
@@ -44,6 +45,9 @@ enum class PtraceRequest : i64 {
     seccomp_get_filter = 0x420c,
     seccomp_get_metadata = 0x420d,
     get_syscall_info = 0x420e,
+    get_rseq_configuration = 0x420f,
+    set_syscall_user_dispatch_config = 0x4210,
+    get_syscall_user_dispatch_config = 0x4211,
 };
 
 constexpr u32 ptrace_o_tracesysgood = 1, ptrace_o_exitkill = 1 << 20, ptrace_o_suspend_seccomp = 1 << 21;
@@ -92,6 +96,17 @@ static_assert(sizeof(PtraceSyscallInfo) == 88 && offsetof(PtraceSyscallInfo, ent
 constexpr u8 ptrace_syscall_info_none = 0, ptrace_syscall_info_entry = 1, ptrace_syscall_info_exit = 2,
              ptrace_syscall_info_seccomp = 3;
 constexpr u32 audit_arch_x86_64 = 0xc000003e;
+
+struct PtraceRseqConfiguration {
+    u64 area;
+    u32 length, signature, flags, padding;
+};
+static_assert(sizeof(PtraceRseqConfiguration) == 24);
+
+struct PtraceDispatchConfig {
+    u64 mode, selector, offset, length;
+};
+static_assert(sizeof(PtraceDispatchConfig) == 32);
 
 // struct user, as PTRACE_PEEKUSER addresses it.
 constexpr u64 user_area_size = 928, user_debug_registers = 848, user_debug_register_count = 8;

@@ -32,6 +32,7 @@ struct MapRequest {
     bool fixed = false, no_replace = false, grows_down = false, populate = false, locked = false,
          low_32bit = false;
     bool may_write = true;
+    bool shared_anonymous = false; ///< see Vma
     RefPtr<MemoryObject> object;
     u64 object_offset = 0; ///< bytes, page-aligned
     std::optional<vfs::Path> path;
@@ -98,6 +99,8 @@ public:
     Result<u64> set_break(u64 address);
     Result<void> advise(u64 address, u64 length, i32 advice);
     Result<void> sync_range(u64 address, u64 length, u32 flags);
+    /// PR_SET_VMA_ANON_NAME: names anonymous memory for /proc/PID/maps. EBADF for files, ENOMEM over a hole.
+    Result<void> name_range(u64 address, u64 length, std::string const& name);
     Result<void> resident(u64 address, u64 length, std::span<u8> out);
     Result<void> lock_range(u64 address, u64 length, bool lock, LockedPages pages = LockedPages::at_once);
     Result<void> populate(u64 address, u64 length, bool write);
@@ -121,7 +124,8 @@ public:
 
     // --- exec ---
     platform::AddressSpace& stub() const { return *stub_; }
-    void set_break_start(u64 address) { break_start_ = break_end_ = address; }
+    void set_break_start(u64 address) { set_break_range(address, address); }
+    void set_break_range(u64 start, u64 end) { break_start_ = start, break_end_ = end; } ///< PR_SET_MM_BRK
     u64 break_start() const { return break_start_; }
     u64 break_end() const { return break_end_; }
     GuestAddr vdso {};
@@ -147,6 +151,8 @@ public:
     mutable SpaceLock lock;
     u32 users = 0; ///< tasks that run in it
     u64 lock_future = 0;
+    u32 write_or_execute = 0; ///< PR_MDWE_*: memory that was written cannot become executable
+    u64 concurrency_ids = 0; ///< rseq(2)'s mm_cid: a bit for each that a task which may run has
 
     /// For MemoryObject::unmap_everywhere: takes pages of one area away. May wait.
     void forget_object_pages(Vma& vma, u64 first, u64 count, bool even_private);

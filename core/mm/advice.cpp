@@ -89,6 +89,31 @@ Result<void> AddressSpace::advise(u64 address, u64 length, i32 advice)
     return {};
 }
 
+Result<void> AddressSpace::name_range(u64 address, u64 length, std::string const& name)
+{
+    if (address & kPageMask) return err::inval;
+    u64 const end = address + page_up(length);
+    if ((length && !page_up(length)) || end < address) return err::inval;
+    if (end == address) return {};
+    SpaceGuard guard(lock);
+    bool hole = false;
+    for (u64 a = address; a < end;) {
+        Vma* vma = find_from(a);
+        if (!vma || vma->start >= end) return err::nomem;
+        if (vma->start > a) hole = true, a = vma->start;
+        // Shared anonymous memory is a file without a name; others have one already.
+        if (vma->object && !vma->shared_anonymous) return err::badf;
+        u64 const to = std::min(end, vma->end);
+        split(a);
+        split(to);
+        find(a)->anonymous_name = name;
+        try_merge(a);
+        a = to;
+    }
+    try_merge(end);
+    return hole ? Result<void>(err::nomem) : Result<void>();
+}
+
 Result<void> AddressSpace::populate(u64 address, u64 length, bool write)
 {
     SpaceGuard guard(lock);

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstring>
 
+#include "core/abi/prctl.h"
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
 #include "core/task/scheduler.h"
@@ -26,10 +27,11 @@ std::unique_ptr<Vma> Vma::copy() const
 {
     auto v = std::make_unique<Vma>();
     v->start = start, v->end = end, v->prot = prot, v->shared = shared;
+    v->shared_anonymous = shared_anonymous;
     v->grows_down = grows_down, v->locked = locked, v->dont_fork = dont_fork;
     v->wipe_on_fork = wipe_on_fork, v->dont_dump = dont_dump, v->may_write = may_write;
     v->object = object, v->object_page = object_page, v->path = path, v->label = label;
-    v->attachment = attachment;
+    v->attachment = attachment, v->anonymous_name = anonymous_name;
     return v;
 }
 
@@ -190,6 +192,7 @@ Result<Ref<AddressSpace>> AddressSpace::fork()
     }
     plan.carry_out();
     if (executable_) child->set_executable(*executable_);
+    child->write_or_execute = write_or_execute & abi::mdwe_no_inherit ? 0 : write_or_execute;
     child->break_start_ = break_start_, child->break_end_ = break_end_, child->mmap_base_ = mmap_base_;
     child->vdso = vdso, child->auxv = auxv;
     child->arguments_start = arguments_start, child->arguments_end = arguments_end;

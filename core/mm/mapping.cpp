@@ -121,8 +121,9 @@ void AddressSpace::try_merge(u64 address)
     Vma& a = *std::prev(it)->second;
     bool same = a.end == b.start && a.prot == b.prot && a.shared == b.shared && a.object == b.object
         && a.locked == b.locked && a.dont_fork == b.dont_fork && a.wipe_on_fork == b.wipe_on_fork
-        && a.dont_dump == b.dont_dump && a.label == b.label && a.may_write == b.may_write && !b.grows_down
-        && a.path.has_value() == b.path.has_value() && !a.attachment && !b.attachment;
+        && a.dont_dump == b.dont_dump && a.label == b.label && a.anonymous_name == b.anonymous_name
+        && a.may_write == b.may_write && !b.grows_down && a.path.has_value() == b.path.has_value()
+        && !a.attachment && !b.attachment;
     if (!same || (a.object && a.object_page + a.pages() != b.object_page)) return;
     u64 end = b.end;
     u64 grown = b.pages();
@@ -189,6 +190,7 @@ Result<GuestAddr> AddressSpace::map_locked(MapRequest& request)
     if (request.length == 0) return err::inval;
     u64 length = page_up(request.length);
     if (length == 0) return err::nomem;
+    if (write_or_execute && (request.prot & prot_write) && (request.prot & prot_exec)) return err::acces;
     auto const& machine = kernel_.platform().machine();
     u64 start = request.address;
     if (request.fixed) {
@@ -208,7 +210,7 @@ Result<GuestAddr> AddressSpace::map_locked(MapRequest& request)
     vma->locked = request.locked || lock_future;
     vma->object = request.object, vma->object_page = request.object_offset >> kPageShift;
     vma->path = std::move(request.path), vma->label = std::move(request.label);
-    vma->attachment = request.attachment;
+    vma->attachment = request.attachment, vma->shared_anonymous = request.shared_anonymous;
     request.length = length;
     insert(std::move(vma));
     try_merge(start + length);
@@ -291,6 +293,8 @@ Result<void> AddressSpace::protect(u64 address, u64 length, u32 prot)
             end = a; // Linux changes what comes before the hole and then says ENOMEM
             break;
         }
+        if (write_or_execute && (prot & prot_exec) && ((prot & prot_write) || !(vma->prot & prot_exec)))
+            return err::acces;
         if (vma->shared && (prot & prot_write) && !vma->may_write) return err::acces;
         a = vma->end;
     }

@@ -29,6 +29,7 @@ public:
     u64 start = 0, end = 0; ///< bytes, page-aligned
     u32 prot = 0; ///< abi::prot_read|write|exec
     bool shared = false;
+    bool shared_anonymous = false; ///< MAP_SHARED | MAP_ANONYMOUS: a file that nobody can open
     bool grows_down = false;
     bool locked = false;
     bool dont_fork = false, wipe_on_fork = false, dont_dump = false;
@@ -36,7 +37,8 @@ public:
     RefPtr<MemoryObject> object; ///< null: private anonymous memory
     u64 object_page = 0; ///< page of the object shown at `start`
     std::optional<vfs::Path> path; ///< for /proc/pid/maps
-    std::string label; ///< "[heap]", "[stack]", "[vdso]" or a prctl name
+    std::string label; ///< "[heap]", "[stack]", "[vdso]"
+    std::string anonymous_name; ///< PR_SET_VMA_ANON_NAME
     RefPtr<Attachment> attachment; ///< an area that has one is merged with no other
     AddressSpace* space = nullptr;
 

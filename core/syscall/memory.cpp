@@ -60,6 +60,7 @@ SyscallResult sys_mmap(Task& task, u64 address, u64 length, u32 prot, u32 flags,
             auto file = TRY(fs::make_shared_memory_file(task.kernel(), "/dev/zero", page_up(length)));
             request.object = TRY(file->mmap_object(0, page_up(length), true));
             request.path = file->path();
+            request.shared_anonymous = true;
         }
     } else {
         TRY(attach_file(task, request, fd, offset));

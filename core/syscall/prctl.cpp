@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// prctl(2).
+// prctl(2). What concerns credentials, memory and the machine is in files of its own.
+#include "core/syscall/prctl.h"
 #include "core/abi/signal.h"
 #include "core/syscall/seccomp.h"
-#include "core/syscall/syscall.h"
+#include "core/task/process-table.h"
 
 namespace umbra {
 
@@ -10,110 +11,125 @@ using namespace abi;
 
 namespace {
 
-/// prctl(2)'s options.
-// clang-format off
-enum : i32 {
-    set_pdeathsig = 1, get_pdeathsig = 2, get_dumpable = 3, set_dumpable = 4, get_keepcaps = 7, set_keepcaps = 8,
-    get_timing = 13, set_timing = 14, set_name = 15, get_name = 16, get_seccomp = 21, set_seccomp = 22, capbset_read = 23, capbset_drop = 24, get_tsc = 25, set_tsc = 26,
-    get_securebits = 27, set_securebits = 28, set_timerslack = 29, get_timerslack = 30, mce_kill_get = 34, set_child_subreaper = 36, get_child_subreaper = 37,
-    set_no_new_privs = 38, get_no_new_privs = 39, get_tid_address = 40, set_thp_disable = 41, get_thp_disable = 42,
-    cap_ambient = 47,
-};
-// clang-format on
-
-/// PR_CAP_AMBIENT.
-SyscallResult ambient_capabilities(Task& task, u64 a, u64 b, u64 c, u64 d)
+template <typename T> SyscallResult give(Task& task, u64 address, T value)
 {
-    enum : u64 { is_set = 1, raise = 2, lower = 3, clear_all = 4 };
-    auto cred = task.credentials().clone();
-    if (a == clear_all && !b && !c && !d) {
-        cred->ambient = 0;
-    } else {
-        if (b > 40 || c || d) return err::inval;
-        u64 bit = u64 { 1 } << b;
-        if (a == is_set) return bool(cred->ambient & bit);
-        if (a == raise && !((cred->permitted & cred->inheritable) & bit)) return err::perm;
-        if (a != raise && a != lower) return err::inval;
-        cred->ambient = a == raise ? cred->ambient | bit : cred->ambient & ~bit;
-    }
-    task.set_credentials(std::move(cred));
+    TRY(UserOut<T> { GuestAddr(address) }.copy_out(task, value));
     return 0;
 }
 
-/// Options that read or change credentials.
-SyscallResult credential_option(Task& task, i32 option, u64 a, u64 b, u64 c, u64 d)
+SyscallResult set_name(Task& task, GuestAddr from)
 {
-    constexpr u32 kKeepCaps = 1 << 4;
-    switch (option) {
-    case get_keepcaps:
-        return bool(task.credentials().securebits & kKeepCaps);
-    case set_keepcaps: {
-        if (a > 1) return err::inval;
-        auto cred = task.credentials().clone();
-        cred->securebits = (cred->securebits & ~kKeepCaps) | (a ? kKeepCaps : 0);
-        task.set_credentials(std::move(cred));
-        return 0;
-    }
-    case capbset_read:
-        if (a > 40) return err::inval;
-        return task.credentials().bounding >> a & 1;
-    case capbset_drop: {
-        if (!task.credentials().holds(Capability::setpcap)) return err::perm;
-        if (a > 40) return err::inval;
-        auto cred = task.credentials().clone();
-        cred->bounding &= ~(u64 { 1 } << a);
-        task.set_credentials(std::move(cred));
-        return 0;
-    }
-    case get_securebits:
-        return task.credentials().securebits;
-    case set_securebits: {
-        if (!task.credentials().holds(Capability::setpcap)) return err::perm;
-        if (a > 0xff) return err::perm;
-        auto cred = task.credentials().clone();
-        cred->securebits = u32(a);
-        task.set_credentials(std::move(cred));
-        return 0;
-    }
-    case cap_ambient:
-        return ambient_capabilities(task, a, b, c, d);
+    char name[16] = {};
+    auto text = copy_string_from_user(task, from, 16, err::nametoolong);
+    if (text.is_error() && text.error() == err::fault) return err::fault;
+    if (text.is_error()) TRY(copy_from_user(task, name, from, 15));
+    task.set_name(text.ok() ? std::string_view(text.value()) : std::string_view(name));
+    return 0;
+}
+
+SyscallResult get_name(Task& task, GuestAddr to)
+{
+    char name[16] = {};
+    task.name().copy(name, 15);
+    TRY(copy_to_user(task, to, name, sizeof name));
+    return 0;
+}
+
+/// The slack of a task with a realtime policy is nothing, and stays so.
+SyscallResult set_timer_slack(Task& task, u64 slack)
+{
+    if (task.rt_priority > 0) return 0;
+    task.timer_slack = i64(slack) > 0 ? Nanoseconds(slack) : task.default_timer_slack;
+    return 0;
+}
+
+/// Yama's exception for one process. Nobody needs it while kernel.yama.ptrace_scope is 0, as it always is here.
+SyscallResult set_ptracer(Task& task, u64 pid)
+{
+    constexpr u64 any = ~u64 { 0 };
+    if (pid == 0 || pid == any) return 0;
+    return task.kernel().processes().find_task(Pid(i32(pid))) ? SyscallResult(0) : SyscallResult(err::inval);
+}
+
+SyscallResult io_flusher(Task& task, PrctlCall const& call)
+{
+    if (!task.credentials().has(Capability::sys_resource)) return err::perm;
+    if (call.option == Prctl::get_io_flusher)
+        return call.has_any() ? SyscallResult(err::inval) : SyscallResult(task.io_flusher);
+    if (call.b || call.c || call.d || call.a > 1) return err::inval;
+    task.io_flusher = call.a;
+    return 0;
+}
+
+/// Options that are the process's.
+PrctlResult prctl_process(Task& task, PrctlCall const& call)
+{
+    Process& process = task.process();
+    bool const is_flag = call.a <= 1;
+    switch (call.option) {
+    case Prctl::get_dumpable:
+        return SyscallResult(process.dumpable);
+    case Prctl::set_dumpable:
+        if (!is_flag) return SyscallResult(err::inval);
+        process.dumpable = call.a;
+        return SyscallResult(0);
+    case Prctl::set_child_subreaper:
+        process.is_subreaper = call.a;
+        return SyscallResult(0);
+    case Prctl::get_child_subreaper:
+        return give(task, call.a, i32(process.is_subreaper));
+    case Prctl::set_thp_disable:
+        if (call.b || call.c || call.d) return SyscallResult(err::inval);
+        process.huge_pages_disabled = call.a;
+        return SyscallResult(0);
+    case Prctl::get_thp_disable:
+        return call.has_any() ? SyscallResult(err::inval) : SyscallResult(process.huge_pages_disabled);
     default:
-        return err::inval; // as a kernel that does not know the option
+        return {};
     }
 }
 
-/// Options that describe the machine or have one possible value here.
-SyscallResult machine_option(Task& task, i32 option, u64 a, u64 b, u64 c, u64 d)
+/// Options that are the thread's.
+PrctlResult prctl_thread(Task& task, PrctlCall const& call)
 {
-    constexpr u64 kTscEnabled = 1, kMceKillDefault = 2;
-    Process& process = task.process();
-    switch (option) {
-    case get_timing:
-        return 0; // statistical
-    case set_timing:
-        return a == 0 ? SyscallResult(0) : SyscallResult(err::inval);
-    case get_seccomp:
-        return task.seccomp_mode;
-    case set_seccomp:
-        return set_seccomp_mode(task, a, GuestAddr(b));
-    case get_tsc:
-        TRY((UserOut<i32> { GuestAddr(a) }.copy_out(task, i32(kTscEnabled))));
-        return 0;
-    // Guests read the counter natively: it cannot be taken from one of them.
-    case set_tsc:
-        return a == kTscEnabled ? SyscallResult(0) : SyscallResult(err::inval);
-    case mce_kill_get:
-        if (a || b || c || d) return err::inval;
-        return i64(kMceKillDefault);
-    case set_thp_disable:
-        if (b || c || d) return err::inval;
-        process.huge_pages_disabled = a;
-        return 0;
-    case get_thp_disable:
-        if (a || b || c || d) return err::inval;
-        return process.huge_pages_disabled;
+    switch (call.option) {
+    case Prctl::set_pdeathsig:
+        if (call.a > u64(signal_count)) return SyscallResult(err::inval);
+        task.parent_death_signal = u32(call.a);
+        return SyscallResult(0);
+    case Prctl::get_pdeathsig:
+        return give(task, call.a, i32(task.parent_death_signal));
+    case Prctl::set_name:
+        return set_name(task, GuestAddr(call.a));
+    case Prctl::get_name:
+        return get_name(task, GuestAddr(call.a));
+    case Prctl::get_timing:
+        return SyscallResult(0); // statistical, the only way
+    case Prctl::set_timing:
+        return call.a == 0 ? SyscallResult(0) : SyscallResult(err::inval);
+    case Prctl::set_timerslack:
+        return set_timer_slack(task, call.a);
+    case Prctl::get_timerslack:
+        return SyscallResult(task.timer_slack);
+    case Prctl::set_no_new_privs:
+        if (call.a != 1 || call.b || call.c || call.d) return SyscallResult(err::inval);
+        task.no_new_privileges = true;
+        return SyscallResult(0);
+    case Prctl::get_no_new_privs:
+        return call.has_any() ? SyscallResult(err::inval) : SyscallResult(task.no_new_privileges);
+    case Prctl::get_tid_address:
+        return give(task, call.a, task.clear_child_tid.value);
+    case Prctl::get_seccomp:
+        return SyscallResult(task.seccomp_mode);
+    case Prctl::set_seccomp:
+        return set_seccomp_mode(task, call.a, GuestAddr(call.b));
+    case Prctl::set_ptracer:
+        return set_ptracer(task, call.a);
+    case Prctl::set_io_flusher:
+    case Prctl::get_io_flusher:
+        return io_flusher(task, call);
     default:
-        return credential_option(task, option, a, b, c, d);
+        return {};
     }
 }
 
@@ -121,59 +137,10 @@ SyscallResult machine_option(Task& task, i32 option, u64 a, u64 b, u64 c, u64 d)
 
 SyscallResult sys_prctl(Task& task, i32 option, u64 a, u64 b, u64 c, u64 d)
 {
-    Process& process = task.process();
-    switch (option) {
-    case set_pdeathsig:
-        if (a > u64(signal_count)) return err::inval;
-        task.parent_death_signal = u32(a);
-        return 0;
-    case get_pdeathsig:
-        TRY((UserOut<i32> { GuestAddr(a) }.copy_out(task, i32(task.parent_death_signal))));
-        return 0;
-    case get_dumpable:
-        return process.dumpable;
-    case set_dumpable:
-        if (a > 1) return err::inval;
-        process.dumpable = a;
-        return 0;
-    case set_name: {
-        char name[16] = {};
-        auto text = copy_string_from_user(task, GuestAddr(a), 16, err::nametoolong);
-        if (text.is_error() && text.error() == err::fault) return err::fault;
-        if (text.is_error()) TRY(copy_from_user(task, name, GuestAddr(a), 15));
-        task.set_name(text.ok() ? std::string_view(text.value()) : std::string_view(name));
-        return 0;
-    }
-    case get_name: {
-        char name[16] = {};
-        task.name().copy(name, 15);
-        TRY(copy_to_user(task, GuestAddr(a), name, sizeof name));
-        return 0;
-    }
-    case set_timerslack:
-        task.timer_slack = a ? Nanoseconds(a) : task.default_timer_slack;
-        return 0;
-    case get_timerslack:
-        return task.timer_slack;
-    case set_child_subreaper:
-        process.is_subreaper = a;
-        return 0;
-    case get_child_subreaper:
-        TRY((UserOut<i32> { GuestAddr(a) }.copy_out(task, process.is_subreaper)));
-        return 0;
-    case set_no_new_privs:
-        if (a != 1 || b || c || d) return err::inval;
-        task.no_new_privileges = true;
-        return 0;
-    case get_no_new_privs:
-        if (a || b || c || d) return err::inval;
-        return task.no_new_privileges;
-    case get_tid_address:
-        TRY((UserOut<u64> { GuestAddr(a) }.copy_out(task, task.clear_child_tid.value)));
-        return 0;
-    default:
-        return machine_option(task, option, a, b, c, d);
-    }
+    PrctlCall const call { Prctl(option), a, b, c, d };
+    for (auto family : { prctl_thread, prctl_process, prctl_credentials, prctl_memory, prctl_machine })
+        if (auto result = family(task, call)) return *result;
+    return err::inval; // as a kernel that does not know the option
 }
 
 } // namespace umbra

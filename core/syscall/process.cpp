@@ -337,31 +337,4 @@ SyscallResult sys_setrlimit(Task& task, u32 resource, UserIn<RlimitPair> in)
     return sys_prlimit64(task, 0, resource, in, {});
 }
 
-SyscallResult sys_arch_prctl(Task& task, i32 code, u64 address)
-{
-    constexpr i32 kSetGs = 0x1001, kSetFs = 0x1002, kGetFs = 0x1003, kGetGs = 0x1004;
-    constexpr i32 kGetCpuid = 0x1011, kSetCpuid = 0x1012;
-    auto* regs = task.guest().registers(*task.vcpu);
-    if (!regs) return err::srch;
-    switch (code) {
-    case kSetFs:
-    case kSetGs:
-        if (address >= task.kernel().platform().machine().task_size) return err::perm;
-        (code == kSetFs ? regs->fs_base : regs->gs_base) = address;
-        return 0;
-    case kGetFs:
-    case kGetGs: {
-        u64 value = code == kGetFs ? regs->fs_base : regs->gs_base;
-        TRY((UserOut<u64> { GuestAddr(address) }.copy_out(task, value)));
-        return 0;
-    }
-    case kGetCpuid:
-        return 1; // the instruction works ..
-    case kSetCpuid:
-        return err::nodev; // .. and cannot be forbidden, as on a processor without CPUID faulting
-    default:
-        return err::inval;
-    }
-}
-
 } // namespace umbra

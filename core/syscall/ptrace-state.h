@@ -34,6 +34,11 @@ SyscallResult set_signal_mask(Task& task, Tracee& tracee, u64 size, GuestAddr in
 SyscallResult get_seccomp_filter(Task& task, Tracee& tracee, u64 index, GuestAddr out);
 SyscallResult get_seccomp_metadata(Task& task, Tracee& tracee, u64 size, GuestAddr out);
 
+// --- what the thread has told the kernel of itself: EFAULT, EINVAL ---
+SyscallResult get_rseq(Task& task, Tracee& tracee, u64 size, GuestAddr out);
+SyscallResult get_dispatch(Task& task, Tracee& tracee, u64 size, GuestAddr out);
+SyscallResult set_dispatch(Task& task, Tracee& tracee, u64 size, GuestAddr in);
+
 SyscallResult get_syscall_info(Task& task, Tracee& tracee, u64 size, GuestAddr out);
 
 } // namespace umbra::ptrace_state

@@ -198,6 +198,12 @@ SyscallResult move_state(Task& task, Tracee& tracee, Request request, u64 addres
         return get_seccomp_filter(task, tracee, address, pointer);
     case Request::seccomp_get_metadata:
         return get_seccomp_metadata(task, tracee, address, pointer);
+    case Request::get_rseq_configuration:
+        return get_rseq(task, tracee, address, pointer);
+    case Request::get_syscall_user_dispatch_config:
+        return get_dispatch(task, tracee, address, pointer);
+    case Request::set_syscall_user_dispatch_config:
+        return ptrace_state::set_dispatch(task, tracee, address, pointer);
     case Request::get_syscall_info:
         return get_syscall_info(task, tracee, address, pointer);
     default:

@@ -79,6 +79,9 @@ void inherit(Task& parent, Task& child, CloneRequest const& request)
     child.affinity = parent.affinity;
     child.timer_slack = child.default_timer_slack = parent.timer_slack;
     child.personality = parent.personality;
+    child.machine_check_policy = parent.machine_check_policy;
+    child.io_flusher = parent.io_flusher;
+    if (!(request.flags & clone_vm)) child.rseq = parent.rseq;
     child.no_new_privileges = parent.no_new_privileges;
     seccomp::inherit(parent, child);
     child.set_memory_policy(parent.memory_policy());

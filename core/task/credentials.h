@@ -54,6 +54,11 @@ enum class Capability : u8 {
     bpf = 39,
     checkpoint_restore = 40,
 };
+/// Securebits (capabilities(7)); each has its lock one bit above.
+constexpr u32 kSecureNoRoot = 1 << 0, kSecureNoSetuidFixup = 1 << 2, kSecureKeepCaps = 1 << 4,
+              kSecureNoAmbientRaise = 1 << 6;
+constexpr u32 kSecureAll = kSecureNoRoot | kSecureNoSetuidFixup | kSecureKeepCaps | kSecureNoAmbientRaise;
+constexpr u32 lock_of(u32 securebits) { return securebits << 1; }
 constexpr u64 kAllCapabilities = (u64 { 1 } << 41) - 1;
 
 /// Ids are the kernel's: those of the first user namespace. They are translated where a guest gives or sees them.

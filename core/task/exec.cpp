@@ -8,6 +8,8 @@
 #include <optional>
 
 #include "core/abi/mman.h"
+#include "core/abi/prctl.h"
+#include "core/abi/rseq.h"
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
 #include "core/mm/vdso.h"
@@ -17,6 +19,7 @@
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
 #include "core/task/ptrace.h"
+#include "core/task/rseq.h"
 #include "core/task/scheduler.h"
 #include "core/task/task-access.h"
 #include "core/trace/trace.h"
@@ -299,6 +302,7 @@ constexpr u64 at_uid = 11, at_euid = 12, at_gid = 13, at_egid = 14, at_platform 
               at_clktck = 17;
 constexpr u64 at_secure = 23, at_random = 25, at_hwcap2 = 26, at_execfn = 31, at_sysinfo_ehdr = 33,
               at_minsigstksz = 51;
+constexpr u64 at_rseq_feature_size = 27, at_rseq_align = 28;
 
 Result<u64> build_stack(Task& task, mm::AddressSpace& space, ExecRequest const& request,
     std::string const& file_name, Loaded const& loaded, Credentials const& cred, bool secure)
@@ -337,6 +341,7 @@ Result<u64> build_stack(Task& task, mm::AddressSpace& space, ExecRequest const& 
         ids.gid_out(cred.egid), at_secure, secure, at_random, random_at, at_hwcap2, m.hwcap2, at_execfn, name,
         at_platform, platform_name, at_minsigstksz, std::max<u64>(2048, m.xsave_size + 1024), at_null, 0 };
     if (space.vdso.is_null()) auxv.erase(auxv.begin(), auxv.begin() + 2);
+    auxv.insert(auxv.end() - 2, { at_rseq_feature_size, rseq_feature_size, at_rseq_align, 32 });
     std::vector<u64> words { args.size() };
     words.insert(words.end(), args.rbegin(), args.rend());
     words.push_back(0);
@@ -438,7 +443,10 @@ void reset_process(Task& task, std::string const& name)
     task.alt_stack = { 0, ss_disable, 0, 0 };
     task.robust_list = GuestAddr(0);
     task.clear_child_tid = GuestAddr(0);
-    task.rseq_area = GuestAddr(0);
+    task.rseq = {};
+    task.rseq_pending = false;
+    task.dispatch = {};
+    task.syscall_work &= ~u32 { work_dispatch };
     task.restart_block = nullptr;
     if (process.timers) process.timers->timers.clear();
     process.has_execed = true;
@@ -454,6 +462,7 @@ Result<void> enter_new_program(Task& task, Ref<mm::AddressSpace> space, u64 entr
     auto access = TaskAccess(task);
     auto guest = TRY(space->stub().create_thread(*task.vcpu));
     RefPtr<mm::AddressSpace> old = access.mm();
+    if (old) rseq::release_id(task);
     access.guest() = std::move(guest);
     access.mm() = space;
     ++space->users;
@@ -500,6 +509,8 @@ Result<void> exec_task(Task& task, ExecRequest request)
     space->limit_data = task.limit(Resource::data);
     space->limit_stack = task.limit(Resource::stack);
     space->limit_memlock = task.limit(Resource::memlock);
+    if (task.has_mm() && !(task.mm().write_or_execute & mdwe_no_inherit))
+        space->write_or_execute = task.mm().write_or_execute;
     space->set_executable(*file.path());
     auto mapped = load_program(task, *space, program, interpreter);
     if (mapped.is_error()) {

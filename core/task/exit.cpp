@@ -10,6 +10,7 @@
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
 #include "core/task/ptrace.h"
+#include "core/task/rseq.h"
 #include "core/task/scheduler.h"
 #include "core/task/task-access.h"
 #include "core/trace/trace.h"
@@ -130,6 +131,8 @@ void leave_memory(Task& task)
             .ok(); // as Linux: a bad pointer is ignored
         futex_wake_address(task, task.clear_child_tid, 1);
     }
+    rseq::release_id(task);
+    task.rseq = {};
     auto access = TaskAccess(task);
     RefPtr<mm::AddressSpace> mm = std::move(access.mm());
     access.mm() = nullptr;

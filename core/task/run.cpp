@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The loop that every task runs: enter the guest, take the trap, act on it, deliver signals, go back.
+#include "core/abi/prctl.h"
+#include "core/abi/seccomp.h"
 #include "core/abi/signal.h"
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
@@ -10,6 +12,7 @@
 #include "core/task/lifecycle.h"
 #include "core/task/oom.h"
 #include "core/task/ptrace.h"
+#include "core/task/rseq.h"
 #include "core/task/scheduler.h"
 #include "core/trace/trace.h"
 
@@ -122,14 +125,41 @@ template <auto MakeCall> void run_call(Task& task, Trap const& trap)
     task.in_syscall = false;
 }
 
+/// PR_SET_SYSCALL_USER_DISPATCH: true if the program itself is to deal with the call, or is to die.
+bool is_dispatched_to_user(Task& task, Trap const& trap)
+{
+    SyscallDispatch const& dispatch = task.dispatch;
+    if (!(task.syscall_work & work_dispatch) || trap.instruction - dispatch.start < dispatch.length)
+        return false;
+    SigInfo info;
+    info.signo = sigsys;
+    if (!dispatch.selector.is_null()) {
+        auto selected = UserIn<u8> { dispatch.selector }.copy_in(task);
+        if (selected.ok() && selected.value() == dispatch_allow) return false;
+        if (selected.is_error() || selected.value() != dispatch_block) {
+            exit_group(task.process(), u32(selected.is_error() ? sigsegv : sigsys));
+            return true;
+        }
+    }
+    info.code = si_user_dispatch;
+    info.sys = { trap.instruction, i32(trap.number), trap.compat ? audit_arch_i386 : audit_arch_x86_64 };
+    force_signal(task, info);
+    task.guest().set_syscall_result(u64(trap.number));
+    return true;
+}
+
 void handle_syscall(Task& task, Trap const& trap)
 {
     if (!task.syscall_work) [[likely]]
         run_call<dispatch_syscall>(task, trap);
+    else if (is_dispatched_to_user(task, trap))
+        return;
     else if (task.tracee)
         tracing::run_syscall(task, trap);
-    else
+    else if (task.syscall_work & work_seccomp)
         run_call<make_filtered_call>(task, trap);
+    else
+        run_call<dispatch_syscall>(task, trap);
 }
 
 void prepare_to_return(Task& task)
@@ -139,6 +169,10 @@ void prepare_to_return(Task& task)
         if (task.has_pending_signal() || task.restore_mask) {
             deliver_signals(task, Errno {});
             if (task.is_dying()) continue;
+        }
+        if (task.rseq_pending) [[unlikely]] {
+            rseq::prepare_to_return(task);
+            continue;
         }
         if (has_cpu_timers(task.process())) {
             check_cpu_timers(task);

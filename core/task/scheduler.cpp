@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/kernel.h"
+#include "core/task/rseq.h"
 #include "core/task/task.h"
 #include "core/trace/trace.h"
 
@@ -253,6 +254,7 @@ void Vcpu::switch_to(Task& task)
 {
     running_ = &task;
     task.state = TaskState::running;
+    task.rseq_pending = !task.rseq.area.is_null();
     need_resched_ = false;
     charged_until_ = kernel_.time().monotonic();
     slice_end_ = charged_until_ + kSlice;
@@ -263,6 +265,7 @@ void Vcpu::switch_to(Task& task)
     task.last_switch_cycles = Timekeeper::cycles();
     platform::fiber_switch(loop_, task.fiber_);
     count_system(task);
+    rseq::release_id(task);
     kernel_.trace().context_switch(&task, nullptr);
     // A task that is queued again was charged before: its runtime is its place in the queue and must not move.
     if (task.state != TaskState::runnable) charge(task);

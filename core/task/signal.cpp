@@ -8,6 +8,7 @@
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
 #include "core/task/ptrace.h"
+#include "core/task/rseq.h"
 #include "core/task/scheduler.h"
 #include "core/trace/trace.h"
 
@@ -306,6 +307,7 @@ void run_handler(Task& task, SigInfo const& info, Errno restart_code)
             regs->rax = u64(-i64(Errno::intr));
         }
     }
+    if (!task.rseq.area.is_null()) rseq::prepare_for_handler(task, *regs, info.signo);
     u64 mask = task.restore_mask ? task.saved_mask : task.blocked;
     task.restore_mask = false;
     if (taken.flags & sa_resethand) action.handler = sig_dfl;

@@ -39,6 +39,7 @@ struct Filter;
 enum SyscallWork : u32 {
     work_traced = 1, ///< Task::tracee is set
     work_seccomp = 2, ///< Task::seccomp_mode is not 0
+    work_dispatch = 4, ///< Task::dispatch is on
 };
 
 enum class TaskState : u8 { runnable, running, sleeping, dead };
@@ -47,6 +48,19 @@ enum class TaskState : u8 { runnable, running, sleeping, dead };
 struct MemoryPolicy {
     u32 mode = 0, flags = 0; ///< MPOL_*
     u64 nodes = 0; ///< as asked for
+};
+
+/// PR_SET_SYSCALL_USER_DISPATCH: calls from elsewhere than [start, start + length) raise SIGSYS, unless the byte at
+/// `selector` says otherwise.
+struct SyscallDispatch {
+    u64 start = 0, length = 0;
+    GuestAddr selector {}; ///< null: always
+};
+
+/// rseq(2).
+struct RseqRegistration {
+    GuestAddr area {}; ///< null: none
+    u32 length = 0, signature = 0;
 };
 
 class Task : public RefCounted {
@@ -130,12 +144,18 @@ public:
     GuestAddr robust_list {};
     bool futexes_released
         = false; ///< its end has let go of all locks: nobody can wait for it to hand one over
-    GuestAddr rseq_area {};
+    RseqRegistration rseq; ///< core/task/rseq.h
+    bool rseq_pending
+        = false; ///< it was off its vCPU: the area is brought up to date before it runs guest code
+    i32 concurrency_id = -1; ///< a bit of mm::AddressSpace::concurrency_ids; -1: none
+    SyscallDispatch dispatch;
     WaitQueue* vfork_done = nullptr; ///< the parent waits here until exec or exit
     u32 parent_death_signal = 0;
     bool no_new_privileges = false;
     Nanoseconds timer_slack = 50'000, default_timer_slack = 50'000; ///< the second: what it was created with
     u32 personality = 0; ///< personality(2)
+    u8 machine_check_policy = 2; ///< PR_MCE_KILL_*: kept, since no memory error reaches a guest
+    bool io_flusher = false; ///< PR_SET_IO_FLUSHER: kept, since memory is not written back to make room
     Nanoseconds start_time = 0; ///< CLOCK_BOOTTIME
     std::string wait_channel; ///< why it sleeps, for /proc/pid/wchan and gdb
 

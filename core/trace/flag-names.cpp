@@ -103,11 +103,15 @@ constexpr ValueName prctls[] = { { 1, "PR_SET_PDEATHSIG" }, { 2, "PR_GET_PDEATHS
     { 28, "PR_SET_SECUREBITS" }, { 29, "PR_SET_TIMERSLACK" }, { 30, "PR_GET_TIMERSLACK" },
     { 36, "PR_SET_CHILD_SUBREAPER" }, { 37, "PR_GET_CHILD_SUBREAPER" }, { 38, "PR_SET_NO_NEW_PRIVS" },
     { 39, "PR_GET_NO_NEW_PRIVS" }, { 40, "PR_GET_TID_ADDRESS" }, { 41, "PR_SET_THP_DISABLE" },
-    { 42, "PR_GET_THP_DISABLE" }, { 47, "PR_CAP_AMBIENT" }, { 0x53564d41, "PR_SET_VMA" },
-    { 0x59616d61, "PR_SET_PTRACER" } };
+    { 42, "PR_GET_THP_DISABLE" }, { 47, "PR_CAP_AMBIENT" }, { 25, "PR_GET_TSC" }, { 26, "PR_SET_TSC" },
+    { 33, "PR_MCE_KILL" }, { 34, "PR_MCE_KILL_GET" }, { 35, "PR_SET_MM" }, { 52, "PR_GET_SPECULATION_CTRL" },
+    { 53, "PR_SET_SPECULATION_CTRL" }, { 57, "PR_SET_IO_FLUSHER" }, { 58, "PR_GET_IO_FLUSHER" },
+    { 59, "PR_SET_SYSCALL_USER_DISPATCH" }, { 65, "PR_SET_MDWE" }, { 66, "PR_GET_MDWE" },
+    { 0x41555856, "PR_GET_AUXV" }, { 0x53564d41, "PR_SET_VMA" }, { 0x59616d61, "PR_SET_PTRACER" } };
 constexpr ValueName arch_prctls[] = { { 0x1001, "ARCH_SET_GS" }, { 0x1002, "ARCH_SET_FS" },
     { 0x1003, "ARCH_GET_FS" }, { 0x1004, "ARCH_GET_GS" }, { 0x1011, "ARCH_GET_CPUID" },
-    { 0x1012, "ARCH_SET_CPUID" }, { 0x3001, "ARCH_CET_STATUS" }, { 0x5001, "ARCH_SHSTK_ENABLE" } };
+    { 0x1012, "ARCH_SET_CPUID" }, { 0x1021, "ARCH_GET_XCOMP_SUPP" }, { 0x1022, "ARCH_GET_XCOMP_PERM" },
+    { 0x1023, "ARCH_REQ_XCOMP_PERM" }, { 0x3001, "ARCH_CET_STATUS" }, { 0x5001, "ARCH_SHSTK_ENABLE" } };
 constexpr ValueName seccomp_operations[] = { { 0, "SECCOMP_SET_MODE_STRICT" },
     { 1, "SECCOMP_SET_MODE_FILTER" }, { 2, "SECCOMP_GET_ACTION_AVAIL" }, { 3, "SECCOMP_GET_NOTIF_SIZES" } };
 constexpr ValueName ptrace_requests[] = { { 0, "PTRACE_TRACEME" }, { 1, "PTRACE_PEEKTEXT" },
@@ -120,7 +124,9 @@ constexpr ValueName ptrace_requests[] = { { 0, "PTRACE_TRACEME" }, { 1, "PTRACE_
     { 0x4202, "PTRACE_GETSIGINFO" }, { 0x4203, "PTRACE_SETSIGINFO" }, { 0x4204, "PTRACE_GETREGSET" },
     { 0x4205, "PTRACE_SETREGSET" }, { 0x4206, "PTRACE_SEIZE" }, { 0x4207, "PTRACE_INTERRUPT" },
     { 0x4208, "PTRACE_LISTEN" }, { 0x4209, "PTRACE_PEEKSIGINFO" }, { 0x420a, "PTRACE_GETSIGMASK" },
-    { 0x420b, "PTRACE_SETSIGMASK" }, { 0x420e, "PTRACE_GET_SYSCALL_INFO" } };
+    { 0x420b, "PTRACE_SETSIGMASK" }, { 0x420c, "PTRACE_SECCOMP_GET_FILTER" },
+    { 0x420d, "PTRACE_SECCOMP_GET_METADATA" }, { 0x420e, "PTRACE_GET_SYSCALL_INFO" },
+    { 0x420f, "PTRACE_GET_RSEQ_CONFIGURATION" } };
 constexpr ValueName rusage_who[]
     = { { 0, "RUSAGE_SELF" }, { ~u64 { 0 }, "RUSAGE_CHILDREN" }, { 1, "RUSAGE_THREAD" } };
 constexpr ValueName unmount_flags[]

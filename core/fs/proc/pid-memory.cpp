@@ -21,6 +21,8 @@ constexpr u64 kStringsMax
 std::string area_name(mm::AddressSpace const& memory, mm::Vma const& area)
 {
     std::string name;
+    auto given = [&](char const* kind) { return "[" + std::string(kind) + ":" + area.anonymous_name + "]"; };
+    if (area.path && !area.anonymous_name.empty()) return given("anon_shmem");
     if (area.path) {
         append_escaped(name, vfs::path_to_string(*area.path, current().fs().root), "\n");
         return name;
@@ -28,7 +30,7 @@ std::string area_name(mm::AddressSpace const& memory, mm::Vma const& area)
     if (!area.label.empty()) return area.label;
     if (area.start < memory.break_end() && area.end > memory.break_start()) return "[heap]";
     if (area.start <= memory.stack_start.value && area.end >= memory.stack_start.value) return "[stack]";
-    return {};
+    return area.anonymous_name.empty() ? std::string() : given("anon");
 }
 
 void add_area(std::string& out, mm::AddressSpace const& memory, mm::Vma const& area)
