@@ -81,7 +81,8 @@ SyscallResult set_whole_map(Task& task, GuestAddr from, u64 size)
     if (map.auxv_size) vector = TRY(copy_vector(task, GuestAddr(map.auxv), map.auxv_size));
     auto const& cred = task.credentials();
     if (map.exe_fd != ~u32 { 0 }) {
-        if (!cred.holds(Capability::sys_admin) && !cred.holds(Capability::checkpoint_restore)) return err::perm;
+        if (!cred.holds(Capability::sys_admin) && !cred.holds(Capability::checkpoint_restore))
+            return err::perm;
         TRY(set_executable(task, GuestFd(i32(map.exe_fd))));
     }
     apply_map(task.mm(), map);

@@ -14,6 +14,7 @@
 #include "core/mm/address-space.h"
 #include "core/mm/vdso.h"
 #include "core/platform/elf.h"
+#include "core/task/exec-credentials.h"
 #include "core/task/lifecycle.h"
 #include "core/task/permissions.h"
 #include "core/task/posix-timers.h"
@@ -369,38 +370,6 @@ Result<void> check_argument_sizes(Task& task, ExecRequest const& r)
     return {};
 }
 
-/// Credentials after exec: set-id bits, file-less capability rules for root, dropped by no_new_privs and nosuid.
-Ref<Credentials> new_credentials(Task& task, vfs::File& file, bool& secure)
-{
-    auto c = task.credentials().clone();
-    auto const& a = file.inode().attributes();
-    // A tracer without the right to trace the new program must not gain its privileges.
-    UserNamespace const& space = *c->user_namespace;
-    bool watched
-        = task.tracee && !is_capable(task.tracee->tracer->credentials(), space, Capability::sys_ptrace);
-    bool allowed = !watched && !task.no_new_privileges && !(file.path()->mount->flags() & vfs::kMountNoSuid);
-    // Nor does it gain ids that its user namespace does not know, or by a file system of another one.
-    allowed = allowed && space.knows(a.uid, a.gid)
-        && space.is_within(file.inode().file_system().user_namespace());
-    u32 old_euid = c->euid, old_egid = c->egid;
-    auto const root = space.uid_in(0);
-    if (allowed && (a.mode & s_isuid)) c->euid = a.uid;
-    if (allowed && (a.mode & (s_isgid | s_ixgrp)) == (s_isgid | s_ixgrp)) c->egid = a.gid;
-    c->suid = c->fsuid = c->euid;
-    c->sgid = c->fsgid = c->egid;
-    constexpr u32 kNoRoot = 1;
-    if ((c->euid == root || c->uid == root) && !(c->securebits & kNoRoot)) {
-        c->permitted = c->bounding | c->inheritable;
-        c->effective = c->euid == root ? c->permitted : c->ambient;
-    } else {
-        if (c->euid != old_euid || c->egid != old_egid) c->ambient = 0;
-        c->permitted = c->ambient;
-        c->effective = c->ambient;
-    }
-    secure = c->euid != c->uid || c->egid != c->gid;
-    return c;
-}
-
 /// Ends all other threads; the caller becomes the leader with the process's number.
 Result<void> become_only_thread(Task& task)
 {
@@ -519,8 +488,7 @@ Result<void> exec_task(Task& task, ExecRequest request)
     }
     Loaded const loaded = mapped.release_value();
     TRY(mm::map_vdso(kernel, *space));
-    bool secure = false;
-    auto credentials = new_credentials(task, file, secure);
+    auto [credentials, secure] = TRY(credentials_after_exec(task, file));
     if (request.arguments.empty()) request.arguments.emplace_back(); // as Linux since 5.18
     u64 sp = TRY(build_stack(task, *space, request, file_name, loaded, *credentials, secure));
 

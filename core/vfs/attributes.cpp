@@ -99,9 +99,21 @@ Result<void> change_owner(Task& task, Path const& path, u32 uid, u32 gid)
     return change_attributes(path, change);
 }
 
+namespace {
+
+/// Whoever writes a program takes its capabilities away. Of the host's files the host does that.
+void remove_capabilities(Inode& inode)
+{
+    if (inode.file_system().type() == "hostfs" || inode.get_xattr("security.capability").is_error()) return;
+    (void)inode.remove_xattr("security.capability"); // there a moment ago; what matters is that it is gone
+}
+
+} // namespace
+
 Result<void> remove_privileges(Task& task, Inode& inode)
 {
     auto const& who = task.credentials();
+    if (inode.is_regular()) remove_capabilities(inode);
     if (!inode.is_regular() || is_capable_over(who, inode.attributes(), Capability::fsetid)) return {};
     u32 mode = without_privileges(who, inode);
     if (mode == inode.mode()) return {};

@@ -2,12 +2,15 @@
 // Extended attributes: who may see and change which name space (xattr(7)); the values are the file system's.
 #include "core/task/permissions.h"
 #include "core/task/task.h"
+#include "core/vfs/file-capabilities.h"
 #include "core/vfs/notify.h"
 #include "core/vfs/operations.h"
 
 namespace umbra::vfs {
 
 namespace {
+
+constexpr std::string_view kCapabilities = "security.capability";
 
 bool is_known_namespace(std::string_view name)
 {
@@ -26,7 +29,7 @@ Result<void> check_xattr(Credentials const& who, Inode& inode, std::string_view 
         return writes && !is_owner_or_capable(who, inode) ? err::perm : Result<void>();
     if (name.starts_with("security.")) {
         if (!writes) return {};
-        bool const may = name == "security.capability"
+        bool const may = name == kCapabilities
             ? is_capable_over(who, inode.attributes(), Capability::setfcap)
             : is_capable(who, inode.file_system().user_namespace(), Capability::sys_admin);
         return may ? Result<void>() : err::perm;
@@ -46,13 +49,18 @@ Result<void> check_xattr(Credentials const& who, Inode& inode, std::string_view 
 Result<std::string> get_xattr(Task& task, Inode& inode, std::string_view name)
 {
     TRY(check_xattr(task.credentials(), inode, name, abi::r_ok));
-    return inode.get_xattr(name);
+    auto value = inode.get_xattr(name);
+    if (value.is_error() || name != kCapabilities) return value;
+    return shown_capabilities(task.credentials(), value.release_value());
 }
 
 Result<void> set_xattr(Task& task, Path const& path, std::string_view name, std::string_view value, u32 flags)
 {
     Inode& inode = path.inode();
     TRY(check_writable_mount(*path.mount));
+    std::string converted;
+    if (name == kCapabilities && !value.empty())
+        value = converted = TRY(stored_capabilities(task.credentials(), inode, value));
     TRY(check_xattr(task.credentials(), inode, name, abi::w_ok));
     MutexLock lock(inode.mutex);
     TRY(inode.set_xattr(name, value, flags));

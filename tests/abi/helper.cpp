@@ -92,6 +92,20 @@ int print_process(int, char**)
     return 0;
 }
 
+/// The permitted, effective and ambient sets, and whether the program was given more than its caller has.
+int print_sets(int, char**)
+{
+    unsigned long long sets[3] = {};
+    char const* const names[] = { "CapPrm:", "CapEff:", "CapAmb:" };
+    std::FILE* status = std::fopen("/proc/self/status", "r");
+    char line[256];
+    while (status && std::fgets(line, sizeof line, status))
+        for (int i = 0; i < 3; ++i)
+            if (std::strncmp(line, names[i], 7) == 0) sets[i] = std::strtoull(line + 8, nullptr, 16);
+    std::printf("%llx %llx %llx %lu\n", sets[0], sets[1], sets[2], ::getauxval(AT_SECURE));
+    return 0;
+}
+
 /// The entries of the auxiliary vector that every program may rely on.
 int print_auxv(int, char**)
 {
@@ -157,6 +171,7 @@ constexpr Helper kHelpers[] = {
     { "descriptors", print_descriptors },
     { "signals", print_signals },
     { "ids", print_ids },
+    { "sets", print_sets },
     { "process", print_process },
     { "auxv", print_auxv },
     { "random", print_random },
