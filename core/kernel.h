@@ -91,6 +91,13 @@ public:
     /// Of /proc/sys/kernel/seccomp/actions_logged, as a set of seccomp::kLogAllActions.
     u32 seccomp_logged_actions = 0x7f;
 
+    i64 leases_enabled = 1; ///< fs.leases-enable
+    i64 lease_break_time = 45; ///< fs.lease-break-time, seconds; 0: a holder may take its time
+    /// kernel.core_pattern, core_uses_pid and core_pipe_limit, see core(5).
+    std::string core_pattern = "core";
+    i64 core_uses_pid = 0, core_pipe_limit = 0;
+    u64 aio_events = 0, max_aio_events = 65536; ///< fs.aio-nr, fs.aio-max-nr
+
     RefPtr<RefCounted> network; ///< net::Network; made on first use
 
     /// Open file descriptions, and the most there may be (fs.file-max): as Linux, a tenth of memory's KiB, at least 8,192.

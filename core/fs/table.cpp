@@ -7,6 +7,7 @@
 #include "core/fs/proc/proc.h"
 #include "core/fs/sysfs/sysfs.h"
 #include "core/fs/tmpfs/tmpfs.h"
+#include "core/ipc/mqueue.h"
 #include "core/kernel.h"
 
 namespace umbra::fs {
@@ -35,6 +36,9 @@ void add_file_system_types(Kernel& kernel)
     types.add({ .name = "devpts", .in_user_namespaces = true, .make = mount_devpts });
     types.add({ .name = "devtmpfs", .make = [devices](vfs::MountRequest const&) { return devices; } });
     types.add(singleton(kernel, "proc", make_procfs));
+    types.add({ .name = "mqueue", .make = [&kernel](vfs::MountRequest const&) {
+                   return Result<Ref<vfs::FileSystem>>(ipc::mqueue_file_system(kernel));
+               } });
 }
 
 } // namespace umbra::fs

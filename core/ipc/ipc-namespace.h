@@ -3,6 +3,7 @@
 // everybody asks ipc_namespace(task) for his.
 #pragma once
 
+#include "core/ipc/mqueue.h"
 #include "core/ipc/msg.h"
 #include "core/ipc/sem.h"
 #include "core/ipc/shm.h"
@@ -24,6 +25,7 @@ public:
     IpcTable<SemSet> semaphore_sets;
     MsgSettings msg;
     IpcTable<MsgQueue> queues;
+    MqueueSpace mqueues;
 };
 
 /// The namespace of a task.

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Calls on descriptor numbers: close, close_range, the dup family, fcntl, ioctl.
+#include <cstdlib>
+
 #include "core/abi/ioctl.h"
 #include "core/fs/tmpfs/tmpfs.h"
 #include "core/ipc/pipe.h"
 #include "core/syscall/path-argument.h"
+#include "core/task/process-table.h"
 #include "core/task/task-access.h"
+#include "core/vfs/directory-notice.h"
 #include "core/vfs/locks.h"
 
 namespace umbra {
@@ -58,11 +62,10 @@ constexpr u32 f_dupfd = 0, f_getfd = 1, f_setfd = 2, f_getfl = 3, f_setfl = 4, f
               f_setlkw = 7;
 constexpr u32 f_setown = 8, f_getown = 9, f_setsig = 10, f_getsig = 11, f_setown_ex = 15, f_getown_ex = 16;
 constexpr u32 f_ofd_getlk = 36, f_ofd_setlk = 37, f_ofd_setlkw = 38;
-constexpr u32 f_getlease = 1025, f_dupfd_query = 1027, f_created_query = 1028, f_dupfd_cloexec = 1030,
-              f_setpipe_sz = 1031;
+constexpr u32 f_setlease = 1024, f_getlease = 1025, f_notify = 1026, f_dupfd_query = 1027, f_created_query = 1028,
+              f_dupfd_cloexec = 1030, f_setpipe_sz = 1031;
 constexpr u32 f_getpipe_sz = 1032, f_add_seals = 1033, f_get_seals = 1034;
-constexpr i64 kFdCloexec = 1, kUnlocked = 2;
-constexpr u32 kOwnerProcess = 1, kOwnerGroup = 2;
+constexpr i64 kFdCloexec = 1;
 
 struct OwnerEx {
     u32 type;
@@ -86,10 +89,13 @@ SyscallResult set_flags(Task& task, vfs::File& file, u32 flags)
     return 0;
 }
 
-SyscallResult set_owner(vfs::File& file, u32 type, i32 id)
+/// F_SETOWN and F_SETOWN_EX. ESRCH where no process, thread or group has the number.
+SyscallResult set_owner(Task& task, vfs::File& file, u32 type, i32 id)
 {
-    file.async_owner_type = type;
-    file.async_owner = type == kOwnerGroup ? -id : id;
+    auto& table = task.kernel().processes();
+    if (id && !table.find_process(Pid(id)) && !table.find_task(Pid(id)) && !table.find_group(Pid(id)))
+        return err::srch;
+    vfs::set_async_owner(file, task, type, id);
     return 0;
 }
 
@@ -99,23 +105,23 @@ SyscallResult fcntl_owner(Task& task, vfs::File& file, u32 command, u64 argument
     case f_setown: {
         i32 id = i32(argument);
         if (id == INT32_MIN) return err::inval;
-        return set_owner(file, id < 0 ? kOwnerGroup : kOwnerProcess, id < 0 ? -id : id);
+        return set_owner(task, file, id < 0 ? vfs::AsyncOwner::group : vfs::AsyncOwner::process, std::abs(id));
     }
     case f_getown:
-        return file.async_owner;
+        return vfs::live_owner(task.kernel(), file.async_owner);
     case f_setsig:
         if (argument > u64(abi::signal_count)) return err::inval;
-        file.async_signal = i32(argument);
+        file.async_owner.signal = i32(argument);
         return 0;
     case f_getsig:
-        return file.async_signal;
+        return file.async_owner.signal;
     case f_setown_ex: {
         auto owner = TRY(UserIn<OwnerEx> { GuestAddr(argument) }.copy_in(task));
-        if (owner.type > kOwnerGroup) return err::inval;
-        return set_owner(file, owner.type, owner.pid);
+        if (owner.type > vfs::AsyncOwner::group) return err::inval;
+        return set_owner(task, file, owner.type, owner.pid);
     }
     default: {
-        OwnerEx owner { file.async_owner_type, file.async_owner < 0 ? -file.async_owner : file.async_owner };
+        OwnerEx owner { file.async_owner.type, std::abs(vfs::live_owner(task.kernel(), file.async_owner)) };
         TRY(UserOut<OwnerEx> { GuestAddr(argument) }.copy_out(task, owner));
         return 0;
     }
@@ -174,8 +180,14 @@ SyscallResult sys_fcntl(Task& task, GuestFd fd, u32 command, u64 argument)
     case f_setown_ex:
     case f_getown_ex:
         return fcntl_owner(task, *file, command, argument);
+    case f_setlease:
+        TRY(vfs::set_lease(task, *file, fd, argument));
+        return 0;
     case f_getlease:
-        return kUnlocked;
+        return vfs::get_lease(*file);
+    case f_notify:
+        TRY(vfs::set_directory_notice(task, *file, fd, u32(argument)));
+        return 0;
     case f_setpipe_sz:
     case f_getpipe_sz:
         return fcntl_pipe(task, *file, command, argument);

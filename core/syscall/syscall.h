@@ -8,6 +8,7 @@
 #include "core/abi/file.h"
 #include "core/abi/iovec.h"
 #include "core/abi/ipc.h"
+#include "core/abi/mqueue.h"
 #include "core/abi/poll.h"
 #include "core/abi/process.h"
 #include "core/abi/socket.h"

@@ -25,6 +25,7 @@
 #include "core/task/task-access.h"
 #include "core/trace/trace.h"
 #include "core/vfs/access.h"
+#include "core/vfs/lease.h"
 #include "core/vfs/operations.h"
 
 namespace umbra {
@@ -61,6 +62,7 @@ Result<Executable> open_executable(Task& task, ExecRequest const& r)
     // root needs at least one x bit
     if (!(inode.mode() & 0111)) return err::acces;
     if (inode.write_count > 0) return err::txtbsy;
+    TRY(vfs::break_leases(task, inode, o_rdonly));
     auto file = TRY(inode.open(path, o_rdonly));
     return Executable { std::move(file), r.name };
 }

@@ -4,6 +4,7 @@
 #include "core/kernel.h"
 #include "core/task/task.h"
 #include "core/time/timekeeper.h"
+#include "core/vfs/lease.h"
 #include "core/vfs/notify.h"
 #include "core/vfs/operations.h"
 
@@ -153,6 +154,7 @@ Result<void> truncate(Task& task, Path const& path, u64 size)
     TRY(check_writable_mount(*path.mount));
     TRY(check_permission(task.credentials(), inode, abi::w_ok));
     if (inode.write_count < 0) return err::txtbsy;
+    TRY(break_leases(task, inode, abi::o_wronly));
     TRY(truncate_checked(task, inode, size, nullptr));
     notify_path(path, abi::in_modify);
     return {};

@@ -136,6 +136,7 @@ void locks_on_release(File& file)
     if (!file.inode().has_locks()) return;
     file.inode().locks().unlock(LockKind::ofd, &file);
     file.inode().locks().unlock(LockKind::flock, &file);
+    end_lease(file);
 }
 
 } // namespace umbra::vfs

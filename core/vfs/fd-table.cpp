@@ -5,9 +5,15 @@
 #include <algorithm>
 
 #include "core/kernel.h"
+#include "core/vfs/directory-notice.h"
 #include "core/vfs/locks.h"
 
 namespace umbra {
+
+FdTable::FdTable(Kernel& kernel)
+    : kernel_(kernel)
+{
+}
 
 FdTable::~FdTable() = default;
 
@@ -70,6 +76,7 @@ Result<void> FdTable::replace(Task& task, GuestFd fd, Ref<vfs::File> file, bool 
 void FdTable::run_close_hooks(Task& task, vfs::File& file)
 {
     if (file.path() && file.inode().has_locks()) vfs::locks_on_close(*this, file);
+    if (directory_notices) directory_notices->remove(file);
     file.flush(task);
 }
 

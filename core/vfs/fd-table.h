@@ -2,6 +2,7 @@
 // A process's descriptors (files_struct): small numbers to open file descriptions. Shared by CLONE_FILES.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "core/base/error.h"
@@ -12,14 +13,12 @@ namespace umbra {
 
 namespace vfs {
 struct LockWait;
+class DirectoryNotices;
 }
 
 class FdTable : public RefCounted {
 public:
-    explicit FdTable(Kernel& kernel)
-        : kernel_(kernel)
-    {
-    }
+    explicit FdTable(Kernel& kernel);
     ~FdTable() override;
 
     /// What a number is wanted for: a new description, of which there is a limit, or one that exists.
@@ -50,6 +49,7 @@ public:
     u32 open_count() const;
 
     List<vfs::LockWait> lock_waits; ///< POSIX lock requests that tasks of this table are blocked in
+    std::unique_ptr<vfs::DirectoryNotices> directory_notices; ///< fcntl F_NOTIFY; made on first use
 
 private:
     void run_close_hooks(Task& task, vfs::File& file);

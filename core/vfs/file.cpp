@@ -26,6 +26,7 @@ File::~File()
     if (!is_path_only()) notify_path(*path_, is_writable() ? abi::in_close_write : abi::in_close_nowrite);
     if (inode().has_locks()) locks_on_release(*this);
     if (counted_writer_) --inode().write_count;
+    if (counted_reader_) --inode().read_count;
 }
 
 void File::set_status_flags(u32 flags)
@@ -64,6 +65,12 @@ Result<void> File::count_writer()
     ++inode().write_count;
     counted_writer_ = true;
     return {};
+}
+
+void File::count_reader()
+{
+    ++inode().read_count;
+    counted_reader_ = true;
 }
 
 Result<void> deny_write(Inode& inode)

@@ -11,6 +11,7 @@
 #include "core/base/ref.h"
 #include "core/mm/user.h"
 #include "core/sync/wait-queue.h"
+#include "core/vfs/async-owner.h"
 #include "core/vfs/path.h"
 
 namespace umbra::vfs {
@@ -110,19 +111,20 @@ public:
 
     /// Counts this file in inode().write_count until it is closed; ETXTBSY while the inode runs as a program.
     Result<void> count_writer();
+    /// Counts this file, which cannot write, in inode().read_count until it is closed.
+    void count_reader();
 
     bool was_created = false; ///< by the open(2) that made this (fcntl F_CREATED_QUERY)
     u64 position = 0;
     Mutex position_mutex; ///< held over read, write and getdents of a file with a position (f_pos_lock)
-    i32 async_owner = 0; ///< fcntl F_SETOWN: pid, or negative process group
-    i32 async_signal = 0;
-    u32 async_owner_type = 0;
+    AsyncOwner async_owner; ///< fcntl F_SETOWN, F_SETSIG
     FileWatchers watchers;
 
 protected:
     std::optional<Path> path_;
     u32 flags_;
     bool counted_writer_ = false; ///< this file holds one of inode().write_count
+    bool counted_reader_ = false; ///< likewise of read_count
 };
 
 /// A file without a name in any directory, such as eventfd or a pipe: gives it an inode in the kernel's anonymous file

@@ -12,6 +12,7 @@
 #include "core/base/list.h"
 #include "core/base/types.h"
 #include "core/sync/wait-queue.h"
+#include "core/vfs/lease.h"
 
 namespace umbra {
 class FdTable;
@@ -49,6 +50,8 @@ struct LockWait : ListNode {
 
 class FileLocks {
 public:
+    Leases leases;
+
     /// The first held lock that keeps `request` from being granted, or null.
     FileLock const* find_conflict(FileLock const& request) const;
     /// Grants the request: replaces what its owner held in the range, merging with equal neighbours.

@@ -11,6 +11,9 @@
 
 namespace umbra::vfs {
 
+/// Beside IN_*: an entry got another name within the directory. Comes before the events of the move.
+constexpr u32 kRenamedWithin = 0x10000000;
+
 /// A watch on an inode; linked into Inode::watches. Never waits.
 class InodeWatch : public TaggedNode<InodeWatch> {
 public:

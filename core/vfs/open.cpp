@@ -6,6 +6,7 @@
 #include "core/kernel.h"
 #include "core/task/task.h"
 #include "core/vfs/dentry-cache.h"
+#include "core/vfs/locks.h"
 #include "core/vfs/names.h"
 #include "core/vfs/notify.h"
 #include "core/vfs/walker.h"
@@ -55,6 +56,16 @@ Result<void> truncate_on_open(Task& task, Inode& inode)
         { .mask = C::kSize | C::kMtime | C::kCtime, .size = 0, .mtime = now, .ctime = now });
 }
 
+/// Whoever waits for a lease's end counts as having the file open: no new lease comes in its way.
+Result<void> break_leases_to_open(Task& task, Inode& inode, u32 flags)
+{
+    i32& count = wants_to_write(flags) ? inode.write_count : inode.read_count;
+    ++count;
+    auto broken = break_leases(task, inode, flags);
+    --count;
+    return broken;
+}
+
 enum class Opening : u8 { existing, just_created };
 
 Result<Ref<File>> finish_open(Task& task, Path const& path, u32 flags, Opening opening)
@@ -69,12 +80,14 @@ Result<Ref<File>> finish_open(Task& task, Path const& path, u32 flags, Opening o
         if (inode.write_count < 0) return err::txtbsy;
         TRY(check_writable_mount(*path.mount));
     }
+    if (inode.has_locks()) TRY(break_leases_to_open(task, inode, flags));
     if (truncates) {
         TRY(truncate_on_open(task, inode));
         notify_path(path, abi::in_modify);
     }
     auto file = TRY(inode.open(path, flags));
     if (wants_to_write(flags) && stored) TRY(file->count_writer());
+    if (!wants_to_write(flags) && inode.is_regular()) file->count_reader();
     notify_path(path, abi::in_open);
     return file;
 }

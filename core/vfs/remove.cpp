@@ -125,6 +125,8 @@ Result<void> check_rename_permission(RenameNames const& r)
 void notify_move(Kernel& kernel, Inode& moved, ParentWalk const& from, ParentWalk const& to)
 {
     u32 cookie = u32(kernel.next_unique());
+    if (&from.directory.inode() == &to.directory.inode())
+        notify_entry(from.directory.inode(), from.name, moved, kRenamedWithin);
     notify_entry(from.directory.inode(), from.name, moved, abi::in_moved_from, cookie);
     notify_entry(to.directory.inode(), to.name, moved, abi::in_moved_to, cookie);
     notify_inode(moved, abi::in_move_self);

@@ -40,8 +40,6 @@ constexpr FixedRow kFixed[] = {
     { "fs/protected_regular", "0\n" },
     { "fs/protected_symlinks", "0\n" },
     { "fs/suid_dumpable", "0\n" },
-    { "fs/aio-max-nr", "0\n" },
-    { "fs/aio-nr", "0\n" },
     { "fs/inotify/max_queued_events", "16384\n" },
     { "fs/inotify/max_user_instances", "128\n" },
     { "fs/inotify/max_user_watches", "65536\n" },
@@ -80,8 +78,6 @@ struct NumberRow {
     i64 value, least, most;
 };
 constexpr NumberRow kNumbers[] = {
-    { "kernel/core_pipe_limit", 0, 0, INT32_MAX },
-    { "kernel/core_uses_pid", 0, 0, 1 },
     { "kernel/panic", 0, INT32_MIN, INT32_MAX },
     { "kernel/panic_on_oops", 0, 0, 1 },
     { "kernel/printk_ratelimit", 5, 0, INT32_MAX },
@@ -158,6 +154,20 @@ void add_numbers(StaticDirectory& sys)
     }
 }
 
+/// A number that the kernel obeys.
+template <typename Number>
+void add_obeyed(StaticDirectory& sys, char const* path, Number& number, Number least, Number most)
+{
+    add(
+        sys, path, [&number] { return Result<std::string>(std::to_string(number) + "\n"); },
+        [&number, least, most](std::string_view text) -> Result<void> {
+            Number value = TRY(parse_number<Number>(text));
+            if (value < least || value > most) return err::inval;
+            number = value;
+            return {};
+        });
+}
+
 /// A number that the kernel obeys, of the writer's IPC namespace. `changed` runs after a write.
 template <typename Number>
 void add_ipc_number(StaticDirectory& sys, char const* path, Number& (*number)(ipc::IpcNamespace&),
@@ -207,6 +217,22 @@ void add_ipc(StaticDirectory& sys)
     add_ipc_number<i32>(
         sys, "kernel/msg_next_id", [](IpcNamespace& ns) -> i32& { return ns.queues.wanted_id; }, 0,
         INT32_MAX);
+    // mq_overview(7) gives the bounds.
+    add_ipc_number<i64>(
+        sys, "fs/mqueue/queues_max", [](IpcNamespace& ns) -> i64& { return ns.mqueues.limits->queues_max; },
+        INT32_MIN, INT32_MAX);
+    add_ipc_number<i64>(
+        sys, "fs/mqueue/msg_max", [](IpcNamespace& ns) -> i64& { return ns.mqueues.limits->msg_max; }, 1,
+        65536);
+    add_ipc_number<i64>(
+        sys, "fs/mqueue/msgsize_max", [](IpcNamespace& ns) -> i64& { return ns.mqueues.limits->msgsize_max; },
+        128, 16 << 20);
+    add_ipc_number<i64>(
+        sys, "fs/mqueue/msg_default", [](IpcNamespace& ns) -> i64& { return ns.mqueues.limits->msg_default; },
+        1, 65536);
+    add_ipc_number<i64>(
+        sys, "fs/mqueue/msgsize_default",
+        [](IpcNamespace& ns) -> i64& { return ns.mqueues.limits->msgsize_default; }, 128, 16 << 20);
 }
 
 /// A name of the namespace that the reader or writer is in.
@@ -301,16 +327,18 @@ void add_seccomp(StaticDirectory& sys, Kernel& kernel)
         });
 }
 
-void add_core_pattern(StaticDirectory& sys)
+void add_core_dumps(StaticDirectory& sys, Kernel& kernel)
 {
-    auto pattern = std::make_shared<std::string>("core");
+    std::string& pattern = kernel.core_pattern;
     add(
-        sys, "kernel/core_pattern", [pattern] { return Result<std::string>(*pattern + "\n"); },
-        [pattern](std::string_view text) -> Result<void> {
+        sys, "kernel/core_pattern", [&pattern] { return Result<std::string>(pattern + "\n"); },
+        [&pattern](std::string_view text) -> Result<void> {
             constexpr u64 core_pattern_max = 127;
-            *pattern = text.substr(0, text.find('\n')).substr(0, core_pattern_max);
+            pattern = text.substr(0, text.find('\n')).substr(0, core_pattern_max);
             return {};
         });
+    add_obeyed<i64>(sys, "kernel/core_uses_pid", kernel.core_uses_pid, 0, INT32_MAX);
+    add_obeyed<i64>(sys, "kernel/core_pipe_limit", kernel.core_pipe_limit, 0, INT32_MAX);
 }
 
 std::string open_files(Kernel& kernel)
@@ -336,7 +364,12 @@ void add_sysctls(StaticDirectory& sys, Kernel& kernel)
     add_name(sys, "kernel/hostname", &UtsNamespace::hostname);
     add_name(sys, "kernel/domainname", &UtsNamespace::domainname);
     add_printk(sys, kernel);
-    add_core_pattern(sys);
+    add_core_dumps(sys, kernel);
+    add_obeyed<i64>(sys, "fs/leases-enable", kernel.leases_enabled, INT32_MIN, INT32_MAX);
+    add_obeyed<i64>(sys, "fs/lease-break-time", kernel.lease_break_time, INT32_MIN, INT32_MAX);
+    add_obeyed<u64>(sys, "fs/aio-max-nr", kernel.max_aio_events, 0, ~u64 { 0 });
+    add(sys, "fs/aio-nr",
+        [&kernel] { return Result<std::string>(std::to_string(kernel.aio_events) + "\n"); });
     add_seccomp(sys, kernel);
     add_namespace_limits(sys);
     add_ipc(sys);
