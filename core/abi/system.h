@@ -33,8 +33,13 @@ static_assert(sizeof(Sysinfo) == 112 && offsetof(Sysinfo, mem_unit) == 104);
 
 constexpr u32 grnd_nonblock = 1, grnd_random = 2, grnd_insecure = 4;
 
-constexpr u32 personality_uname26 = 0x0020000, personality_sticky_timeouts = 0x4000000,
-              personality_query = 0xffffffff;
+constexpr u32 personality_uname26 = 0x0020000, personality_query = 0xffffffff;
+constexpr u32 personality_no_randomize = 0x0040000, personality_zero_page = 0x0100000,
+              personality_compat_layout = 0x0200000, personality_read_executes = 0x0400000,
+              personality_sticky_timeouts = 0x4000000;
+/// What a program that gains privileges does not keep (PER_CLEAR_ON_SETID).
+constexpr u32 personality_insecure = personality_no_randomize | personality_zero_page
+    | personality_compat_layout | personality_read_executes;
 
 constexpr i32 syslog_close = 0, syslog_open = 1, syslog_read = 2, syslog_read_all = 3, syslog_read_clear = 4;
 constexpr i32 syslog_clear = 5, syslog_console_off = 6, syslog_console_on = 7, syslog_console_level = 8;

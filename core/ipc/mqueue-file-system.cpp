@@ -72,7 +72,8 @@ public:
         queues_.erase(queues_.find(name));
         attributes_.size -= kDirectoryEntrySize;
         touch(true, true, true);
-        (void)victim.set_attributes({ .mask = vfs::AttributeChange::kCtime, .ctime = attributes_.ctime }).ok();
+        (void)victim.set_attributes({ .mask = vfs::AttributeChange::kCtime, .ctime = attributes_.ctime })
+            .ok();
         return {};
     }
     Result<Ref<vfs::File>> open(vfs::Path const& path, u32 flags) override;
@@ -186,8 +187,7 @@ Result<vfs::LockedName> find_name(Task& task, std::string const& name)
     return vfs::lock_name({ .directory = root, .name = name, .trailing_slash = false });
 }
 
-Result<void> create_in(
-    Task& task, vfs::LockedName& place, u32 mode, abi::MqAttributes const* shape)
+Result<void> create_in(Task& task, vfs::LockedName& place, u32 mode, abi::MqAttributes const* shape)
 {
     auto const& who = task.credentials();
     TRY(vfs::check_create(who, *place.directory.dentry));

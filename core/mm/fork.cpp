@@ -201,6 +201,7 @@ Result<Ref<AddressSpace>> AddressSpace::fork()
     child->data_start = data_start, child->data_end = data_end;
     child->limit_address_space = limit_address_space, child->limit_data = limit_data;
     child->limit_stack = limit_stack, child->limit_memlock = limit_memlock;
+    child->dump_filter = dump_filter;
     return child;
 }
 

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 
+#include "core/abi/ptrace.h"
 #include "core/kernel.h"
 #include "core/printk/printk.h"
 #include "core/seccomp/filter.h"
+#include "core/task/core-dump.h"
 #include "core/task/lifecycle.h"
 #include "core/task/ptrace.h"
 #include "core/trace/trace.h"
@@ -110,7 +112,13 @@ bool trap(Task& task, SeccompData const& data, u32 reason)
 
 bool kill_process(Task& task)
 {
-    exit_group(task.process(), u32(sigsys) | (task.limit(Resource::core) > 0 ? 0x80 : 0));
+    // The call was not made: the core shows the registers as they were before.
+    task.guest().set_syscall_result(u64(task.trap.number));
+    SigInfo info;
+    info.signo = sigsys;
+    info.code = sys_seccomp;
+    info.sys = { task.trap.instruction, i32(task.trap.number), audit_arch_x86_64 };
+    if (!dump_core(task, info)) exit_group(task.process(), u32(sigsys));
     return false;
 }
 

@@ -62,8 +62,8 @@ constexpr u32 f_dupfd = 0, f_getfd = 1, f_setfd = 2, f_getfl = 3, f_setfl = 4, f
               f_setlkw = 7;
 constexpr u32 f_setown = 8, f_getown = 9, f_setsig = 10, f_getsig = 11, f_setown_ex = 15, f_getown_ex = 16;
 constexpr u32 f_ofd_getlk = 36, f_ofd_setlk = 37, f_ofd_setlkw = 38;
-constexpr u32 f_setlease = 1024, f_getlease = 1025, f_notify = 1026, f_dupfd_query = 1027, f_created_query = 1028,
-              f_dupfd_cloexec = 1030, f_setpipe_sz = 1031;
+constexpr u32 f_setlease = 1024, f_getlease = 1025, f_notify = 1026, f_dupfd_query = 1027,
+              f_created_query = 1028, f_dupfd_cloexec = 1030, f_setpipe_sz = 1031;
 constexpr u32 f_getpipe_sz = 1032, f_add_seals = 1033, f_get_seals = 1034;
 constexpr i64 kFdCloexec = 1;
 
@@ -105,7 +105,8 @@ SyscallResult fcntl_owner(Task& task, vfs::File& file, u32 command, u64 argument
     case f_setown: {
         i32 id = i32(argument);
         if (id == INT32_MIN) return err::inval;
-        return set_owner(task, file, id < 0 ? vfs::AsyncOwner::group : vfs::AsyncOwner::process, std::abs(id));
+        return set_owner(
+            task, file, id < 0 ? vfs::AsyncOwner::group : vfs::AsyncOwner::process, std::abs(id));
     }
     case f_getown:
         return vfs::live_owner(task.kernel(), file.async_owner);

@@ -31,6 +31,16 @@ Result<void> attach_file(Task& task, mm::MapRequest& request, GuestFd fd, u64 of
 
 } // namespace
 
+namespace {
+
+/// personality(2) READ_IMPLIES_EXEC.
+bool reads_execute(Task const& task, u32 prot)
+{
+    return (task.personality & personality_read_executes) && (prot & prot_read);
+}
+
+} // namespace
+
 SyscallResult sys_mmap(Task& task, u64 address, u64 length, u32 prot, u32 flags, GuestFd fd, u64 offset)
 {
     if (offset & kPageMask) return err::inval;
@@ -65,6 +75,9 @@ SyscallResult sys_mmap(Task& task, u64 address, u64 length, u32 prot, u32 flags,
     } else {
         TRY(attach_file(task, request, fd, offset));
     }
+    // A mount without exec keeps its files from it: attach_file() would have refused PROT_EXEC.
+    bool const no_exec = request.path && (request.path->mount->flags() & vfs::kMountNoExec);
+    if (reads_execute(task, request.prot) && !no_exec) request.prot |= prot_exec;
     return i64(TRY(task.mm().map(std::move(request))).value);
 }
 
@@ -76,7 +89,7 @@ SyscallResult sys_munmap(Task& task, u64 address, u64 length)
 
 SyscallResult sys_mprotect(Task& task, u64 address, u64 length, u32 prot)
 {
-    TRY(task.mm().protect(address, length, prot));
+    TRY(task.mm().protect(address, length, reads_execute(task, prot) ? prot | prot_exec : prot));
     return 0;
 }
 

@@ -134,8 +134,7 @@ SyscallResult sys_mq_getsetattr(
         .max_messages = queue.max_messages(),
         .message_size = queue.message_size(),
         .messages = queue.count() };
-    if (!wanted_in.is_null())
-        file->set_status_flags((file->flags() & ~o_nonblock) | u32(wanted.flags));
+    if (!wanted_in.is_null()) file->set_status_flags((file->flags() & ~o_nonblock) | u32(wanted.flags));
     if (!previous_out.is_null()) TRY(previous_out.copy_out(task, previous));
     return 0;
 }

@@ -10,6 +10,7 @@
 #include "core/abi/mman.h"
 #include "core/abi/prctl.h"
 #include "core/abi/rseq.h"
+#include "core/abi/system.h"
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
 #include "core/mm/vdso.h"
@@ -163,10 +164,12 @@ Result<void> map_segments(mm::AddressSpace& space, vfs::File& file, ElfImage con
     return {};
 }
 
-u64 random_offset(Kernel& kernel, u64 pages)
+/// Nothing under ADDR_NO_RANDOMIZE (personality(2)).
+u64 random_offset(Task& task, u64 pages)
 {
+    if (task.personality & personality_no_randomize) return 0;
     u64 r;
-    kernel.platform().random_bytes({ reinterpret_cast<u8*>(&r), sizeof r });
+    task.kernel().platform().random_bytes({ reinterpret_cast<u8*>(&r), sizeof r });
     return (r % pages) << kPageShift;
 }
 
@@ -226,14 +229,14 @@ Result<u64> load_interpreter(mm::AddressSpace& space, Program const& interpreter
 }
 
 /// Where a program goes that can go anywhere.
-Result<u64> choose_bias(mm::AddressSpace& space, Kernel& kernel, ElfImage const& image)
+Result<u64> choose_bias(Task& task, mm::AddressSpace& space, ElfImage const& image)
 {
     if (image.kind != ElfKind::position_independent) return 0;
     u64 align = kPageSize;
     for (auto const& s : image.loads)
         if (std::has_single_bit(s.align) && s.align < kPieBase) align = std::max(align, s.align);
-    u64 const base = (kPieBase + random_offset(kernel, 1 << 20)) & ~(align - 1);
-    if (base + (image.highest - image.lowest) > kernel.platform().machine().task_size)
+    u64 const base = (kPieBase + random_offset(task, 1 << 20)) & ~(align - 1);
+    if (base + (image.highest - image.lowest) > task.kernel().platform().machine().task_size)
         return find_place(space, image);
     return base - image.lowest;
 }
@@ -247,7 +250,7 @@ Result<Loaded> load_program(
     ElfImage const& image = program.image;
     if (!image.mappable) return err::inval;
     Loaded out;
-    u64 const bias = TRY(choose_bias(space, kernel, image));
+    u64 const bias = TRY(choose_bias(task, space, image));
     if (image.highest + bias > machine.task_size || image.lowest + bias < machine.min_address)
         return err::inval;
     TRY(map_segments(space, *program.file, image, bias));
@@ -265,7 +268,7 @@ Result<Loaded> load_program(
     }
     u64 break_at = image.highest + bias;
     // A static PIE's break would run into the mmap area; Linux puts it there too, with a gap.
-    space.set_break_start(break_at + random_offset(kernel, 1 << 13));
+    space.set_break_start(break_at + random_offset(task, 1 << 13));
     if (interpreter) out.entry = TRY(load_interpreter(space, *interpreter, out));
     if (out.entry >= machine.task_size) return err::inval;
     return out;
@@ -311,7 +314,7 @@ Result<u64> build_stack(Task& task, mm::AddressSpace& space, ExecRequest const& 
     std::string const& file_name, Loaded const& loaded, Credentials const& cred, bool secure)
 {
     Kernel& kernel = task.kernel();
-    u64 top = kernel.platform().machine().task_size - kPageSize - random_offset(kernel, 1 << 12);
+    u64 top = kernel.platform().machine().task_size - kPageSize - random_offset(task, 1 << 12);
     TRY(space.map({ .address = top - kStackReserve,
         .length = kStackReserve,
         .prot = prot_read | prot_write,
@@ -427,6 +430,14 @@ void reset_process(Task& task, std::string const& name)
     task.set_name(slash == std::string::npos ? name : name.substr(slash + 1));
 }
 
+/// MMAP_PAGE_ZERO (personality(2)): as SVr4, reading through a null pointer gives zeroes.
+void map_zero_page(Task& task, mm::AddressSpace& space)
+{
+    if (!(task.personality & personality_zero_page)) return;
+    // Where the host lets nobody map address 0 the program runs without, as on Linux.
+    (void)space.map({ .length = kPageSize, .prot = prot_read | prot_exec, .fixed = true }).ok();
+}
+
 /// The point of no return: the task moves into the new space.
 Result<void> enter_new_program(Task& task, Ref<mm::AddressSpace> space, u64 entry, u64 sp)
 {
@@ -482,7 +493,10 @@ Result<void> exec_task(Task& task, ExecRequest request)
     space->limit_memlock = task.limit(Resource::memlock);
     if (task.has_mm() && !(task.mm().write_or_execute & mdwe_no_inherit))
         space->write_or_execute = task.mm().write_or_execute;
+    if (task.has_mm()) space->dump_filter = task.mm().dump_filter;
     space->set_executable(*file.path());
+    auto [credentials, secure] = TRY(credentials_after_exec(task, file));
+    if (secure) task.personality &= ~personality_insecure;
     auto mapped = load_program(task, *space, program, interpreter);
     if (mapped.is_error()) {
         exit_group(task.process(), sigsegv);
@@ -490,8 +504,8 @@ Result<void> exec_task(Task& task, ExecRequest request)
     }
     Loaded const loaded = mapped.release_value();
     TRY(mm::map_vdso(kernel, *space));
-    auto [credentials, secure] = TRY(credentials_after_exec(task, file));
     if (request.arguments.empty()) request.arguments.emplace_back(); // as Linux since 5.18
+    map_zero_page(task, *space);
     u64 sp = TRY(build_stack(task, *space, request, file_name, loaded, *credentials, secure));
 
     Pid const former_tid = task.tid();

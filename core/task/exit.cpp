@@ -5,6 +5,7 @@
 #include "core/ipc/ipc-namespace.h"
 #include "core/kernel.h"
 #include "core/seccomp/filter.h"
+#include "core/task/core-dump.h"
 #include "core/task/futex.h"
 #include "core/task/lifecycle.h"
 #include "core/task/posix-timers.h"
@@ -182,6 +183,7 @@ void exit_current_task()
 {
     Task& task = current();
     Process& process = task.process();
+    join_core_dump(task);
     auto status = [&] { return process.group_exiting ? process.exit_code : task.exit_status; };
     tracing::event_stop(task, ptrace_event_exit, status());
     tracing::release_all(task);

@@ -137,6 +137,7 @@ public:
     bool has_execed = false; ///< setpgid(2) by the parent is EACCES then
     bool gave_up_terminal = false; ///< TIOCNOTTY of a process that does not lead the session
     bool dumpable = true;
+    class CoreDump* core_dump = nullptr; ///< being made: each thread that ends leaves its registers there
     bool huge_pages_disabled = false; ///< PR_SET_THP_DISABLE; there are none either way
     u32 membarrier_registrations = 0; ///< MEMBARRIER_CMD_REGISTER_*
 

@@ -4,6 +4,7 @@
 
 #include "core/abi/file.h"
 #include "core/kernel.h"
+#include "core/task/core-dump.h"
 #include "core/task/lifecycle.h"
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
@@ -285,8 +286,7 @@ bool default_action(Task& task, SigInfo const& info)
         stop_process(task, info.signo);
         return true;
     }
-    bool core = (kCoreByDefault & bit) && task.limit(Resource::core) > 0;
-    exit_group(task.process(), u32(info.signo) | (core ? 0x80 : 0));
+    if (!(kCoreByDefault & bit) || !dump_core(task, info)) exit_group(task.process(), u32(info.signo));
     return false;
 }
 

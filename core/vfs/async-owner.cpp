@@ -30,8 +30,8 @@ bool may_tell(AsyncOwner const& owner, Process const& process)
     Task* member = process.any_thread();
     if (!member) return false;
     auto const& target = member->credentials();
-    return owner.euid == 0 || owner.euid == target.suid || owner.euid == target.uid || owner.uid == target.suid
-        || owner.uid == target.uid;
+    return owner.euid == 0 || owner.euid == target.suid || owner.euid == target.uid
+        || owner.uid == target.suid || owner.uid == target.uid;
 }
 
 /// Calls tell(process or thread) for everybody the owner means.
@@ -39,7 +39,8 @@ template <typename Tell> void for_each_target(Kernel& kernel, AsyncOwner const& 
 {
     auto& table = kernel.processes();
     if (owner.type == AsyncOwner::thread) {
-        if (Task* task = table.find_task(Pid(owner.id)); task && may_tell(owner, task->process())) tell(*task);
+        if (Task* task = table.find_task(Pid(owner.id)); task && may_tell(owner, task->process()))
+            tell(*task);
     } else if (owner.type == AsyncOwner::process) {
         if (Process* process = table.find_process(Pid(owner.id)); process && may_tell(owner, *process))
             tell(*process);
@@ -92,9 +93,8 @@ abi::SigInfo describe(AsyncOwner const& owner, i32 fd, AsyncEvent event)
 void set_async_owner(File& file, Task& task, u32 type, i32 id)
 {
     auto const& who = task.credentials();
-    file.async_owner = {
-        .type = type, .id = id, .uid = who.uid, .euid = who.euid, .signal = file.async_owner.signal
-    };
+    file.async_owner
+        = { .type = type, .id = id, .uid = who.uid, .euid = who.euid, .signal = file.async_owner.signal };
 }
 
 i32 live_owner(Kernel& kernel, AsyncOwner const& owner)

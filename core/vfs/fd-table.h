@@ -14,7 +14,7 @@ namespace umbra {
 namespace vfs {
 struct LockWait;
 class DirectoryNotices;
-}
+} // namespace vfs
 
 class FdTable : public RefCounted {
 public:

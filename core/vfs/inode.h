@@ -142,7 +142,8 @@ public:
     Mutex mutex;
     /// Open-for-write and executing counts: ETXTBSY. Negative: mapped as a program text, positive: writers.
     i32 write_count = 0;
-    i32 read_count = 0; ///< descriptions of a regular file that can only read: a write lease needs that there is no other
+    i32 read_count
+        = 0; ///< descriptions of a regular file that can only read: a write lease needs that there is no other
     /// Per-inode object of the pipe, socket or inotify layer (a FIFO's pipe), owned here.
     RefPtr<RefCounted> attachment;
     List<InodeWatch, TaggedNode<InodeWatch>> watches;

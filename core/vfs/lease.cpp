@@ -100,7 +100,8 @@ void Leases::announce(Kernel& kernel, Mode breaker)
     Nanoseconds allowed = kernel.lease_break_time * kNanosecondsPerSecond;
     Nanoseconds by = allowed > 0 ? Timekeeper::add(kernel.time().monotonic(), allowed) : kNever;
     for (Lease& lease : leases_) {
-        if (breaker == Mode::read && (lease.mode == Mode::read || lease.unlocks || lease.downgrades)) continue;
+        if (breaker == Mode::read && (lease.mode == Mode::read || lease.unlocks || lease.downgrades))
+            continue;
         if (breaker == Mode::write && lease.unlocks) continue;
         if (breaker == Mode::write) {
             lease.unlocks = true;

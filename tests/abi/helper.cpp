@@ -148,6 +148,14 @@ int print_timers(int, char**)
     return 0;
 }
 
+/// Where what a program starts with lies.
+int print_layout(int, char**)
+{
+    int local = 0;
+    std::printf("%p %p\n", static_cast<void*>(&local), ::sbrk(0));
+    return 0;
+}
+
 int exit_with(int argc, char** argv) { return argc > 0 ? std::atoi(argv[0]) : 0; }
 
 /// Until the end of standard input.
@@ -176,6 +184,7 @@ constexpr Helper kHelpers[] = {
     { "auxv", print_auxv },
     { "random", print_random },
     { "timers", print_timers },
+    { "layout", print_layout },
     { "exit", exit_with },
     { "wait-for-input", wait_for_input },
 };

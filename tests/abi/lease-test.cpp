@@ -273,7 +273,7 @@ TEST(AsyncOwner, what_does_not_exist_owns_nothing)
     owner = { __pid_type(7), ::getpid() };
     EXPECT_ERROR(::fcntl(pipe.read_end, F_SETOWN_EX, &owner), EINVAL);
     EXPECT_ERROR(::fcntl(pipe.read_end, F_SETSIG, 65), EINVAL);
-    pid_t child = start([] { });
+    pid_t child = start([] {});
     EXPECT_EQ(::waitid(P_PID, id_t(child), nullptr, WEXITED | WNOWAIT), 0);
     EXPECT_OK(::fcntl(pipe.read_end, F_SETOWN, child));
     EXPECT_EQ(wait_for(child), exited(0));

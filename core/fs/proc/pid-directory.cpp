@@ -67,6 +67,7 @@ constexpr PidRow kRows[] = {
     { "oom_score", kFile | 0444, both, open_, pid_oom_score },
     { "oom_adj", kFile | 0644, both, open_, pid_oom_adj, set_pid_oom_adj },
     { "oom_score_adj", kFile | 0644, both, open_, pid_oom_score_adj, set_pid_oom_score_adj },
+    { "coredump_filter", kFile | 0644, both, open_, pid_coredump_filter, set_pid_coredump_filter },
     { "loginuid", kFile | 0444, both, open_, pid_login_uid },
     { "sessionid", kFile | 0444, both, open_, pid_session_id },
     { "io", kFile | 0400, both, inspection, pid_io },

@@ -102,6 +102,8 @@ Result<std::string> pid_session_id(Subject const&);
 Result<std::string> pid_maps(Subject const&);
 Result<std::string> pid_smaps(Subject const&);
 Result<std::string> pid_smaps_rollup(Subject const&);
+Result<std::string> pid_coredump_filter(Subject const&);
+Result<void> set_pid_coredump_filter(Subject const&, std::string_view);
 Result<std::string> pid_command_line(Subject const&);
 Result<std::string> pid_environment(Subject const&);
 Result<std::string> pid_auxv(Subject const&);

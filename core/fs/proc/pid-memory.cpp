@@ -309,6 +309,23 @@ private:
 };
 } // namespace
 
+/// Empty for what has no memory, as on Linux.
+Result<std::string> pid_coredump_filter(Subject const& subject)
+{
+    RefPtr<mm::AddressSpace> memory = subject.memory();
+    return memory ? format_text("%08x\n", memory->dump_filter) : std::string();
+}
+
+Result<void> set_pid_coredump_filter(Subject const& subject, std::string_view text)
+{
+    constexpr u32 known = 0x1ff; // huge pages and DAX, which there are none of, included
+    u32 const wanted = u32(TRY(parse_integer(text)));
+    RefPtr<mm::AddressSpace> memory = subject.memory();
+    if (!memory) return err::srch;
+    memory->dump_filter = wanted & known;
+    return {};
+}
+
 Ref<vfs::Inode> make_memory_file(
     vfs::FileSystem& fs, PidReference const& reference, PseudoAttributes const& attributes)
 {

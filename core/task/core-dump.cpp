@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// When a core is dumped, how the threads come together for it, and the file.
+#include "core/task/core-dump.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/kernel.h"
+#include "core/mm/address-space.h"
+#include "core/printk/printk.h"
+#include "core/task/lifecycle.h"
+#include "core/task/scheduler.h"
+#include "core/task/task.h"
+#include "core/vfs/operations.h"
+
+namespace umbra {
+
+namespace {
+
+constexpr u64 kSmallestDump = 4096; ///< ELF_EXEC_PAGESIZE: below that limit there is none
+constexpr u64 kFxsaveSize = 512, kSoftwareBytes = 464, kFpMagic2Size = 4;
+
+/// The image as NT_X86_XSTATE has it: XCR0 in place of the signal frame's own words, nothing behind.
+std::vector<u8> fp_note(std::span<u8 const> frame)
+{
+    if (frame.size() <= kFxsaveSize + kFpMagic2Size) return {};
+    std::vector<u8> image(frame.begin(), frame.end() - kFpMagic2Size);
+    u64 known;
+    std::memcpy(&known, image.data() + kSoftwareBytes + 8, sizeof known);
+    std::fill(image.begin() + kSoftwareBytes, image.begin() + kFxsaveSize, u8 { 0 });
+    std::memcpy(image.data() + kSoftwareBytes, &known, sizeof known);
+    return image;
+}
+
+CoreThread describe(Task& task, int signal)
+{
+    CoreThread thread { .tid = task.tid().value,
+        .signal = signal,
+        .pending = task.pending.set(),
+        .blocked = task.blocked,
+        .user = task.usage.user,
+        .system = task.usage.system };
+    if (auto* registers = task.guest().registers(*task.vcpu)) thread.registers = *registers;
+    thread.fp_state = fp_note(task.guest().fp_state(*task.vcpu));
+    return thread;
+}
+
+/// The file, made anew: what had the name is removed first (Linux: do_coredump).
+Result<Ref<vfs::File>> open_core_file(Task& task, std::string const& name)
+{
+    auto base = TRY(task.path_base(GuestFd(abi::at_fdcwd), name));
+    vfs::At const at { base, name };
+    (void)vfs::unlink(task, at).ok(); // what cannot go keeps the dump away below
+    constexpr u32 flags = abi::o_creat | abi::o_excl | abi::o_wronly | abi::o_nofollow | abi::o_largefile;
+    auto file = TRY(vfs::open(task, at, { .flags = flags, .mode = 0600 }));
+    if (!file->inode().is_regular()) return err::inval;
+    return file;
+}
+
+bool may_dump(Task& task, std::string const& pattern)
+{
+    if (!task.process().dumpable || task.process().core_dump) return false;
+    if (!pattern.empty() && pattern.front() == '|') {
+        task.kernel().printk().log(LogLevel::info, "%s[%d]: no core: programs as core_pattern are not run",
+            task.name().c_str(), task.tid().value);
+        return false;
+    }
+    return task.limit(Resource::core) >= kSmallestDump;
+}
+
+} // namespace
+
+void CoreDump::add(Task& task)
+{
+    threads.push_back(describe(task, 0));
+    changed_.wake_all();
+    (void)changed_.wait_until([&] { return finished_; }, kNever, Interruption::refused).ok();
+}
+
+void CoreDump::wait_for_others()
+{
+    (void)changed_.wait_until([&] { return threads.size() > others_; }, kNever, Interruption::refused).ok();
+}
+
+void CoreDump::finish()
+{
+    finished_ = true;
+    changed_.wake_all();
+}
+
+bool dump_core(Task& task, abi::SigInfo const& info)
+{
+    Process& process = task.process();
+    if (process.group_exiting || !may_dump(task, task.kernel().core_pattern)) return false;
+    // A thread that is on its way out already does not come any more.
+    auto const others = std::ranges::count_if(
+        process.threads, [&](Task* thread) { return thread != &task && !thread->exiting; });
+    CoreDump dump { size_t(others) };
+    dump.threads.push_back(describe(task, info.signo));
+    process.core_dump = &dump;
+    exit_group(process, u32(info.signo));
+    dump.wait_for_others();
+    auto written = [&]() -> Result<void> {
+        auto file = TRY(open_core_file(task, core_file_name(task, info.signo)));
+        return write_core_image(task, *file, dump.threads, info, task.limit(Resource::core));
+    }();
+    process.core_dump = nullptr;
+    dump.finish();
+    if (written.ok()) process.exit_code |= 0x80;
+    return written.ok();
+}
+
+void join_core_dump(Task& task)
+{
+    if (auto* dump = task.process().core_dump) dump->add(task);
+}
+
+} // namespace umbra

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Core dumps, core(5): what a process leaves behind that dies of a signal. The thread that takes the signal writes; the
+// others leave their registers on their way out and wait until the file is written, so that memory stands still.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/abi/signal.h"
+#include "core/base/error.h"
+#include "core/platform/registers.h"
+#include "core/sync/wait-queue.h"
+
+namespace umbra {
+
+class Process;
+class Task;
+namespace vfs {
+class File;
+}
+namespace mm {
+class AddressSpace;
+class Vma;
+} // namespace mm
+
+/// A thread as its notes show it.
+struct CoreThread {
+    i32 tid = 0;
+    int signal = 0; ///< that it dies of
+    u64 pending = 0, blocked = 0;
+    Nanoseconds user = 0, system = 0;
+    platform::Registers registers {};
+    std::vector<u8> fp_state; ///< the XSAVE image, XCR0 where Linux puts it; empty if it could not be had
+};
+
+/// One dump in progress; lives on the stack of the thread that writes it.
+class CoreDump {
+public:
+    explicit CoreDump(size_t others)
+        : others_(others)
+    {
+    }
+    std::vector<CoreThread> threads; ///< the one that writes comes first
+    /// Another thread has come: it is there, and waits for the end.
+    void add(Task& task);
+    /// Waits for all others. Not interruptible: they come as soon as the host lets go of them.
+    void wait_for_others();
+    void finish();
+
+private:
+    size_t others_;
+    bool finished_ = false;
+    WaitQueue changed_;
+};
+
+/// Writes the core of the current task's process, which `info` kills, if limits and dumpable allow; other threads are
+/// told to end. True if there is one. May wait.
+bool dump_core(Task& task, abi::SigInfo const& info);
+/// A thread of a dying process ends: takes part in the dump, if there is one.
+void join_core_dump(Task& task);
+
+/// kernel.core_pattern with its % specifiers (core-name.cpp).
+std::string core_file_name(Task& task, int signal);
+/// Writes the ELF image (core-image.cpp).
+Result<void> write_core_image(
+    Task& task, vfs::File& file, std::vector<CoreThread> const& threads, abi::SigInfo const& info, u64 limit);
+
+} // namespace umbra

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The ELF image of a core: a header, one note segment, and a segment for each area (elf(5), core(5)).
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "core/abi/core-file.h"
+#include "core/kernel.h"
+#include "core/mm/address-space.h"
+#include "core/task/core-dump.h"
+#include "core/task/task.h"
+#include "core/vfs/operations.h"
+
+namespace umbra {
+
+using namespace abi;
+using platform::Protection;
+
+namespace {
+
+std::span<u8 const> bytes_of(auto const& value)
+{
+    return { reinterpret_cast<u8 const*>(&value), sizeof value }; // plain records without padding
+}
+
+/// Notes one behind the other.
+class Notes {
+public:
+    void add(std::string_view owner, u32 type, std::span<u8 const> description)
+    {
+        append(bytes_of(ElfNoteHeader { u32(owner.size() + 1), u32(description.size()), type }));
+        bytes_.insert(bytes_.end(), owner.begin(), owner.end());
+        bytes_.push_back(0);
+        align();
+        append(description);
+        align();
+    }
+    std::vector<u8> const& bytes() const { return bytes_; }
+
+private:
+    void append(std::span<u8 const> what) { bytes_.insert(bytes_.end(), what.begin(), what.end()); }
+    void align() { bytes_.resize((bytes_.size() + 3) & ~size_t { 3 }); }
+    std::vector<u8> bytes_;
+};
+
+CoreStatus::Time to_time(Nanoseconds t)
+{
+    return { t / kNanosecondsPerSecond, t % kNanosecondsPerSecond / 1000 };
+}
+
+CoreStatus status_of(Task& task, CoreThread const& thread, SigInfo const& info)
+{
+    Process& process = task.process();
+    CoreStatus status {};
+    if (thread.signal) {
+        status.signal = thread.signal;
+        status.current_signal = i16(thread.signal);
+        status.code = info.code;
+        status.error = info.error;
+    }
+    status.pending = thread.pending;
+    status.held = thread.blocked;
+    status.pid = thread.tid;
+    status.parent = process.parent ? process.parent->id.value : 0;
+    status.group = process.group->id.value;
+    status.session = process.session().id.value;
+    status.user = to_time(thread.user);
+    status.system = to_time(thread.system);
+    status.children_user = to_time(process.children_usage.user);
+    status.children_system = to_time(process.children_usage.system);
+    status.registers = thread.registers;
+    status.fp_valid = !thread.fp_state.empty();
+    return status;
+}
+
+/// The command line, its NULs as spaces. Short if its memory is gone.
+std::string arguments_of(Task& task)
+{
+    auto& space = task.mm();
+    std::string text;
+    u64 address = space.arguments_start.value;
+    while (address < space.arguments_end.value && text.size() < sizeof(CoreProcess::arguments) - 1) {
+        auto view = space.kernel_view(GuestAddr(address), Protection::read);
+        if (view.is_error()) break;
+        u64 const count = std::min<u64>({ view.value().size(), space.arguments_end.value - address,
+            sizeof(CoreProcess::arguments) - 1 - text.size() });
+        text.append(reinterpret_cast<char const*>(view.value().data()), count); // bytes of text
+        address += count;
+    }
+    std::ranges::replace(text, '\0', ' ');
+    return text;
+}
+
+CoreProcess process_of(Task& task)
+{
+    Process& process = task.process();
+    CoreProcess info {};
+    info.state_letter = 'R';
+    info.nice = i8(task.nice);
+    info.uid = task.credentials().uid;
+    info.gid = task.credentials().gid;
+    info.pid = process.id.value;
+    info.parent = process.parent ? process.parent->id.value : 0;
+    info.group = process.group->id.value;
+    info.session = process.session().id.value;
+    task.name().copy(info.name, sizeof info.name - 1);
+    arguments_of(task).copy(info.arguments, sizeof info.arguments - 1);
+    return info;
+}
+
+/// NT_FILE: which area shows which file from where.
+std::vector<u8> file_note(Task& task)
+{
+    std::vector<u64> numbers { 0, kPageSize };
+    std::string names;
+    for (auto const& [start, area] : task.mm().areas()) {
+        if (!area->path) continue;
+        numbers.insert(numbers.end(), { area->start, area->end, area->object_page });
+        names += vfs::path_to_string(*area->path, task.fs().root);
+        names += '\0';
+        numbers[0]++;
+    }
+    std::vector<u8> note(numbers.size() * sizeof(u64) + names.size());
+    std::memcpy(note.data(), numbers.data(), numbers.size() * sizeof(u64));
+    std::memcpy(note.data() + numbers.size() * sizeof(u64), names.data(), names.size());
+    return note;
+}
+
+void add_fp_notes(Notes& notes, CoreThread const& thread)
+{
+    constexpr u64 fxsave_size = 512;
+    if (thread.fp_state.empty()) return;
+    notes.add("CORE", nt_core_fpregset, std::span(thread.fp_state).first(fxsave_size));
+    notes.add("LINUX", nt_core_xstate, thread.fp_state);
+}
+
+Notes make_notes(Task& task, std::vector<CoreThread> const& threads, SigInfo const& info)
+{
+    Notes notes;
+    for (CoreThread const& thread : threads) {
+        notes.add("CORE", nt_core_prstatus, bytes_of(status_of(task, thread, info)));
+        if (&thread == &threads.front()) {
+            notes.add("CORE", nt_core_prpsinfo, bytes_of(process_of(task)));
+            notes.add("CORE", nt_core_siginfo, bytes_of(info));
+            auto const& auxv = task.mm().auxv;
+            notes.add("CORE", nt_core_auxv,
+                { reinterpret_cast<u8 const*>(auxv.data()), auxv.size() * sizeof(u64) }); // its words
+            notes.add("CORE", nt_core_file, file_note(task));
+        }
+        add_fp_notes(notes, thread);
+    }
+    return notes;
+}
+
+/// Whether a private area of a file has pages of its own.
+bool has_own_pages(mm::AddressSpace& space, mm::Vma const& area)
+{
+    bool found = false;
+    space.pages().for_each(area.start >> kPageShift, area.end >> kPageShift,
+        [&](u64, mm::Pte& entry) { found = found || (entry.present() && (entry.bits & mm::Pte::kDirty)); });
+    return found || (area.prot & 2);
+}
+
+bool starts_with_elf_header(mm::AddressSpace& space, mm::Vma const& area)
+{
+    auto view = space.kernel_view(GuestAddr(area.start), Protection::read);
+    return view.ok() && view.value().size() >= 4 && !std::memcmp(view.value().data(), "\177ELF", 4);
+}
+
+/// vma_dump_size(): how many bytes of an area the filter asks for.
+u64 dump_size(mm::AddressSpace& space, mm::Vma const& area)
+{
+    u64 const whole = area.end - area.start;
+    u32 const filter = space.dump_filter;
+    if (area.label == "[vdso]") return whole;
+    if (area.dont_dump) return 0;
+    if (area.shared) {
+        bool const named = area.path && area.path->inode().attributes().nlink;
+        return filter & (named ? dump_mapped_shared : dump_anonymous_shared) ? whole : 0;
+    }
+    if (!area.object) return filter & dump_anonymous_private ? whole : 0;
+    if ((filter & dump_anonymous_private) && has_own_pages(space, area)) return whole;
+    if (filter & dump_mapped_private) return whole;
+    bool const head = (filter & dump_elf_headers) && area.object_page == 0 && (area.prot & 1);
+    return head && starts_with_elf_header(space, area) ? kPageSize : 0;
+}
+
+/// Writes one thing behind the other, up to the limit.
+class Output {
+public:
+    Output(Task& task, vfs::File& file, u64 limit)
+        : task_(task)
+        , file_(file)
+        , limit_(limit)
+    {
+    }
+    Result<void> write(std::span<u8 const> bytes)
+    {
+        if (offset_ + bytes.size() > limit_) return err::fbig;
+        while (!bytes.empty()) {
+            auto buffer = IoBuffer::kernel_source(bytes);
+            u64 const count = TRY(vfs::write_file(task_, file_, buffer, offset_));
+            if (!count) return err::io;
+            offset_ += count;
+            bytes = bytes.subspan(count);
+        }
+        return {};
+    }
+    void skip(u64 count) { offset_ += count; }
+    u64 offset() const { return offset_; }
+    /// A hole at the end counts too.
+    Result<void> finish()
+    {
+        if (offset_ > file_.inode().attributes().size)
+            return vfs::truncate_file(task_, file_, std::min(offset_, limit_));
+        return {};
+    }
+
+private:
+    Task& task_;
+    vfs::File& file_;
+    u64 limit_;
+    u64 offset_ = 0;
+};
+
+/// What was never touched stays a hole.
+Result<void> write_area(mm::AddressSpace& space, mm::Vma const& area, u64 size, Output& out)
+{
+    std::vector<u8> copy(kPageSize);
+    for (u64 address = area.start; address < area.start + size; address += kPageSize) {
+        auto* entry = space.pages().find(address >> kPageShift);
+        bool const untouched = !area.object && (!entry || !entry->present());
+        auto view = untouched ? Result<std::span<u8>>(err::fault)
+                              : space.kernel_view(GuestAddr(address), Protection::read, true);
+        if (view.is_error()) {
+            out.skip(kPageSize);
+            continue;
+        }
+        // Writing may wait, and the view is good until then only.
+        std::copy_n(view.value().begin(), kPageSize, copy.begin());
+        TRY(out.write(copy));
+    }
+    return {};
+}
+
+ElfFileHeader file_header(size_t segments)
+{
+    ElfFileHeader header {};
+    constexpr u8 identification[] = { 0x7f, 'E', 'L', 'F', 2 /* 64 bits */, 1 /* little endian */, 1 };
+    std::copy(std::begin(identification), std::end(identification), header.identification);
+    header.type = et_core;
+    header.machine = em_x86_64;
+    header.version = 1;
+    header.program_headers = sizeof header;
+    header.size = sizeof header;
+    header.program_header_size = sizeof(ElfProgramHeader);
+    header.program_header_count = u16(segments);
+    return header;
+}
+
+u32 segment_flags(mm::Vma const& area)
+{
+    return (area.prot & 1 ? 4 : 0) | (area.prot & 2 ? 2 : 0) | (area.prot & 4 ? 1 : 0);
+}
+
+} // namespace
+
+Result<void> write_core_image(
+    Task& task, vfs::File& file, std::vector<CoreThread> const& threads, SigInfo const& info, u64 limit)
+{
+    constexpr size_t most_segments = 0xfffe; // beyond, the count would stand in a section header
+    auto& space = task.mm();
+    std::vector<std::pair<mm::Vma const*, u64>> areas;
+    for (auto const& [start, area] : space.areas())
+        areas.emplace_back(area.get(), dump_size(space, *area));
+    if (areas.size() > most_segments) return err::too_big;
+    Notes const notes = make_notes(task, threads, info);
+    u64 offset = sizeof(ElfFileHeader) + (areas.size() + 1) * sizeof(ElfProgramHeader);
+    std::vector<ElfProgramHeader> segments {
+        { .type = pt_note, .offset = offset, .file_size = notes.bytes().size(), .alignment = 4 }
+    };
+    offset = (offset + notes.bytes().size() + kPageSize - 1) & ~(kPageSize - 1);
+    u64 const data = offset;
+    for (auto [area, size] : areas) {
+        segments.push_back({ .type = pt_load,
+            .flags = segment_flags(*area),
+            .offset = offset,
+            .address = area->start,
+            .file_size = size,
+            .memory_size = area->end - area->start,
+            .alignment = kPageSize });
+        offset += size;
+    }
+    Output out(task, file, limit);
+    TRY(out.write(bytes_of(file_header(segments.size()))));
+    for (auto const& segment : segments)
+        TRY(out.write(bytes_of(segment)));
+    TRY(out.write(notes.bytes()));
+    out.skip(data - out.offset());
+    // A limit that cuts the memory short leaves a core all the same, as on Linux.
+    for (auto [area, size] : areas)
+        if (write_area(space, *area, size, out).is_error()) return {};
+    (void)out.finish().ok();
+    return {};
+}
+
+} // namespace umbra
