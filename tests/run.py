@@ -147,14 +147,22 @@ class Sandbox:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+class NotMade(Exception):
+    """A tree could not be made; the text says why."""
+
+
 class Lane:
     """A named set of cases. `prepare` builds what it needs; `command` gives the argv; `names` lists the cases."""
 
     def __init__(self, name, targets, command, parse, listing=None, user="self", timeout=600, build="build", env=None,
-                 needs_debian=False):
+                 needs=None):
         self.name, self.targets, self.command, self.parse = name, targets, command, parse
         self.listing, self.user, self.timeout, self.build, self.env = listing, user, timeout, build, env or {}
-        self.needs_debian = needs_debian
+        #: What prepare_ function of TREES has to have run.
+        self.needs = needs
+        self.only_by_name = False
+        #: Lines of the last run that belong into the report.
+        self.remarks = []
 
     def run(self, results, log_directory):
         environment = dict(os.environ, TMPDIR=str(SANDBOX.scratch), **self.env)
@@ -169,6 +177,7 @@ class Lane:
                 return
         status, output = run(prefix + self.command(), self.timeout, environment, SANDBOX.path)
         (log_directory / f"{self.name}.log").write_text(output)
+        self.remarks = re.findall(r"^time .*", output, re.MULTILINE)
         failures = 0
         for test, outcome, detail in self.parse(output, names):
             failures += outcome == "failed"
@@ -243,26 +252,66 @@ def system_lane(name, backend, user):
                 "--tree", str(path / "debian"), "--tar", str(path / "debian.tar"), "--programs", str(path / "programs"),
                 "--sources", str(path / "sources"), "--jobs", JOBS]
     return Lane(name, ["umbra", *SYSTEM_PROGRAMS], command, parse_lines, lambda: command() + ["--list"], user,
-                needs_debian=True)
+                needs="debian")
+
+
+def workplace_lane(name, where, user, long=False):
+    """Programs that one works with: tests/workplace. `where` is a backend, or "outside" for the chroot to compare with."""
+    def command():
+        path = SANDBOX.path
+        how = ["--outside"] if where == "outside" else ["--umbra", str(path / "build-umbra"), "--backend", where]
+        return [PYTHON, str(path / "workplace/main.py"), *how, "--tree", str(path / "work"), "--tar", str(path / "work.tar"),
+                "--repository", str(path / "packages"), "--sources", str(path / "sources"), "--jobs", JOBS,
+                "--results", str(path / "outside.json"), *(["--long"] if long else []), *([] if IS_ROOT else ["--alone"])]
+    lane = Lane(name, ["umbra"], command, parse_lines, lambda: command() + ["--list"], user, timeout=3600, needs="work")
+    lane.only_by_name = long
+    return lane
+
+
+def make_tree(kind):
+    """The path of a tree or directory that make-tree.py made. Raises NotMade."""
+    status, output = run([PYTHON, str(ROOT / "tests/system/make-tree.py"), "--umbra", str(ROOT / "build/umbra"), kind], 1800)
+    made = pathlib.Path(output.splitlines()[-1] if output else "nothing")
+    if status != 0 or not made.exists():
+        raise NotMade(output)
+    return made
+
+
+def place_tree(archive, name):
+    """The archive as NAME.tar, and unpacked as NAME, in the sandbox. Raises NotMade."""
+    try:
+        os.link(archive, SANDBOX.path / f"{name}.tar")
+    except OSError:
+        shutil.copy(archive, SANDBOX.path / f"{name}.tar")
+    (SANDBOX.path / name).mkdir(mode=0o755)
+    # The devices are not needed, and an ordinary user cannot make them.
+    status, output = run(["tar", "-xpf", str(archive), "--exclude", "./dev/*", "-C", str(SANDBOX.path / name)], 900)
+    if status != 0:
+        raise NotMade(output)
+
+
+def place_sources():
+    shutil.copytree(ROOT, SANDBOX.path / "sources", dirs_exist_ok=True, ignore=lambda directory, names: [
+        name for name in names if name == "__pycache__" or directory == str(ROOT) and re.match(r"build|\.", name)])
+
+
+def prepare_work():
+    place_tree(make_tree("work"), "work")
+    shutil.copytree(make_tree("packages"), SANDBOX.path / "packages")
+    place_sources()
 
 
 def prepare_debian():
-    """The tree as an archive and unpacked, in the sandbox; returns an error text or None."""
-    status, output = run([PYTHON, str(ROOT / "tests/system/make-tree.py"), "--umbra", str(ROOT / "build/umbra")], 1500)
-    archive = pathlib.Path(output.splitlines()[-1] if output else "")
-    if status != 0 or not archive.is_file():
-        return output
-    shutil.copy(archive, SANDBOX.path / "debian.tar")
-    (SANDBOX.path / "debian").mkdir(mode=0o755)
-    # The devices are not needed, and an ordinary user cannot make them.
-    status, output = run(["tar", "-xpf", str(archive), "--exclude", "./dev/*", "-C", str(SANDBOX.path / "debian")], 600)
+    place_tree(make_tree("system"), "debian")
     (SANDBOX.path / "programs").mkdir()
     for program in SYSTEM_PROGRAMS:
         binary = ROOT / "build" / program
         shutil.copy(binary, SANDBOX.path / "programs" / binary.name)
-    shutil.copytree(ROOT, SANDBOX.path / "sources", ignore=lambda directory, names: [
-        name for name in names if name == "__pycache__" or directory == str(ROOT) and re.match(r"build|\.", name)])
-    return None if status == 0 else output
+    place_sources()
+
+
+#: By what a lane needs.
+TREES = {"debian": prepare_debian, "work": prepare_work}
 
 
 def style_lane():
@@ -293,6 +342,18 @@ def fuzz_lane():
                 env={"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"})
 
 
+def workplace_lanes(users, as_user):
+    """Root's run outside first, for the others to compare with. Those with "long" in their name run if they are named."""
+    lanes = []
+    for long in (False, True):
+        prefix = "long-" if long else ""
+        if IS_ROOT:
+            lanes.append(workplace_lane(f"{prefix}workplace-outside", "outside", "self", long))
+        for backend in BACKENDS:
+            lanes.append(workplace_lane(f"{prefix}workplace-{backend}-{users[-1]}", backend, as_user[users[-1]], long))
+    return lanes
+
+
 def all_lanes():
     lanes = [
         check_lane("format", "--all"),
@@ -320,6 +381,7 @@ def all_lanes():
             lanes.append(system_lane(f"system-{backend}-{user}", backend, as_user[user]))
         lanes.append(denied(abi_guest_lane(f"denied-abi-{backend}-{users[-1]}", backend, as_user[users[-1]], "0:0")))
         lanes.append(denied(system_lane(f"denied-system-{backend}-{users[-1]}", backend, as_user[users[-1]])))
+    lanes += workplace_lanes(users, as_user)
     for name in ("denied", "waits", "hostile"):
         # As the user whose processes the host limits: a bomb that goes off hits that user alone.
         lanes.append(hostile_lane(f"{name}-{users[-1]}", as_user[users[-1]]))
@@ -381,7 +443,7 @@ def prepare(lanes, results):
                 results.record(f"build/{directory}/{target}", "passed")
                 binary = ROOT / directory / target
                 shutil.copy(binary, SANDBOX.path / f"{directory}-{binary.name}")
-    for scripts in ("system", "hostile"):
+    for scripts in ("system", "hostile", "workplace"):
         shutil.copytree(ROOT / "tests" / scripts, SANDBOX.path / scripts, dirs_exist_ok=True)
     runnable = []
     for lane in lanes:
@@ -390,12 +452,15 @@ def prepare(lanes, results):
             results.record(f"{lane.name}/build", "failed", "not built: " + " ".join(missing))
         else:
             runnable.append(lane)
-    if any(lane.needs_debian for lane in runnable):
-        print("making a Debian tree", flush=True)
-        error = prepare_debian()
-        results.record("build/debian-tree", "failed" if error else "passed", error or "")
-        if error:
-            runnable = [lane for lane in runnable if not lane.needs_debian]
+    for tree, place in TREES.items():
+        if any(lane.needs == tree for lane in runnable):
+            print(f"making a Debian tree: {tree}", flush=True)
+            try:
+                place()
+                results.record(f"build/tree-{tree}", "passed")
+            except NotMade as why:
+                results.record(f"build/tree-{tree}", "failed", str(why))
+                runnable = [lane for lane in runnable if lane.needs != tree]
     return runnable
 
 
@@ -429,6 +494,8 @@ def main():
         if not lanes:
             print("tools/dev test: no such lane; --list names them", file=sys.stderr)
             return 2
+    else:
+        lanes = [lane for lane in lanes if not lane.only_by_name]
     heed_signals()
     global SANDBOX
     SANDBOX = Sandbox()
@@ -442,6 +509,8 @@ def main():
             lane.run(results, log_directory)
             print(f"{lane.name}: {results.passed - before[0]} passed, {len(results.failed) - before[1]} failed "
                   f"({time.monotonic() - began:.0f} s)", flush=True)
+            for line in lane.remarks:
+                print(f"  {line}", flush=True)
     finally:
         SANDBOX.remove()
     report(results)

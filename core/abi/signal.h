@@ -35,7 +35,7 @@ constexpr i32 cld_exited = 1, cld_killed = 2, cld_dumped = 3, cld_trapped = 4, c
               cld_continued = 6;
 constexpr i32 segv_maperr = 1, segv_accerr = 2, bus_adraln = 1, bus_adrerr = 2, fpe_intdiv = 1,
               ill_illopn = 2;
-constexpr i32 trap_brkpt = 1, trap_trace = 2, sys_seccomp = 1;
+constexpr i32 trap_brkpt = 1, trap_trace = 2, trap_hwbkpt = 4, sys_seccomp = 1;
 
 struct KernelSigaction {
     u64 handler;

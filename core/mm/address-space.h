@@ -113,6 +113,7 @@ public:
         int signal = 0; ///< 0: solved
         i32 code = 0;
         bool out_of_memory = false;
+        bool watched = false; ///< solved for the next instruction only: cover() follows it
     };
     /// Solves a guest fault and shows the pages to the guest. May wait.
     FaultResult fault(GuestAddr address, platform::Protection access);
@@ -121,6 +122,13 @@ public:
     Result<std::span<u8>> kernel_view(GuestAddr address, platform::Protection access, bool force = false);
     /// As kernel_view, but never waits: nothing if that would be needed (futex words, under no lock).
     std::span<u8> try_kernel_view(GuestAddr address, platform::Protection access);
+
+    // --- watched pages (watch.cpp), by page number; all take the lock and may wait ---
+    /// From now on a guest's access to the page faults each time. Watched twice, it has to be unwatched twice.
+    void watch(u64 page);
+    void unwatch(u64 page);
+    /// Takes a watched page out of the guest's sight again.
+    void cover(u64 page);
 
     // --- exec ---
     platform::AddressSpace& stub() const { return *stub_; }
@@ -192,8 +200,10 @@ private:
     Reservation* home_for(Vma const& vma, u64 page, u64 wanted);
     enum class Showing : u8 { none, map, fill, unguard };
     Showing how_to_show(Vma const& vma, u64 page, Pte const& entry, bool faulted);
-    Result<void> show(Vma& vma, Window window, u64 page);
+    Result<void> show(Vma& vma, Window window, u64 page, bool to_guest);
     bool show_host_file(Vma& vma, u64 page);
+    bool is_watched(u64 page) const; // watch.cpp
+    bool is_watched(u64 first, u64 last) const;
     Window plan_window(Vma& vma, u64 page, bool sequential) const;
     void set_entry(u64 page, Pte entry);
     void drop_entry(Pte& entry);
@@ -209,6 +219,7 @@ private:
     u64 resident_ = 0, peak_resident_ = 0, total_pages_ = 0;
     u64 mmap_base_ = 0;
     std::optional<vfs::Path> executable_;
+    std::vector<u64> watched_; ///< page numbers, each as often as it is watched
 };
 
 } // namespace umbra::mm

@@ -290,7 +290,8 @@ struct ShowPlan {
 };
 } // namespace
 
-Result<void> AddressSpace::show(Vma& vma, Window window, u64 page)
+/// Of watched pages only the one that a guest's access faulted on is shown.
+Result<void> AddressSpace::show(Vma& vma, Window window, u64 page, bool to_guest)
 {
     auto& memory = kernel_.memory();
     ShowPlan plan;
@@ -307,12 +308,14 @@ Result<void> AddressSpace::show(Vma& vma, Window window, u64 page)
     for (u64 p = window.first; p < window.last; ++p) {
         Pte* e = pages_.find(p);
         if (!e || !e->present()) continue;
+        if (is_watched(p) && !(to_guest && p == page)) continue;
         if (auto how = how_to_show(vma, p, *e, p == page); how != Showing::none) add(p, *e, how);
     }
     if (plan.carry_out(*stub_, in_place_).ok()) return {};
     // The host's limit of mappings: the stub is only a cache, so empty it and show the one page that is needed.
     hide(0, kernel_.platform().machine().task_size >> kPageShift);
     plan = {};
+    if (is_watched(page) && !to_guest) return {};
     add(page, pages_.get(page), Showing::map);
     return plan.carry_out(*stub_, in_place_);
 }
@@ -325,7 +328,7 @@ bool AddressSpace::show_host_file(Vma& vma, u64 page)
     if (handle == platform::kNoHandle) return false;
     u64 first = vma.start >> kPageShift, last = vma.end >> kPageShift;
     u64 object_pages = page_up(vma.object->size()) >> kPageShift;
-    if (vma.object_index(page) >= object_pages) return false;
+    if (vma.object_index(page) >= object_pages || is_watched(first, last)) return false;
     last = std::min(last, first + (object_pages - std::min(object_pages, vma.object_page)));
     std::vector<platform::Mapping> batch;
     u64 at = first;
@@ -374,8 +377,9 @@ AddressSpace::FaultResult AddressSpace::fault_locked(
         if (Pte* e = pages_.find(p)) in_sight = e->shown();
     if (!in_sight) return {};
     // A stub that has died (EIO) is not short of memory: its process ends, and no other is killed for it.
-    if (auto r = show(*vma, window, page); r.is_error()) return { sigkill, 0, r.error() == err::nomem };
-    return {};
+    if (auto r = show(*vma, window, page, show_it); r.is_error())
+        return { sigkill, 0, r.error() == err::nomem };
+    return { 0, 0, false, show_it && is_watched(page) };
 }
 
 AddressSpace::FaultResult AddressSpace::fault(GuestAddr address, Protection access)

@@ -8,6 +8,7 @@
 #include "core/abi/iovec.h"
 #include "core/mm/address-space.h"
 #include "core/task/scheduler.h"
+#include "core/task/watchpoints.h"
 
 namespace umbra::ptrace_state {
 
@@ -159,8 +160,11 @@ SyscallResult poke(Tracee& tracee, u64 address, u64 word)
 SyscallResult peek_user(Task& task, Tracee& tracee, u64 offset, GuestAddr out)
 {
     if (offset % sizeof(u64) || offset >= abi::user_area_size) return err::io;
-    // The rest of struct user is of a core file, and zero; debug registers that nobody could set are too.
-    u64 value = offset < sizeof(Registers) ? word_of(*TRY(registers_of(task, tracee)), index_of(offset)) : 0;
+    u64 value = 0; // the rest of struct user is of a core file
+    if (offset < sizeof(Registers))
+        value = word_of(*TRY(registers_of(task, tracee)), index_of(offset));
+    else if (offset >= abi::user_debug_registers && tracee.task->watchpoints)
+        value = tracee.task->watchpoints->get(index_of(offset - abi::user_debug_registers));
     TRY(UserOut<u64> { out }.copy_out(task, value));
     return 0;
 }
@@ -174,8 +178,11 @@ SyscallResult poke_user(Task& task, Tracee& tracee, u64 offset, u64 value)
     }
     u64 const index = index_of(offset - abi::user_debug_registers);
     if (offset < abi::user_debug_registers || index == 4 || index == 5) return err::io;
-    // A machine all of whose debug registers are in use: they can be cleared, and nothing else.
-    if (value) return err::nospc;
+    if (!tracee.task->has_mm()) return err::srch;
+    if (!tracee.task->watchpoints) tracee.task->watchpoints = make_ref<Watchpoints>(tracee.task->mm());
+    // Kept alive while the request waits: the thread may be killed meanwhile.
+    Ref<Watchpoints> registers(*tracee.task->watchpoints);
+    TRY(registers->set(index, value));
     return 0;
 }
 

@@ -24,6 +24,7 @@
 #include "core/task/rseq.h"
 #include "core/task/scheduler.h"
 #include "core/task/task-access.h"
+#include "core/task/watchpoints.h"
 #include "core/trace/trace.h"
 #include "core/vfs/access.h"
 #include "core/vfs/lease.h"
@@ -510,6 +511,7 @@ Result<void> exec_task(Task& task, ExecRequest request)
 
     Pid const former_tid = task.tid();
     TRY(become_only_thread(task));
+    tracing::drop_watchpoints(task);
     if (auto r = enter_new_program(task, space, loaded.entry, sp); r.is_error()) {
         exit_group(task.process(), sigkill);
         return r;

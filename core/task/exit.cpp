@@ -14,6 +14,7 @@
 #include "core/task/rseq.h"
 #include "core/task/scheduler.h"
 #include "core/task/task-access.h"
+#include "core/task/watchpoints.h"
 #include "core/trace/trace.h"
 #include "core/tty/session.h"
 #include "core/vfs/locks.h"
@@ -193,6 +194,7 @@ void exit_current_task()
     task.kernel().trace().task_exit(task, process.exit_code);
     process.last_uid = task.credentials().uid;
     process.last_name = task.name();
+    tracing::drop_watchpoints(task);
     leave_memory(task);
     seccomp::release(task);
     ipc::exit_ipc(task);

@@ -6,6 +6,7 @@
 #include "core/syscall/syscall.h"
 #include "core/task/ptrace.h"
 #include "core/task/scheduler.h"
+#include "core/task/watchpoints.h"
 
 namespace umbra {
 
@@ -87,7 +88,7 @@ RefPtr<Tracee> stop(Task& task, StopRequest request)
         bond->reported = true;
         return nullptr;
     }
-    task.guest().set_single_step(bond->tracer && bond->single_step);
+    choose_stepping(task);
     return bond;
 }
 
@@ -259,7 +260,7 @@ void report_exec(Task& task, Pid former_tid)
 {
     if (!task.tracee) return;
     if (auto* regs = registers_of(task)) regs->orig_rax = u64(task.trap.number);
-    task.guest().set_single_step(task.tracee->single_step);
+    choose_stepping(task);
     if (task.tracee->options & ptrace_option_of(ptrace_event_exec))
         event_stop(task, ptrace_event_exec, u64(former_tid.value));
     else if (!task.tracee->seized)

@@ -14,6 +14,7 @@
 #include "core/task/ptrace.h"
 #include "core/task/rseq.h"
 #include "core/task/scheduler.h"
+#include "core/task/watchpoints.h"
 #include "core/trace/trace.h"
 
 namespace umbra {
@@ -56,6 +57,13 @@ void handle_fault(Task& task, Trap const& trap)
     task.kernel().trace().fault(task, trap.address, trap.access);
     ++task.usage.minor_faults;
     auto result = task.mm().fault(trap.address, trap.access);
+    if (result.watched) [[unlikely]] {
+        // A page that another thread watches is stepped over, too.
+        if (!task.watchpoints) task.watchpoints = make_ref<Watchpoints>(task.mm());
+        task.last_fault = trap;
+        task.watchpoints->faulted(task, trap);
+        return;
+    }
     if (result.out_of_memory) {
         if (!relieve_memory(task)) exit_group(task.process(), sigkill);
         return; // the access is tried again
@@ -66,6 +74,14 @@ void handle_fault(Task& task, Trap const& trap)
 
 void handle_exception(Task& task, Trap const& trap)
 {
+    if (task.watchpoints && task.watchpoints->is_stepping()) [[unlikely]] {
+        bool const hit = task.watchpoints->stepped(task);
+        bool const for_tracer = task.tracee && task.tracee->single_step;
+        if (trap.vector == 1 && (hit || !for_tracer)) {
+            task.last_fault = trap;
+            return;
+        }
+    }
     task.last_fault = trap;
     int signal = sigsegv;
     switch (trap.vector) {
@@ -105,6 +121,8 @@ SyscallResult make_filtered_call(Task& task, i64 number, u64 const args[6])
 /// Runs the call, again where a restart is due and no handler ran, and leaves its result in the guest's rax.
 template <auto MakeCall> void run_call(Task& task, Trap const& trap)
 {
+    // Only a breakpoint on the page of the instruction itself leads here.
+    if (task.watchpoints && task.watchpoints->is_stepping()) [[unlikely]] task.watchpoints->stepped(task);
     task.trap = trap;
     task.in_syscall = true;
     i64 number = trap.compat ? -1 : trap.number;

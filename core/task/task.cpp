@@ -11,6 +11,7 @@
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
 #include "core/task/ptrace.h"
+#include "core/task/watchpoints.h"
 #include "core/time/timekeeper.h"
 
 namespace umbra {

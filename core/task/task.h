@@ -63,6 +63,8 @@ struct RseqRegistration {
     u32 length = 0, signature = 0;
 };
 
+class Watchpoints; // watchpoints.h
+
 class Task : public RefCounted {
 public:
     Task(Kernel& kernel, Pid tid, Ref<Process> process);
@@ -132,6 +134,7 @@ public:
     RefPtr<Tracee> tracee; ///< by whom it is traced, or null; changed by set_tracee()
     void set_tracee(RefPtr<Tracee> bond);
     std::vector<Ref<Tracee>> tracees; ///< what it traces
+    RefPtr<Watchpoints> watchpoints; ///< its debug registers; null while all are 0
 
     // --- seccomp (core/seccomp/filter.h) ---
     u8 seccomp_mode = 0; ///< SECCOMP_MODE_*

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""make-tree.py [--umbra COMMAND]: makes the Debian tree of the system tests as a tar archive, or finds the one made
-earlier; prints its path.
+"""make-tree.py [--umbra COMMAND] [system|work|packages]: makes a Debian tree as a tar archive, or finds the one made
+earlier; prints its path. "system" is the tree of the system tests, "work" one with all that tests/workplace uses;
+"packages" is a directory with what build-essential needs and a minimal system, as a mirror has it.
 
 The archives lie in the user's cache directory, named by what is in them. Root makes one with mmdebstrap. So does anybody
 else, as root of an instance: apt fetches the packages as the user, and mmdebstrap runs inside of Umbra.
@@ -18,9 +19,32 @@ import tempfile
 import urllib.parse
 
 SUITE = "bookworm"
-PACKAGES = ["gcc", "less", "libc6-dev", "make", "perl", "procps", "python3", "vim-tiny"]
-OPTIONS = ["--variant=minbase", "--aptopt=Acquire::Retries \"5\"",
-           *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "info", "locale", "man"))]
+OPTIONS = ["--variant=minbase", "--aptopt=Acquire::Retries \"5\""]
+
+
+def without(*names):
+    return [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in names]
+
+
+class Kind:
+    """What a tree has: packages, options of mmdebstrap, and the memory (bytes, as --memory takes it) to make it inside."""
+
+    def __init__(self, packages, options=(), memory="4G"):
+        self.packages, self.options, self.memory = packages.split(), [*OPTIONS, *options], memory
+
+
+KINDS = {
+    "system": Kind("gcc less libc6-dev make perl procps python3 vim-tiny", without("doc", "info", "locale", "man")),
+    "work": Kind("""
+        acl apt-utils attr bc bsdextrautils bzip2 ca-certificates clang cmake cpio cron dpkg-dev file g++ gcc gdb git golang-go
+        iproute2 less libc6-dev libcap2-bin libpython3.11-testsuite locales lsof ltrace make man-db manpages meson mmdebstrap
+        musl-tools ninja-build nodejs openjdk-17-jdk-headless openssl perl pkg-config procps psmisc python3 python3-venv rsync
+        rustc sqlite3 strace sudo tmux uidmap valgrind vim xz-utils zstd
+        libabsl-dev libarchive-dev libboost-context-dev libcli11-dev libelf-dev libgmock-dev libgtest-dev liburing-dev
+        busybox-static""",
+                 [*without("doc", "info"), '--customize-hook=chroot "$1" useradd -M -d /tmp -s /bin/bash -u 1000 user'], "10G"),
+    "packages": Kind("build-essential"),
+}
 # What a minbase tree has beside the packages named, for apt as a pattern.
 BASE = ["apt", "?essential", "?priority(required)"]
 MIRROR = os.environ.get("UMBRA_DEBIAN_MIRROR") or "http://deb.debian.org/debian"
@@ -45,11 +69,12 @@ def run(command):
         raise Failure(f"cannot make a Debian tree: {' '.join(command[:2])}.. ended with {done.returncode}")
 
 
-def mmdebstrap(target, source):
-    return ["mmdebstrap", "--mode=root", "--quiet", *OPTIONS, "--include=" + ",".join(PACKAGES), SUITE, str(target), source]
+def mmdebstrap(kind, target, source):
+    return ["mmdebstrap", "--mode=root", "--quiet", *kind.options, "--include=" + ",".join(kind.packages), SUITE, str(target),
+            source]
 
 
-def fetch(work):
+def fetch(kind, work):
     """Packages and their signed index, as apt gets them for a system that has nothing yet."""
     for name in ("state/lists/partial", "cache/archives/partial"):
         (work / name).mkdir(parents=True)
@@ -61,7 +86,7 @@ def fetch(work):
                 "Acquire::Retries": "5"}
     apt = ["apt-get", "-qq", *(word for key, value in settings.items() for word in ("-o", f"{key}={value}"))]
     run([*apt, "update"])
-    run([*apt, "--download-only", "--yes", "install", *BASE, *PACKAGES])
+    run([*apt, "--download-only", "--yes", "install", *BASE, *kind.packages])
 
 
 def arrange_as_mirror(work):
@@ -81,27 +106,35 @@ def arrange_as_mirror(work):
     return mirror
 
 
-def make_inside(umbra, target):
+def make_inside(kind, umbra, target):
     """Without root on the host: the tree's owners, devices and chroots are an instance's own."""
     with tempfile.TemporaryDirectory(prefix="umbra-tree-") as scratch:
         work = pathlib.Path(scratch)
-        fetch(work)
+        fetch(kind, work)
         mirror = arrange_as_mirror(work)
         (work / "out").mkdir()
         source = f"deb [signed-by={KEYRING}] copy:{mirror} {SUITE} main"
-        run([umbra, "do", "-q", "-u", "0", "--memory", "4G", "-v", f"{work}/out:{work}/out", "--",
-             *mmdebstrap(work / "out/tree.tar", source)])
+        run([umbra, "do", "-q", "-u", "0", "--memory", kind.memory, "-v", f"{work}/out:{work}/out", "--",
+             *mmdebstrap(kind, work / "out/tree.tar", source)])
         run(["mv", str(work / "out/tree.tar"), str(target)])
 
 
-def make(umbra, target):
+def make_packages(kind, target):
+    """The directory moves to its name when it is whole."""
+    with tempfile.TemporaryDirectory(prefix="partial-", dir=target.parent) as scratch:
+        work = pathlib.Path(scratch)
+        fetch(kind, work)
+        arrange_as_mirror(work).rename(target)
+
+
+def make(kind, umbra, target):
     """Under another name first, so that what has the name is whole."""
     partial = target.with_suffix(".partial.tar")
     try:
         if os.geteuid() == 0:
-            run(mmdebstrap(partial, MIRROR))
+            run(mmdebstrap(kind, partial, MIRROR))
         elif umbra:
-            make_inside(umbra, partial)
+            make_inside(kind, umbra, partial)
         else:
             raise Failure("who is not root gives --umbra COMMAND, in which mmdebstrap can be root")
         partial.rename(target)
@@ -112,15 +145,17 @@ def make(umbra, target):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", 1)[0])
     parser.add_argument("--umbra", help="the command; needed where one is not root")
-    umbra = parser.parse_args().umbra
-    key = hashlib.sha256("\n".join([SUITE, *PACKAGES, *OPTIONS]).encode()).hexdigest()[:12]
-    target = cache_directory() / f"debian-{key}.tar"
+    parser.add_argument("kind", nargs="?", choices=KINDS, default="system")
+    options = parser.parse_args()
+    kind = KINDS[options.kind]
+    key = hashlib.sha256("\n".join([SUITE, *kind.packages, *kind.options]).encode()).hexdigest()[:12]
+    target = cache_directory() / (f"packages-{key}" if options.kind == "packages" else f"debian-{key}.tar")
     target.parent.mkdir(parents=True, exist_ok=True)
     with open(target.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             if not target.exists():
-                make(umbra, target)
+                make_packages(kind, target) if options.kind == "packages" else make(kind, options.umbra, target)
         except Failure as why:
             print(f"make-tree: {why}", file=sys.stderr)
             return 1

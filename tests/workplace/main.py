@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Programs that one works with, in a Debian tree: each script of programs/ runs outside of Umbra, in a chroot, and inside.
+
+Outside (--outside) what a script prints is kept in a file; inside it has to print the same. Prints "ok NAME" or what went
+wrong and "FAILED NAME", and "time NAME .." with both durations. A script's head names what it needs:
+    # user: root       runs as root (of the instance); otherwise as the user 1000
+    # passes           has to print each line "pass .." inside that it prints outside; otherwise all the same lines
+    # long             runs only with --long
+    # sources          finds Umbra's own sources at /sources
+    # repository       finds a directory of Debian packages at /repository
+"""
+import argparse
+import concurrent.futures
+import fnmatch
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+#: Only a hang takes longer, on however slow a machine.
+LIMIT = 900
+#: A namespace of mounts and processes of its own: nothing that a script starts or mounts outlives it.
+OUTSIDE = """
+set -e
+mount --bind "$1" "$1"; cd "$1"
+mkdir -p proc dev tmp workplace repository sources
+mount -t proc proc proc; mount --rbind /dev dev; mount --rbind /sys sys; mount -t tmpfs -o mode=1777 tmp tmp
+mount --bind "$2" workplace; [ -z "$3" ] || mount --bind "$3" repository; [ -z "$4" ] || mount --bind "$4" sources
+exec chroot --userspec="$5:$5" --groups="$5" "$1" /bin/bash -c "$6"
+"""
+
+
+class Program:
+    def __init__(self, path):
+        self.name = f"programs.{path.stem}"
+        self.head = [line[1:].strip() for line in path.read_text().splitlines() if line.startswith("#")]
+        self.user = "0" if "user: root" in self.head else "1000"
+        self.counts_passes = "passes" in self.head
+        self.is_long = "long" in self.head
+        self.wants = [name for name in ("repository", "sources") if name in self.head]
+        self.script = f". /workplace/prelude.sh; . /workplace/programs/{path.name}"
+
+
+def programs(lane):
+    found = [Program(path) for path in sorted((HERE / "programs").glob("*.sh"))]
+    return [each for each in found if each.is_long == lane.long and
+            (not lane.patterns or any(fnmatch.fnmatchcase(each.name, pattern) for pattern in lane.patterns))]
+
+
+def outside(lane, program):
+    repository, sources = (getattr(lane, name) if name in program.wants else "" for name in ("repository", "sources"))
+    return ["unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "sh", "-c", OUTSIDE, "outside",
+            lane.tree, str(HERE), repository, sources, program.user, program.script]
+
+
+def inside(lane, program):
+    volumes = [word for name in program.wants for word in ("-v", f"{getattr(lane, name)}:/{name}:ro")]
+    return [lane.umbra, "run", "-q", "--backend", lane.backend, "--rootfs", lane.tar, "--memory", "6G", "-u", program.user,
+            "-v", f"{HERE}:/workplace:ro", *volumes, "--", "/bin/bash", "-c", program.script]
+
+
+def run(command):
+    """Runs to the end of the command, or to its limit. Returns its status, output and duration in seconds."""
+    start = time.monotonic()
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                                   start_new_session=True)
+        try:
+            status = process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            status = f"still running after {LIMIT} s"
+        duration = time.monotonic() - start
+        output.seek(0)
+        return status, output.read().decode(errors="replace"), duration
+
+
+def difference(wanted, have):
+    """The first lines that differ, as a reader wants them."""
+    wanted, have = wanted.splitlines(), have.splitlines()
+    at = next((at for at, pair in enumerate(zip(wanted, have)) if pair[0] != pair[1]), min(len(wanted), len(have)))
+    return "\n".join([f"from line {at + 1} on outside:", *wanted[at:at + 12], "inside:", *have[at:at + 12]])
+
+
+def judge(program, status, output, expected):
+    """None, or what is wrong."""
+    if status != 0:
+        return f"status {status}\n{output[-6000:]}"
+    if expected is not None and program.counts_passes:
+        lost = sorted(passes(expected["output"]) - passes(output))
+        return "passed outside, not inside:\n" + "\n".join(lost + [output[-6000:]]) if lost else None
+    if expected is not None and output != expected["output"]:
+        return difference(expected["output"], output)
+    return None
+
+
+def passes(output):
+    return {line for line in output.splitlines() if line.startswith("pass ")}
+
+
+def run_one(lane, program, known):
+    """Runs one program; returns the report, and what it printed if it ran outside and well."""
+    status, output, duration = run((outside if lane.outside else inside)(lane, program))
+    expected = None if lane.outside else known.get(program.name)
+    wrong = judge(program, status, output, expected)
+    if not wrong and not expected and not lane.outside and not lane.alone:
+        wrong = "it did not run outside: nothing to compare with"
+    lines = ["  " + line for line in wrong.splitlines()] if wrong else []
+    if expected:
+        lines.append(f"time {program.name}: inside {duration:.2f} s, outside {expected['seconds']:.2f} s, "
+                     f"{duration / expected['seconds']:.2f}x")
+    lines.append(f"{'FAILED' if wrong else 'ok'} {program.name}")
+    return program.name, lines, {"output": output, "seconds": duration} if lane.outside and not wrong else None
+
+
+def run_all(lane, chosen):
+    results = pathlib.Path(lane.results)
+    known = json.loads(results.read_text()) if results.exists() else {}
+    passed = True
+    with concurrent.futures.ThreadPoolExecutor(lane.jobs) as pool:
+        for name, lines, outcome in pool.map(lambda program: run_one(lane, program, known), chosen):
+            print("\n".join(lines), flush=True)
+            passed &= lines[-1].startswith("ok ")
+            if outcome:
+                results.write_text(json.dumps(known := {**known, name: outcome}))
+    return passed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", 1)[0])
+    parser.add_argument("--list", action="store_true", help="print the names of the programs")
+    parser.add_argument("--outside", action="store_true", help="run in a chroot, as root, and keep what the programs print")
+    parser.add_argument("--tree", help="a Debian tree, unpacked")
+    parser.add_argument("--tar", help="the same as an archive")
+    parser.add_argument("--repository", help="directory of Debian packages, as a mirror has them")
+    parser.add_argument("--umbra", help="the command to test")
+    parser.add_argument("--backend", choices=["seccomp", "ptrace"], default="seccomp")
+    parser.add_argument("--results", help="the file of what was printed outside")
+    parser.add_argument("--sources", help="Umbra's own sources")
+    parser.add_argument("--long", action="store_true", help="the programs that take minutes")
+    parser.add_argument("--alone", action="store_true", help="without comparison: there is no chroot without root")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("patterns", nargs="*", help="of names of programs; all without")
+    lane = parser.parse_args()
+    chosen = programs(lane)
+    if lane.list:
+        print("\n".join(program.name for program in chosen))
+        return 0
+    return 0 if run_all(lane, chosen) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

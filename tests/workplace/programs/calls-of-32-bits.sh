@@ -1,0 +1,11 @@
+# A 64-bit program that makes a system call of the 32-bit kind gets ENOSYS or dies by a signal that says so, never more.
+cat > call.c <<'C'
+#include <stdio.h>
+int main(void) {
+    long result = 20; /* getpid of i386 */
+    __asm__ volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
+    puts(result == -38 || result > 0 ? "answered" : "strange");
+    return 0;
+}
+C
+gcc call.c -o call && ./call
