@@ -121,8 +121,6 @@ SyscallResult make_filtered_call(Task& task, i64 number, u64 const args[6])
 /// Runs the call, again where a restart is due and no handler ran, and leaves its result in the guest's rax.
 template <auto MakeCall> void run_call(Task& task, Trap const& trap)
 {
-    // Only a breakpoint on the page of the instruction itself leads here.
-    if (task.watchpoints && task.watchpoints->is_stepping()) [[unlikely]] task.watchpoints->stepped(task);
     task.trap = trap;
     task.in_syscall = true;
     i64 number = trap.compat ? -1 : trap.number;
@@ -168,6 +166,8 @@ bool is_dispatched_to_user(Task& task, Trap const& trap)
 
 void handle_syscall(Task& task, Trap const& trap)
 {
+    // Only a breakpoint on the page of the instruction itself leads here.
+    if (task.watchpoints && task.watchpoints->is_stepping()) [[unlikely]] task.watchpoints->stepped(task);
     if (!task.syscall_work) [[likely]]
         run_call<dispatch_syscall>(task, trap);
     else if (is_dispatched_to_user(task, trap))
