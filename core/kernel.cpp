@@ -21,6 +21,7 @@
 #include "core/vfs/dentry-cache.h"
 #include "core/vfs/file-system-types.h"
 #include "core/vfs/internal-mounts.h"
+#include "core/vfs/mount-table.h"
 
 namespace umbra {
 
@@ -34,6 +35,7 @@ Kernel::Kernel(platform::Platform& platform, KernelOptions options)
     , trace_(std::make_unique<Tracepoints>())
     , time_(std::make_unique<Timekeeper>(platform))
     , memory_(std::make_unique<mm::PhysicalMemory>(platform, options_.memory_limit))
+    , mount_table_(std::make_unique<vfs::MountTable>(options_.memory_limit))
     , dentries_(std::make_unique<vfs::DentryCache>())
     , ipc_(make_ref<ipc::IpcNamespace>(*this))
     , scheduler_(std::make_unique<Scheduler>(*this))

@@ -30,7 +30,7 @@ namespace vfs {
 class DentryCache;
 class FileSystem;
 class FileSystemTypes;
-class MountNamespace;
+class MountTable;
 struct InternalMounts;
 } // namespace vfs
 namespace device {
@@ -75,6 +75,7 @@ public:
     SignalFrames& signal_frames() const { return *signal_frames_; }
     void set_signal_frames(std::unique_ptr<SignalFrames> frames);
 
+    vfs::MountTable& mount_table() const { return *mount_table_; }
     vfs::DentryCache& dentries() const { return *dentries_; }
     vfs::FileSystem& anonymous_files() const { return *anonymous_files_; } ///< anon_inodefs, pipefs, sockfs
     vfs::InternalMounts& internal_mounts() const { return *internal_mounts_; }
@@ -120,6 +121,7 @@ private:
     std::unique_ptr<Tracepoints> trace_;
     std::unique_ptr<Timekeeper> time_;
     std::unique_ptr<mm::PhysicalMemory> memory_;
+    std::unique_ptr<vfs::MountTable> mount_table_;
     std::unique_ptr<vfs::DentryCache> dentries_; ///< before the processes: their working directories end here
     RefPtr<vfs::FileSystem> anonymous_files_;
     std::unique_ptr<vfs::InternalMounts> internal_mounts_;

@@ -62,15 +62,6 @@ u64 max_guest_tasks()
     return std::clamp(hostabi::room_for_tasks() / 2, least, most);
 }
 
-/// A namespace with an empty root, until the first process has mounted the real one: mounting may wait, so it needs a task.
-vfs::Path bare_root(Kernel& kernel, RefPtr<vfs::MountNamespace>& mounts)
-{
-    auto fs = fs::make_tmpfs(kernel, { .mode = 0755, .type = "rootfs" });
-    auto mount = make_ref<vfs::Mount>(fs, fs->root_dentry(), 0, "rootfs");
-    mounts = make_ref<vfs::MountNamespace>(mount);
-    return { mount, mount->root() };
-}
-
 } // namespace
 
 int run_instance(RunOptions const& options)
@@ -113,12 +104,13 @@ int run_instance(RunOptions const& options)
     kernel.printk().info("umbra: %s backend, faults by %s, %u CPUs, %llu MiB", backend_name(decision.backend),
         fault_path_name(faults.path), wanted.vcpus, static_cast<unsigned long long>(options.memory >> 20));
 
-    RefPtr<vfs::MountNamespace> mounts;
-    auto root = bare_root(kernel, mounts);
+    // Empty, until the first process has mounted the real root: mounting may wait, so it needs a task.
+    auto mounts = vfs::make_first_mount_namespace(kernel);
+    vfs::Path root { mounts->root(), mounts->root()->root() };
     auto init = create_init(kernel,
         { .root = root,
             .cwd = root,
-            .mounts = Ref<vfs::MountNamespace>(*mounts),
+            .mounts = mounts,
             .credentials = make_ref<Credentials>(kernel.first_user_namespace),
             .start = [&](Task& task) { run_first_process(task, io, terminal, options, problem); } });
     if (init.is_error()) {

@@ -90,13 +90,15 @@ Result<Ref<vfs::FileSystem>> root_file_system(Tree& tree, BootError& error)
     return options.write_through ? host : writable_above(tree, host);
 }
 
-void enter_root(Tree& tree, Ref<vfs::FileSystem> fs)
+BootError enter_root(Tree& tree, Ref<vfs::FileSystem> fs)
 {
     auto mount = make_ref<vfs::Mount>(fs, fs->root_dentry(), vfs::kMountRelAtime, "root");
     auto& context = tree.task.fs();
-    context.mounts = make_ref<vfs::MountNamespace>(mount);
+    auto attached = context.mounts->attach(mount, context.root);
+    if (attached.is_error()) return failed("mounting /", attached.error());
     context.root = { mount, mount->root() };
     context.cwd = context.root;
+    return {};
 }
 
 } // namespace
@@ -107,7 +109,8 @@ BootError mount_root_tree(Task& task, drivers::HostIo& io, RunOptions const& opt
     BootError error;
     auto root = root_file_system(tree, error);
     if (root.is_error()) return error.message.empty() ? failed(options.root_path, root.error()) : error;
-    enter_root(tree, root.release_value());
+    error = enter_root(tree, root.release_value());
+    if (!error.message.empty()) return error;
     struct Row {
         char const *type, *where, *options;
         u32 flags;

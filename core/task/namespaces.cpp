@@ -87,7 +87,7 @@ bool is_chrooted(Task& task)
 {
     vfs::FsContext& fs = task.fs();
     vfs::Path root { fs.mounts->root(), fs.mounts->root()->root() };
-    vfs::cross_mounts(*fs.mounts, root);
+    vfs::cross_mounts(root);
     return !(root == fs.root);
 }
 
@@ -171,7 +171,7 @@ Result<void> enter_new_namespaces(Task& task, Task& maker, u64 flags)
     if (flags & abi::clone_newns) {
         now.fs = task.fs().clone();
         now.fs->mounts
-            = now.fs->mounts->clone({ &now.fs->root, &now.fs->cwd }, TRY(origin(NamespaceKind::mount)));
+            = TRY(now.fs->mounts->clone({ &now.fs->root, &now.fs->cwd }, TRY(origin(NamespaceKind::mount))));
     }
     if (flags & abi::clone_newuts) {
         auto& uts = now.own_set().uts;
@@ -208,7 +208,7 @@ Result<void> add_mount_namespace(Task& task, Belongings& now, vfs::MountNamespac
     if (!is_capable(who, *who.user_namespace, Capability::sys_chroot)) return err::perm;
     if (task.fs().ref_count() > 1) return err::inval;
     vfs::Path root { space.root(), space.root()->root() };
-    vfs::cross_mounts(space, root);
+    vfs::cross_mounts(root);
     now.fs = task.fs().clone();
     now.fs->mounts = Ref<vfs::MountNamespace>(space);
     now.fs->root = now.fs->cwd = root;

@@ -82,6 +82,8 @@ void DentryCache::unlinked(Dentry& dentry)
     unhash(dentry);
     // What is known not to be in a removed directory would keep it, and all directories above it.
     invalidate_children(dentry);
+    // Other namespaces may have mounted something here: the name is gone for them too.
+    MountTree::detach_all_on(dentry);
 }
 
 void DentryCache::moved(Dentry& dentry, Dentry& target)

@@ -25,6 +25,14 @@ Ref<Dentry> FileSystem::root_dentry()
     return dentry;
 }
 
+Result<void> FileSystem::remount(std::string_view options, bool read_only)
+{
+    if (read_only && !is_read_only() && writers) return err::busy;
+    TRY(reconfigure(options));
+    set_read_only(read_only);
+    return {};
+}
+
 Result<abi::Statfs> FileSystem::statfs()
 {
     abi::Statfs s {};

@@ -35,7 +35,9 @@ public:
     Ref<Dentry> root_dentry();
     /// statfs(2). May wait. Default: zeroes with `magic`.
     virtual Result<abi::Statfs> statfs();
-    virtual bool is_read_only() const { return false; }
+    virtual bool is_read_only() const { return read_only_; }
+    /// mount(2)'s MS_RDONLY for the whole file system, however it is mounted.
+    void set_read_only(bool value) { read_only_ = value; }
     /// The options column of /proc/mounts without "rw"/"ro", e.g. ",size=1024k"; empty for none.
     virtual std::string show_options() const { return {}; }
     /// mount(2) with MS_REMOUNT: takes over the options it can change. EINVAL for others; default: none are changed.
@@ -43,10 +45,14 @@ public:
     {
         return options.empty() ? Result<void>() : err::inval;
     }
+    /// The same, and whether it is to be read-only: EBUSY while files are open for writing.
+    Result<void> remount(std::string_view options, bool read_only);
     /// Writes back everything (sync, umount). May wait.
     virtual Result<void> sync() { return {}; }
     u64 next_inode_number() { return ++last_inode_; }
 
+    u32 writers = 0; ///< files open for writing
+    u32 mount_count = 0; ///< mounts that show it
     /// Held over a rename between two directories, so that the tree above both stands still.
     Mutex rename_mutex;
 
@@ -56,6 +62,7 @@ protected:
     u64 device_;
     i64 magic_ = 0;
     u64 last_inode_ = 0;
+    bool read_only_ = false;
 
 private:
     friend class DentryCache;

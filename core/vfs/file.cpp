@@ -25,8 +25,11 @@ File::~File()
     --inode().file_system().kernel().open_files;
     if (!is_path_only()) notify_path(*path_, is_writable() ? abi::in_close_write : abi::in_close_nowrite);
     if (inode().has_locks()) locks_on_release(*this);
-    if (counted_writer_) --inode().write_count;
     if (counted_reader_) --inode().read_count;
+    if (!counted_writer_) return;
+    --inode().write_count;
+    --path_->mount->writers;
+    --inode().file_system().writers;
 }
 
 void File::set_status_flags(u32 flags)
@@ -63,6 +66,8 @@ Result<void> File::count_writer()
 {
     if (inode().write_count < 0) return err::txtbsy;
     ++inode().write_count;
+    ++path_->mount->writers;
+    ++inode().file_system().writers;
     counted_writer_ = true;
     return {};
 }

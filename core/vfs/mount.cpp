@@ -1,21 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Mounts and the namespaces that hold them: attach, detach, bind, move, pivot_root (mount(2),
-// mount_namespaces(7)). All mounts are private: nothing propagates.
-#include <algorithm>
+// Mounts by themselves and in peer groups, and paths across them.
+#include "core/vfs/mount.h"
 
 #include "core/kernel.h"
 #include "core/vfs/dentry-cache.h"
+#include "core/vfs/mount-table.h"
 #include "core/vfs/path.h"
 
 namespace umbra::vfs {
+
+PeerGroup::PeerGroup(Kernel& kernel)
+    : kernel_(kernel)
+    , id_(kernel.mount_table().group_ids.take())
+{
+}
+
+PeerGroup::~PeerGroup() { kernel_.mount_table().group_ids.give_back(id_); }
+
+PeerGroup* PeerGroup::master() const
+{
+    Mount* any = members.front();
+    return any ? any->master() : nullptr;
+}
 
 Mount::Mount(Ref<FileSystem> fs, Ref<Dentry> root, u32 flags, std::string source)
     : fs_(std::move(fs))
     , root_(std::move(root))
     , flags_(flags)
     , source_(std::move(source))
-    , id_(u32(fs_->kernel().next_unique()))
+    , id_(fs_->kernel().mount_table().mount_ids.take())
+    , unique_id_(fs_->kernel().mount_table().next_unique_id())
 {
+    ++fs_->mount_count;
+    ++fs_->kernel().mount_table().count_;
 }
 
 Mount::Mount(Ref<FileSystem> fs, u32 flags, std::string source)
@@ -23,192 +40,85 @@ Mount::Mount(Ref<FileSystem> fs, u32 flags, std::string source)
 {
 }
 
-Mount::~Mount() { fs_->kernel().dentries().prune(*fs_); }
-
-MountNamespace::MountNamespace(Ref<Mount> root)
-    : MountNamespace(root,
-        first_namespace_origin(NamespaceKind::mount, *root->file_system().kernel().first_user_namespace))
+Mount::~Mount()
 {
-}
-
-MountNamespace::MountNamespace(Ref<Mount> root, NamespaceOrigin origin)
-    : Namespace(NamespaceKind::mount, std::move(origin))
-    , root_(std::move(root))
-{
-    mounts_.push_back(root_);
-}
-
-MountNamespace::~MountNamespace()
-{
-    while (!mounts_.empty())
-        remove(*mounts_.back());
-}
-
-bool MountNamespace::contains(Mount const& mount) const
-{
-    return std::any_of(mounts_.begin(), mounts_.end(), [&](auto const& m) { return m == &mount; });
-}
-
-Mount* MountNamespace::mounted_on(Mount const& mount, Dentry const& dentry) const
-{
-    if (!dentry.is_mountpoint()) return nullptr;
-    for (auto const& m : mounts_) {
-        if (m->parent_ == &mount && m->mountpoint_ == &dentry) return m.get();
+    // One after the other: a tree may be deeper than a kernel stack can recurse.
+    for (auto doomed = std::move(kept_); !doomed.empty();) {
+        Ref<Mount> child = std::move(doomed.back());
+        doomed.pop_back();
+        MountTree::unlink(*child);
+        if (child->ref_count() > 1) continue;
+        for (auto& below : child->kept_)
+            doomed.push_back(std::move(below));
+        child->kept_.clear();
     }
-    return nullptr;
+    if (parent_) MountTree::unlink(*this);
+    leave_peers();
+    set_master(nullptr);
+    auto& table = fs_->kernel().mount_table();
+    table.mount_ids.give_back(id_);
+    --table.count_;
+    if (--fs_->mount_count == 0) fs_->kernel().dentries().prune(*fs_);
 }
 
-Result<void> MountNamespace::attach(Ref<Mount> mount, Path const& place)
+Mount* Mount::child_at(Dentry const& place) const
 {
-    Path at = place;
-    cross_mounts(*this, at);
-    if (!contains(*at.mount) || at.dentry->is_unlinked()) return err::inval;
-    if (at.inode().is_directory() != mount->root_->inode().is_directory()) return err::notdir;
-    // Linux refuses the same tree twice on one place, see mount(2) EBUSY.
-    if (at.dentry == at.mount->root_ && at.mount->fs_ == mount->fs_ && at.mount->root_ == mount->root_)
-        return err::busy;
-    mount->parent_ = at.mount;
-    mount->mountpoint_ = at.dentry;
-    ++at.dentry->mount_count_;
-    mounts_.push_back(std::move(mount));
-    return {};
+    return place.is_mountpoint() ? fs_->kernel().mount_table().find(*this, place) : nullptr;
 }
 
-void MountNamespace::remove(Mount& mount)
+Mount& Mount::topmost()
 {
-    Ref<Mount> keep(mount); // the list's reference may be the last
-    std::erase_if(mounts_, [&](auto const& m) { return m == &mount; });
-    if (mount.mountpoint_) --mount.mountpoint_->mount_count_;
-    mount.mountpoint_ = nullptr;
-    mount.parent_ = nullptr;
+    Mount* top = this;
+    while (Mount* above = top->child_at(*top->root_))
+        top = above;
+    return *top;
 }
 
-namespace {
-
-/// `mount` and the mounts below it, parents first.
-std::vector<Ref<Mount>> subtree(std::vector<Ref<Mount>> const& all, Mount& mount)
+void Mount::join(PeerGroup& group)
 {
-    std::vector<Ref<Mount>> found { Ref<Mount>(mount) };
-    for (size_t i = 0; i < found.size(); ++i) {
-        for (auto const& m : all) {
-            if (m->parent() == found[i].get()) found.push_back(m);
-        }
+    UMBRA_ASSERT(!peers_);
+    peers_ = RefPtr<PeerGroup>(&group);
+    group.members.push_back(*this);
+}
+
+void Mount::set_master(PeerGroup* group)
+{
+    static_cast<TaggedNode<MountSlave>*>(this)->unlink();
+    master_ = RefPtr<PeerGroup>(group);
+    if (group) group->slaves.push_back(*this);
+}
+
+void Mount::leave_peers()
+{
+    if (!peers_) return;
+    auto group = std::move(peers_);
+    peers_ = nullptr;
+    static_cast<TaggedNode<MountPeer>*>(this)->unlink();
+    if (!group->members.is_empty()) return;
+    while (Mount* slave = group->slaves.front())
+        slave->set_master(master_.get());
+}
+
+void Mount::set_propagation(Propagation kind)
+{
+    if (kind == Propagation::shared) {
+        unbindable_ = false;
+        if (!peers_) join(*make_ref<PeerGroup>(fs_->kernel()));
+        return;
     }
-    return found;
-}
-
-} // namespace
-
-Result<void> MountNamespace::detach(Mount& mount, bool lazy)
-{
-    if (!contains(mount) || root_ == &mount) return err::inval;
-    auto tree = subtree(mounts_, mount);
-    if (!lazy) {
-        // Left are the namespace's reference, the caller's and the one in `tree`: more means somebody is
-        // inside.
-        if (tree.size() > 1 || mount.ref_count() > 3) return err::busy;
+    if (auto group = peers_) {
+        leave_peers();
+        // The last of its group stays the slave of its master, if it has one.
+        if (!group->members.is_empty()) set_master(group.get());
     }
-    for (size_t i = tree.size(); i-- > 0;)
-        remove(*tree[i]);
-    return {};
+    if (kind == Propagation::slave) return;
+    set_master(nullptr);
+    unbindable_ = kind == Propagation::unbindable;
 }
 
-Result<void> MountNamespace::move(Mount& mount, Path const& to)
+void cross_mounts(Path& path)
 {
-    if (!contains(mount) || !mount.parent_) return err::inval;
-    for (Mount* m = to.mount.get(); m; m = m->parent()) {
-        if (m == &mount) return err::loop;
-    }
-    if (to.inode().is_directory() != mount.root_->inode().is_directory()) return err::notdir;
-    Ref<Mount> keep(mount);
-    Path at = to;
-    cross_mounts(*this, at);
-    if (!contains(*at.mount)) return err::inval;
-    remove(mount);
-    return attach(keep, at);
-}
-
-Result<void> MountNamespace::pivot(Mount& new_root, Path const& put_old)
-{
-    if (!contains(new_root) || !new_root.parent_ || !contains(*put_old.mount)) return err::inval;
-    Ref<Mount> old_root = root_;
-    Ref<Mount> top(new_root);
-    --top->mountpoint_->mount_count_;
-    top->mountpoint_ = nullptr;
-    top->parent_ = nullptr;
-    root_ = top;
-    Path at = put_old;
-    cross_mounts(*this, at);
-    old_root->parent_ = at.mount;
-    old_root->mountpoint_ = at.dentry;
-    ++at.dentry->mount_count_;
-    return {};
-}
-
-Result<std::vector<Ref<Mount>>> MountNamespace::clone_tree(Path const& from, bool recursive)
-{
-    if (!contains(*from.mount)) return err::inval;
-    std::vector<Ref<Mount>> copies;
-    auto originals = recursive ? subtree(mounts_, *from.mount) : std::vector<Ref<Mount>> { from.mount };
-    std::vector<Mount*> copied_from;
-    for (auto const& original : originals) {
-        bool is_top = original == from.mount;
-        // A mount beside the bound directory is not part of the copy.
-        if (!is_top && original->parent() == from.mount.get()
-            && !from.dentry->is_ancestor_of(*original->mountpoint_))
-            continue;
-        auto parent = std::find(copied_from.begin(), copied_from.end(), original->parent());
-        if (!is_top && parent == copied_from.end()) continue;
-        auto copy = make_ref<Mount>(
-            original->fs_, is_top ? from.dentry : original->root_, original->flags_, original->source_);
-        if (!is_top) {
-            copy->parent_ = copies[size_t(parent - copied_from.begin())];
-            copy->mountpoint_ = original->mountpoint_;
-        }
-        copies.push_back(copy);
-        copied_from.push_back(original.get());
-    }
-    return copies;
-}
-
-Result<void> MountNamespace::attach_tree(std::vector<Ref<Mount>> const& tree, Path const& at)
-{
-    TRY(attach(tree.front(), at));
-    for (size_t i = 1; i < tree.size(); ++i) {
-        ++tree[i]->mountpoint_->mount_count_;
-        mounts_.push_back(tree[i]);
-    }
-    return {};
-}
-
-Ref<MountNamespace> MountNamespace::clone(std::vector<Path*> const& paths, NamespaceOrigin origin) const
-{
-    std::vector<Ref<Mount>> copies;
-    auto copy_of = [&](Mount const* original) -> Mount* {
-        for (size_t i = 0; i < copies.size(); ++i) {
-            if (mounts_[i] == original) return copies[i].get();
-        }
-        return nullptr;
-    };
-    for (auto const& original : mounts_)
-        copies.push_back(
-            make_ref<Mount>(original->fs_, original->root_, original->flags_, original->source_));
-    for (size_t i = 0; i < mounts_.size(); ++i) {
-        copies[i]->parent_ = copy_of(mounts_[i]->parent());
-        copies[i]->mountpoint_ = mounts_[i]->mountpoint_;
-        if (copies[i]->mountpoint_) ++copies[i]->mountpoint_->mount_count_;
-    }
-    for (Path* path : paths) {
-        if (Mount* copy = copy_of(path->mount.get())) path->mount = Ref<Mount>(*copy);
-    }
-    auto result = make_ref<MountNamespace>(Ref<Mount>(*copy_of(root_.get())), std::move(origin));
-    result->mounts_ = std::move(copies);
-    return result;
-}
-
-void cross_mounts(MountNamespace const& mounts, Path& path)
-{
-    while (Mount* top = mounts.mounted_on(*path.mount, *path.dentry))
+    while (Mount* top = path.mount->child_at(*path.dentry))
         path = Path { Ref<Mount>(*top), top->root() };
 }
 
@@ -225,7 +135,9 @@ bool is_below(Path const& place, Path const& top)
 
 std::string path_to_string(Path const& path, Path const& root)
 {
-    if (!path.dentry->parent() && !path.dentry->name().empty()) return path.dentry->name();
+    // A pipe's end or the like has a name of its own, unless it is mounted somewhere.
+    bool is_anonymous = !path.dentry->parent() && !path.dentry->name().empty();
+    if (is_anonymous && !(path.dentry == path.mount->root())) return path.dentry->name();
     Mount* mount = path.mount.get();
     Dentry* dentry = path.dentry.get();
     bool deleted = dentry->is_unlinked();

@@ -53,6 +53,8 @@ public:
         return Ref<File>(make_ref<NamespaceFile>(path, flags, space_));
     }
 
+    Ref<Namespace> const& space() const { return space_; }
+
 private:
     Ref<Namespace> space_;
 };
@@ -165,6 +167,12 @@ RefPtr<Namespace> namespace_of_file(File& file)
 {
     auto* open = dynamic_cast<NamespaceFile*>(&file);
     return open ? RefPtr<Namespace>(open->space()) : nullptr;
+}
+
+RefPtr<Namespace> namespace_of_inode(Inode const& inode)
+{
+    auto* file = dynamic_cast<NamespaceInode const*>(&inode);
+    return file ? RefPtr<Namespace>(file->space()) : nullptr;
 }
 
 } // namespace umbra::vfs

@@ -15,6 +15,7 @@ class UserNamespace;
 namespace umbra::vfs {
 
 class File;
+class Inode;
 struct Path;
 
 enum class NamespaceKind : u8 { cgroup, ipc, mount, network, pid, time, user, uts };
@@ -64,5 +65,7 @@ NamespaceOrigin first_namespace_origin(NamespaceKind kind, UserNamespace& owner)
 Path namespace_path(Kernel& kernel, Ref<Namespace> space);
 /// The namespace that an open file stands for; null if it is something else.
 RefPtr<Namespace> namespace_of_file(File& file);
+/// The same of an inode, which may be mounted elsewhere.
+RefPtr<Namespace> namespace_of_inode(Inode const& inode);
 
 } // namespace umbra::vfs

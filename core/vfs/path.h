@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Dentries (names in directories, cached with negative entries), mounts, and the pair of both: a Path.
+// Dentries (names in directories, cached with negative entries), and the pair of a mount and a dentry: a Path.
 // References: a dentry holds its parent and its inode; a parent knows its children without holding them, except that
-// cached ones stay on the kernel's LRU; a mount holds its root dentry, its parent mount and its mount point.
+// cached ones stay on the kernel's LRU.
 #pragma once
 
 #include <string>
@@ -12,12 +12,12 @@
 #include "core/base/list.h"
 #include "core/vfs/file-system.h"
 #include "core/vfs/inode.h"
-#include "core/vfs/namespace.h"
+#include "core/vfs/mount-namespace.h"
+#include "core/vfs/mount.h"
 
 namespace umbra::vfs {
 
 class DentryCache;
-class Mount;
 
 class Dentry : public RefCounted, public TaggedNode<DentryCache> {
 public:
@@ -33,15 +33,15 @@ public:
     Inode& inode() const { return *inode_; }
     RefPtr<Inode> const& inode_ptr() const { return inode_; }
     bool is_unlinked() const { return unlinked_; }
-    bool is_mountpoint() const { return mount_count_ > 0; }
+    bool is_mountpoint() const { return !mounts_.is_empty(); } ///< in any namespace
+    List<Mount, TaggedNode<MountAtPoint>> const& mounts() const { return mounts_; }
     FileSystem& file_system() const { return inode_ ? inode_->file_system() : parent_->file_system(); }
     /// True for this dentry itself too.
     bool is_ancestor_of(Dentry const& other) const;
 
 private:
     friend class DentryCache;
-    friend class Mount;
-    friend class MountNamespace;
+    friend class MountTree;
     Dentry(RefPtr<FileSystem> fs, RefPtr<Dentry> parent, std::string name, RefPtr<Inode> inode);
     void last_unref() override;
 
@@ -53,7 +53,7 @@ private:
     std::unordered_map<std::string_view, Dentry*> children_; ///< keys view the child's name_
     bool hashed_ = false; ///< among parent_->children_
     bool unlinked_ = false;
-    u32 mount_count_ = 0;
+    List<Mount, TaggedNode<MountAtPoint>> mounts_; ///< that are on it, in whatever namespace
 };
 
 /// A place in the tree of mounts.
@@ -62,79 +62,6 @@ struct Path {
     Ref<Dentry> dentry;
     Inode& inode() const { return dentry->inode(); }
     bool operator==(Path const& o) const { return mount == o.mount && dentry == o.dentry; }
-};
-
-enum MountFlag : u32 {
-    kMountReadOnly = 1,
-    kMountNoSuid = 2,
-    kMountNoDev = 4,
-    kMountNoExec = 8,
-    kMountNoSymFollow = 256,
-    kMountNoAtime = 1024,
-    kMountNoDirAtime = 2048,
-    kMountRelAtime = 1 << 21,
-    kMountStrictAtime = 1 << 24,
-};
-
-class Mount : public RefCounted {
-public:
-    Mount(Ref<FileSystem> fs, Ref<Dentry> root, u32 flags, std::string source);
-    /// Of the whole file system.
-    Mount(Ref<FileSystem> fs, u32 flags, std::string source);
-    ~Mount() override;
-
-    FileSystem& file_system() const { return *fs_; }
-    Ref<Dentry> const& root() const { return root_; }
-    Mount* parent() const { return parent_.get(); }
-    RefPtr<Dentry> const& mountpoint() const { return mountpoint_; }
-    u32 flags() const { return flags_; }
-    void set_flags(u32 flags) { flags_ = flags; }
-    bool is_read_only() const { return (flags_ & kMountReadOnly) || fs_->is_read_only(); }
-    std::string const& source() const { return source_; }
-    u32 id() const { return id_; }
-
-private:
-    friend class MountNamespace;
-    Ref<FileSystem> fs_;
-    Ref<Dentry> root_;
-    RefPtr<Mount> parent_;
-    RefPtr<Dentry> mountpoint_;
-    u32 flags_;
-    std::string source_;
-    u32 id_ = 0;
-};
-
-/// The mounts that a group of tasks sees.
-class MountNamespace final : public Namespace {
-public:
-    /// The first one, whose owner is the first user namespace.
-    explicit MountNamespace(Ref<Mount> root);
-    MountNamespace(Ref<Mount> root, NamespaceOrigin origin);
-    ~MountNamespace() override;
-    Ref<Mount> const& root() const { return root_; }
-    /// Puts `mount` on `at`. EBUSY, ENOTDIR as mount(2).
-    Result<void> attach(Ref<Mount> mount, Path const& at);
-    /// Takes the mount away. EBUSY while something is mounted below or in use, unless `lazy`; EINVAL if not here.
-    Result<void> detach(Mount& mount, bool lazy);
-    /// The topmost mount on this very place, or null.
-    Mount* mounted_on(Mount const& mount, Dentry const& dentry) const;
-    std::vector<Ref<Mount>> const& mounts() const { return mounts_; } ///< in the order of mounting
-    bool contains(Mount const& mount) const;
-    /// Moves a mount and all below it to another place (MS_MOVE). EINVAL, ELOOP, EBUSY.
-    Result<void> move(Mount& mount, Path const& to);
-    /// pivot_root(2): `new_root` becomes the root, the old root appears at `put_old` (a place under new_root).
-    Result<void> pivot(Mount& new_root, Path const& put_old);
-    /// A new mount of what `from` shows (MS_BIND), with the mounts below it if `recursive`; not attached.
-    Result<std::vector<Ref<Mount>>> clone_tree(Path const& from, bool recursive);
-    Result<void> attach_tree(std::vector<Ref<Mount>> const& tree, Path const& at);
-    /// A copy of the whole namespace (CLONE_NEWNS). `paths` are changed to the same places in the copy.
-    Ref<MountNamespace> clone(std::vector<Path*> const& paths, NamespaceOrigin origin) const;
-
-private:
-    void remove(Mount& mount);
-
-    Ref<Mount> root_;
-    std::vector<Ref<Mount>> mounts_;
 };
 
 /// A task's view of the tree: root, working directory, umask (fs_struct). Shared by CLONE_FS.
@@ -160,6 +87,7 @@ struct WalkOptions {
     bool want_directory = false; ///< ENOTDIR unless the result is one (O_DIRECTORY)
     bool allow_empty = false; ///< "" means the base itself (AT_EMPTY_PATH)
     u64 resolve = 0; ///< openat2(2) RESOLVE_* bits
+    bool keep_expiry_marks = false; ///< umount(2) looks whether anybody came by, and is nobody itself
 };
 
 /// A walk that stops before the last component: the directory, the name, and what is there now (null if nothing).
@@ -179,8 +107,8 @@ Result<ParentWalk> walk_parent(Task& task, Path const& base, std::string_view pa
 Result<Ref<Dentry>> lookup_child(Path const& directory, std::string_view name);
 /// The same where the caller holds the directory's mutex.
 Result<Ref<Dentry>> lookup_child_locked(Dentry& directory, std::string_view name);
-/// Replaces a place by the root of what is mounted there, as often as something is.
-void cross_mounts(MountNamespace const& mounts, Path& path);
+/// Replaces a place by the root of what is mounted there, as often as something is. The marks of MNT_EXPIRE stay.
+void cross_mounts(Path& path);
 /// Whether `place` is `top` or lies below it, across mounts.
 bool is_below(Path const& place, Path const& top);
 /// The absolute path as seen from `root`; "(unreachable)" prefix and " (deleted)" suffix as Linux's d_path.

@@ -19,7 +19,7 @@ Result<void> unlink(Task& task, At const& at)
     if (victim.is_negative()) return err::noent;
     if (locked.trailing_slash) return victim.inode().is_directory() ? err::isdir : err::notdir;
     TRY(check_delete(task.credentials(), *locked.directory.dentry, victim, false));
-    if (victim.is_mountpoint()) return err::busy;
+    if (task.fs().mounts->has_mount_on(victim)) return err::busy;
     TRY(locked.directory.inode().unlink(locked.name, victim.inode()));
     task.kernel().dentries().unlinked(victim);
     notify_inode(victim.inode(), abi::in_attrib);
@@ -37,7 +37,7 @@ Result<void> rmdir(Task& task, At const& at)
     auto locked = TRY(lock_name(walked));
     Dentry& victim = *locked.dentry;
     TRY(check_delete(task.credentials(), *locked.directory.dentry, victim, true));
-    if (victim.is_mountpoint()) return err::busy;
+    if (task.fs().mounts->has_mount_on(victim)) return err::busy;
     // The victim's own lock: nobody may be creating in it while the file system finds it empty.
     MutexLock victim_lock(victim.inode().mutex);
     TRY(locked.directory.inode().rmdir(locked.name, victim.inode()));
@@ -117,7 +117,8 @@ Result<void> check_rename_permission(RenameNames const& r)
         if (r.exchange() && r.target->inode().is_directory())
             TRY(check_permission(who, r.target->inode(), abi::w_ok));
     }
-    if (r.source->is_mountpoint() || r.target->is_mountpoint()) return err::busy;
+    auto const& mounts = *r.task.fs().mounts;
+    if (mounts.has_mount_on(*r.source) || mounts.has_mount_on(*r.target)) return err::busy;
     return {};
 }
 

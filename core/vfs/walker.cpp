@@ -97,7 +97,8 @@ Result<void> Walker::cross(Path& path) const
 {
     if (!path.dentry->is_mountpoint()) return {};
     auto before = path.mount;
-    cross_mounts(*task_.fs().mounts, path);
+    cross_mounts(path);
+    if (!options_.keep_expiry_marks) path.mount->expiry_mark = false;
     if ((options_.resolve & kResolveNoXdev) && !(path.mount == before)) return err::xdev;
     return {};
 }

@@ -202,7 +202,7 @@ Result<Ref<vfs::Mount>> devpts_mount_of(vfs::Path const& ptmx)
     if (!ptmx.dentry->parent()) return err::nodev;
     Ref<vfs::Dentry> const directory(*ptmx.dentry->parent());
     vfs::Path pts { ptmx.mount, TRY(vfs::lookup_child({ ptmx.mount, directory }, "pts")) };
-    vfs::cross_mounts(*current().fs().mounts, pts);
+    vfs::cross_mounts(pts);
     if (!dynamic_cast<Devpts*>(&pts.mount->file_system())) return err::nodev;
     return pts.mount;
 }

@@ -59,6 +59,9 @@ Ref<vfs::Inode> make_fdinfo_directory(vfs::FileSystem&, PidReference const&, Pse
 Ref<vfs::Inode> make_task_directory(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_namespace_directory(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_net_directory(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
+Ref<vfs::Inode> make_mounts_file(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
+Ref<vfs::Inode> make_mountinfo_file(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
+Ref<vfs::Inode> make_mountstats_file(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_memory_file(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_executable_link(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_working_directory_link(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
@@ -107,9 +110,5 @@ Result<void> set_pid_coredump_filter(Subject const&, std::string_view);
 Result<std::string> pid_command_line(Subject const&);
 Result<std::string> pid_environment(Subject const&);
 Result<std::string> pid_auxv(Subject const&);
-// pid-mounts.cpp
-Result<std::string> pid_mounts(Subject const&);
-Result<std::string> pid_mountinfo(Subject const&);
-Result<std::string> pid_mountstats(Subject const&);
 
 } // namespace umbra::fs

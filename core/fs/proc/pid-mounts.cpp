@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The mounts that a process sees: mounts (fstab(5)'s form), mountinfo, mountstats.
+// The mounts that a process sees: mounts (fstab(5)'s form), mountinfo, mountstats. An open file shows those of the
+// namespace and below the root that the process had then, and poll(2) tells of changes: POLLERR and POLLPRI.
 #include "core/fs/proc/pid-directory.h"
 #include "core/fs/pseudo/text.h"
 
 namespace umbra::fs {
 
 namespace {
-constexpr std::string_view kBreaksColumns = " \t\n#";
+/// What a process saw when the file was opened.
+struct View {
+    Ref<vfs::MountNamespace> mounts;
+    vfs::Path root;
+    bool shows(vfs::Mount& mount) const
+    {
+        return vfs::is_below({ Ref<vfs::Mount>(mount), mount.root() }, root);
+    }
+};
+
+constexpr std::string_view kBreaksColumns = " \t\n", kBreaksSource = " \t\n#";
 
 /// The options that belong to the mount, not to the file system.
 std::string mount_options(vfs::Mount const& mount)
@@ -25,36 +36,61 @@ std::string mount_options(vfs::Mount const& mount)
     return out;
 }
 
-/// Where in its file system the mount's root is: "/" but for bind mounts.
+/// Where in its file system the mount's root is: "/" but for bind mounts. What has no directory has a name: "uts:[1]".
 std::string root_within_file_system(vfs::Mount const& mount)
 {
-    std::string path;
+    if (!mount.root()->parent() && !mount.root()->name().empty()) return mount.root()->name();
+    std::string path = mount.root()->is_unlinked() ? "//deleted" : "";
     for (vfs::Dentry const* at = mount.root().get(); at->parent(); at = at->parent().get())
         path = "/" + at->name() + path;
     return path.empty() ? "/" : path;
 }
 
-/// Calls visit(mount, mount point as the process sees it) for every mount that it can reach.
-template <typename Visit> Result<void> for_each_mount(Subject const& subject, Visit visit)
+/// Of a mount that the process can reach.
+std::string mount_point(vfs::Mount const& mount, View const& view)
 {
-    Ref<Task> task = TRY(live_task(subject));
-    if (!task->has_fs()) return err::inval;
-    vfs::FsContext const& fs = task->fs();
-    for (Ref<vfs::Mount> const& mount : fs.mounts->mounts()) {
-        std::string point = vfs::path_to_string({ mount, mount->root() }, fs.root);
-        if (point.starts_with('/')) visit(*mount, point);
+    if (view.root.mount == &mount) return "/";
+    return vfs::path_to_string(
+        { Ref<vfs::Mount>(*mount.parent()), Ref<vfs::Dentry>(mount.mountpoint()) }, view.root);
+}
+
+/// Calls visit(mount, mount point as the process sees it) for every mount that it can reach.
+template <typename Visit> void for_each_mount(View const& view, Visit visit)
+{
+    for (Ref<vfs::Mount> const& mount : view.mounts->mounts())
+        if (view.shows(*mount)) visit(*mount, mount_point(*mount, view));
+}
+
+/// The nearest group above the mount's master of which the process sees a member; 0 if none.
+u32 dominating_group(vfs::Mount const& mount, View const& view)
+{
+    for (auto* group = mount.master(); group; group = group->master())
+        for (vfs::Mount& peer : group->members)
+            if (view.mounts->contains(peer) && view.shows(peer)) return group->id();
+    return 0;
+}
+
+/// The optional fields of mountinfo: " shared:1 master:2 propagate_from:3", " unbindable".
+std::string propagation_fields(vfs::Mount const& mount, View const& view)
+{
+    std::string out;
+    if (mount.peers()) append_format(out, " shared:%u", mount.peers()->id());
+    if (mount.master()) {
+        append_format(out, " master:%u", mount.master()->id());
+        u32 const from = dominating_group(mount, view);
+        if (from && from != mount.master()->id()) append_format(out, " propagate_from:%u", from);
     }
-    return {};
+    if (mount.is_unbindable()) out += " unbindable";
+    return out;
 }
 
 std::string source_of(vfs::Mount const& mount) { return mount.source().empty() ? "none" : mount.source(); }
-} // namespace
 
-Result<std::string> pid_mounts(Subject const& subject)
+std::string mounts_text(View const& view)
 {
     std::string out;
-    TRY(for_each_mount(subject, [&](vfs::Mount const& mount, std::string const& point) {
-        append_escaped(out, source_of(mount), kBreaksColumns);
+    for_each_mount(view, [&](vfs::Mount& mount, std::string const& point) {
+        append_escaped(out, source_of(mount), kBreaksSource);
         out += ' ';
         append_escaped(out, point, kBreaksColumns);
         // The file system may be read-only where the mount is not.
@@ -62,38 +98,117 @@ Result<std::string> pid_mounts(Subject const& subject)
         if (mount.is_read_only()) options.replace(0, 2, "ro");
         append_format(out, " %s %s%s 0 0\n", mount.file_system().type().c_str(), options.c_str(),
             mount.file_system().show_options().c_str());
-    }));
+    });
     return out;
 }
 
-Result<std::string> pid_mountinfo(Subject const& subject)
+std::string mountinfo_text(View const& view)
 {
     std::string out;
-    TRY(for_each_mount(subject, [&](vfs::Mount const& mount, std::string const& point) {
+    for_each_mount(view, [&](vfs::Mount& mount, std::string const& point) {
         vfs::FileSystem& fs = mount.file_system();
         append_format(out, "%u %u %u:%u ", mount.id(), mount.parent() ? mount.parent()->id() : mount.id(),
             abi::dev_major(fs.device()), abi::dev_minor(fs.device()));
         append_escaped(out, root_within_file_system(mount), kBreaksColumns);
         out += ' ';
         append_escaped(out, point, kBreaksColumns);
-        append_format(out, " %s - %s ", mount_options(mount).c_str(), fs.type().c_str());
-        append_escaped(out, source_of(mount), kBreaksColumns);
+        append_format(out, " %s%s - %s ", mount_options(mount).c_str(),
+            propagation_fields(mount, view).c_str(), fs.type().c_str());
+        append_escaped(out, source_of(mount), kBreaksSource);
         append_format(out, " %s%s\n", fs.is_read_only() ? "ro" : "rw", fs.show_options().c_str());
-    }));
+    });
     return out;
 }
 
-Result<std::string> pid_mountstats(Subject const& subject)
+std::string mountstats_text(View const& view)
 {
     std::string out;
-    TRY(for_each_mount(subject, [&](vfs::Mount const& mount, std::string const& point) {
+    for_each_mount(view, [&](vfs::Mount& mount, std::string const& point) {
         out += "device ";
-        append_escaped(out, source_of(mount), kBreaksColumns);
+        append_escaped(out, source_of(mount), kBreaksSource);
         out += " mounted on ";
         append_escaped(out, point, kBreaksColumns);
         append_format(out, " with fstype %s\n", mount.file_system().type().c_str());
-    }));
+    });
     return out;
+}
+
+using Describe = std::string (*)(View const&);
+
+class MountsFile final : public vfs::File {
+public:
+    MountsFile(vfs::Path path, u32 flags, View view, Describe describe)
+        : File(std::move(path), flags)
+        , view_(std::move(view))
+        , describe_(describe)
+        , event_(view_.mounts->event())
+    {
+    }
+    Result<u64> read(IoBuffer& buffer, u64 offset) override
+    {
+        // Whoever starts anew sees the present; reads in pieces fit together.
+        if (offset == 0 || text_.empty()) text_ = describe_(view_);
+        if (offset >= text_.size()) return u64 { 0 };
+        return buffer.put(text_.data() + offset, std::min<u64>(text_.size() - offset, buffer.remaining()));
+    }
+    bool is_seekable() const override { return true; }
+    u64 end_offset() override { return 0; }
+    /// Each change is told once to each file.
+    u32 readiness() override
+    {
+        if (describe_ == mountstats_text) return File::readiness(); // Linux never tells here
+        bool const changed = std::exchange(event_, view_.mounts->event()) != view_.mounts->event();
+        return abi::pollin | abi::pollrdnorm | (changed ? abi::pollerr | abi::pollpri : 0);
+    }
+    WaitQueue* wait_queue() override { return &view_.mounts->changes(); }
+
+private:
+    View view_;
+    Describe describe_;
+    u64 event_; ///< of the namespace, when it was last asked for
+    std::string text_;
+};
+
+class MountsInode final : public PseudoInode {
+public:
+    MountsInode(vfs::FileSystem& fs, PidReference const& reference, PseudoAttributes const& attributes,
+        Describe describe)
+        : PseudoInode(fs, abi::s_ifreg, attributes)
+        , reference_(reference)
+        , describe_(describe)
+    {
+    }
+    Result<Ref<vfs::File>> open(vfs::Path const& path, u32 flags) override
+    {
+        auto subject = find_subject(fs_.kernel(), reference_);
+        if (subject.is_error() || !subject.value().task || !subject.value().task->has_fs()) return err::inval;
+        auto const& fs = subject.value().task->fs();
+        return Ref<vfs::File>(make_ref<MountsFile>(path, flags, View { fs.mounts, fs.root }, describe_));
+    }
+
+private:
+    PidReference reference_;
+    Describe describe_;
+};
+
+} // namespace
+
+Ref<vfs::Inode> make_mounts_file(
+    vfs::FileSystem& fs, PidReference const& of, PseudoAttributes const& attributes)
+{
+    return make_ref<MountsInode>(fs, of, attributes, mounts_text);
+}
+
+Ref<vfs::Inode> make_mountinfo_file(
+    vfs::FileSystem& fs, PidReference const& of, PseudoAttributes const& attributes)
+{
+    return make_ref<MountsInode>(fs, of, attributes, mountinfo_text);
+}
+
+Ref<vfs::Inode> make_mountstats_file(
+    vfs::FileSystem& fs, PidReference const& of, PseudoAttributes const& attributes)
+{
+    return make_ref<MountsInode>(fs, of, attributes, mountstats_text);
 }
 
 } // namespace umbra::fs

@@ -18,6 +18,7 @@
 #include "core/task/namespaces.h"
 #include "core/task/process-table.h"
 #include "core/vfs/dentry-cache.h"
+#include "core/vfs/mount-table.h"
 
 namespace umbra::fs {
 
@@ -380,6 +381,17 @@ void add_sysctls(StaticDirectory& sys, Kernel& kernel)
         [&kernel] { return Result<std::string>(std::to_string(kernel.options().max_tasks) + "\n"); });
     add(sys, "fs/file-max",
         [&kernel] { return Result<std::string>(std::to_string(kernel.max_open_files()) + "\n"); });
+    add(
+        sys, "fs/mount-max",
+        [&kernel] {
+            return Result<std::string>(std::to_string(kernel.mount_table().namespace_limit) + "\n");
+        },
+        [&kernel](std::string_view text) -> Result<void> {
+            i64 const wanted = TRY(parse_integer(text));
+            if (wanted < 1 || wanted > INT32_MAX) return err::inval;
+            kernel.mount_table().namespace_limit = u64(wanted);
+            return {};
+        });
     add(sys, "fs/file-nr", [&kernel] { return Result<std::string>(open_files(kernel)); });
     add(sys, "vm/mmap_min_addr", [&kernel] {
         return Result<std::string>(std::to_string(kernel.platform().machine().min_address) + "\n");
