@@ -235,3 +235,46 @@ os.execvp('grep', ['grep', 'Seccomp', '/proc/self/status'])
 """
     t.run("python3", "-c", script).expect(
         "0 0 -1 EXDEV\n0 0 anon_inode:seccomp notify\nSeccomp:\t2\nSeccomp_filters:\t2\n")
+
+
+@test
+def mounts_as_tools_make_and_show_them(t):
+    script = """
+        set -e
+        cd /
+        mount -t tmpfs -o size=1m,mode=700 scratch /mnt
+        findmnt -no SOURCE,FSTYPE,OPTIONS /mnt
+        mountpoint -q /mnt && echo mounted
+        mkdir /mnt/a /mnt/b /mnt/c
+        mount -t tmpfs below /mnt/a
+        mount --make-rshared /mnt
+        findmnt -Rno TARGET,PROPAGATION /mnt
+        mount --rbind /mnt /mnt/b
+        findmnt -no TARGET /mnt/b/a
+        mount -o bind,ro /mnt/a /mnt/c
+        touch /mnt/a/x
+        touch /mnt/c/y 2>&1 | sed 's/.*: //'
+        mount -o remount,size=2m /mnt
+        findmnt -no OPTIONS --first-only /mnt
+        umount -R /mnt
+        mountpoint -q /mnt || echo gone
+        echo 'none /mnt tmpfs size=3m,nosuid 0 0' > /etc/fstab
+        mount -a
+        findmnt -no OPTIONS /mnt
+        (cd /mnt && umount /mnt 2>&1 | sed 's/.*: //'; umount -l /mnt)
+        mountpoint -q /mnt || echo gone
+    """
+    expected = [
+        "scratch tmpfs rw,relatime,size=1024k,mode=700",
+        "mounted",
+        "/mnt   shared",
+        "└─/mnt/a shared",
+        "/mnt/b/a",
+        "Read-only file system",
+        "rw,relatime,size=2048k,mode=700",
+        "gone",
+        "rw,nosuid,relatime,size=3072k",
+        "target is busy.",
+        "gone",
+    ]
+    t.run("sh", "-c", script).expect("\n".join(expected) + "\n")
