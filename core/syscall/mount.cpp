@@ -2,8 +2,8 @@
 // mount, umount2, pivot_root.
 #include <bit>
 
+#include "core/syscall/mount-attributes.h"
 #include "core/syscall/path-argument.h"
-#include "core/task/permissions.h"
 #include "core/task/process-table.h"
 #include "core/task/task-access.h"
 #include "core/vfs/file-system-types.h"
@@ -18,18 +18,6 @@ constexpr u32 ms_nouser = u32 { 1 } << 31;
 constexpr u32 kPropagationFlags = u32(vfs::Propagation::unbindable) | u32(vfs::Propagation::private_)
     | u32(vfs::Propagation::slave) | u32(vfs::Propagation::shared);
 constexpr u32 kMagic = 0xc0ed0000, kMagicMask = 0xffff0000;
-
-/// Who rules the mounts of the namespace he is in.
-bool may_mount(Task& task)
-{
-    return is_capable(task.credentials(), *task.fs().mounts->owner(), Capability::sys_admin);
-}
-
-/// Who may change the file system itself.
-bool rules(Task& task, vfs::FileSystem& fs)
-{
-    return is_capable(task.credentials(), fs.user_namespace(), Capability::sys_admin);
-}
 
 struct MountArguments {
     std::string source, type, options;

@@ -57,18 +57,20 @@ SyscallResult sys_fstat(Task& task, GuestFd fd, UserOut<abi::Stat> out)
 
 namespace {
 
-constexpr u32 kStatxBasic = 0x7ff, kStatxBtime = 0x800, kStatxMountId = 0x1000, kStatxReserved = 0x80000000;
+constexpr u32 kStatxBasic = 0x7ff, kStatxBtime = 0x800, kStatxMountId = 0x1000, kStatxUniqueMountId = 0x4000,
+              kStatxReserved = 0x80000000;
 constexpr u64 kStatxAttrMountRoot = 0x2000;
 
 abi::StatxTimestamp to_statx(abi::Timespec const& t) { return { t.sec, u32(t.nsec), 0 }; }
 
-abi::Statx to_statx(UserNamespace const& reader, vfs::Path const& path)
+abi::Statx to_statx(UserNamespace const& reader, vfs::Path const& path, u32 wanted)
 {
     vfs::Inode const& inode = path.inode();
     auto const& a = inode.attributes();
     u64 device = inode.file_system().device();
     abi::Statx s {};
-    s.mask = kStatxBasic | kStatxBtime | kStatxMountId;
+    bool const unique = wanted & kStatxUniqueMountId;
+    s.mask = kStatxBasic | kStatxBtime | (unique ? kStatxUniqueMountId : kStatxMountId);
     s.blksize = a.block_size;
     s.attributes_mask = kStatxAttrMountRoot;
     if (path.dentry == path.mount->root()) s.attributes = kStatxAttrMountRoot;
@@ -79,7 +81,7 @@ abi::Statx to_statx(UserNamespace const& reader, vfs::Path const& path)
     s.ctime = to_statx(a.ctime), s.mtime = to_statx(a.mtime);
     s.rdev_major = abi::dev_major(a.rdev), s.rdev_minor = abi::dev_minor(a.rdev);
     s.dev_major = abi::dev_major(device), s.dev_minor = abi::dev_minor(device);
-    s.mnt_id = path.mount->id();
+    s.mnt_id = unique ? path.mount->unique_id() : path.mount->id();
     return s;
 }
 
@@ -94,7 +96,7 @@ SyscallResult sys_statx(
     if ((flags & abi::at_statx_sync_type) == abi::at_statx_sync_type) return err::inval;
     auto place = TRY(resolve(task, directory, path, flags));
     TRY(place.inode().refresh());
-    TRY(out.copy_out(task, to_statx(*task.credentials().user_namespace, place)));
+    TRY(out.copy_out(task, to_statx(*task.credentials().user_namespace, place, mask)));
     return 0;
 }
 

@@ -32,6 +32,33 @@ Result<u32> MountRequest::gid(u32 given) const
     return id ? Result<u32>(*id) : err::inval;
 }
 
+MountParameter const* FileSystemType::find_parameter(std::string_view wanted) const
+{
+    for (auto const& parameter : parameters) {
+        if (parameter.name == wanted) return &parameter;
+    }
+    return nullptr;
+}
+
+bool MountParameter::accepts(std::optional<std::string_view> value) const
+{
+    if (kind == Kind::flag) return !value;
+    if (!value || value->empty()) return false;
+    switch (kind) {
+    case Kind::number:
+        return parse_number(*value, 10).ok();
+    case Kind::octal:
+        return parse_number(*value, 8).ok();
+    case Kind::size_or_share:
+        if (value->ends_with('%')) return parse_number(value->substr(0, value->size() - 1), 10).ok();
+        [[fallthrough]];
+    case Kind::size:
+        return parse_size(*value).ok();
+    default:
+        return true;
+    }
+}
+
 std::vector<MountOption> split_options(std::string_view options)
 {
     std::vector<MountOption> result;

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,12 +28,31 @@ struct MountRequest {
     UserNamespace& user_namespace() const;
 };
 
+/// A parameter that a type takes (Linux: struct fs_parameter_spec).
+struct MountParameter {
+    enum class Kind : u8 {
+        flag,
+        text,
+        number, ///< 32 bits, decimal or with 0 or 0x before it
+        octal,
+        size, ///< with k, m, g, t
+        size_or_share, ///< the same, or a percentage of memory
+    };
+    char const* name;
+    Kind kind;
+    bool accepts(std::optional<std::string_view> value) const;
+};
+
 struct FileSystemType {
     std::string name;
+    std::span<MountParameter const> parameters = {};
+    bool ignores_unknown_parameters = false; ///< of fsconfig(2)
     bool needs_device = false; ///< shown without "nodev" in /proc/filesystems
     bool in_user_namespaces = false; ///< who has CAP_SYS_ADMIN in a user namespace may mount one
     /// EINVAL for options it does not know. Singletons (proc, devtmpfs) return their one instance. May wait.
     std::function<Result<Ref<FileSystem>>(MountRequest const&)> make;
+
+    MountParameter const* find_parameter(std::string_view wanted) const;
 };
 
 class FileSystemTypes {

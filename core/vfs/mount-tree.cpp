@@ -159,8 +159,10 @@ Result<MountTree::Copies> MountTree::propagate(Mount& parent, Dentry& place, Gro
     Copies copies;
     std::vector<Step> steps { { parent.peers(), kThis } };
     std::unordered_set<PeerGroup*> seen { parent.peers() };
-    auto receives = [&](Mount& m) { // not those that are being made
-        return &m != &parent && m.namespace_ && m.root_->is_ancestor_of(place);
+    // Not those that are being made, nor those that nobody has mounted yet.
+    auto receives = [&](Mount& m) {
+        return &m != &parent && m.namespace_ && !m.namespace_->is_anonymous()
+            && m.root_->is_ancestor_of(place);
     };
     auto add = [&](Mount& m, size_t model, MountCopying how) -> Result<void> {
         auto tree = TRY((model == kThis ? *this : copies[model].tree).copy_for(m, how));

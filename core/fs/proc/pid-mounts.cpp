@@ -3,6 +3,7 @@
 // namespace and below the root that the process had then, and poll(2) tells of changes: POLLERR and POLLPRI.
 #include "core/fs/proc/pid-directory.h"
 #include "core/fs/pseudo/text.h"
+#include "core/vfs/mount-names.h"
 
 namespace umbra::fs {
 
@@ -11,10 +12,6 @@ namespace {
 struct View {
     Ref<vfs::MountNamespace> mounts;
     vfs::Path root;
-    bool shows(vfs::Mount& mount) const
-    {
-        return vfs::is_below({ Ref<vfs::Mount>(mount), mount.root() }, root);
-    }
 };
 
 constexpr std::string_view kBreaksColumns = " \t\n", kBreaksSource = " \t\n#";
@@ -36,38 +33,11 @@ std::string mount_options(vfs::Mount const& mount)
     return out;
 }
 
-/// Where in its file system the mount's root is: "/" but for bind mounts. What has no directory has a name: "uts:[1]".
-std::string root_within_file_system(vfs::Mount const& mount)
-{
-    if (!mount.root()->parent() && !mount.root()->name().empty()) return mount.root()->name();
-    std::string path = mount.root()->is_unlinked() ? "//deleted" : "";
-    for (vfs::Dentry const* at = mount.root().get(); at->parent(); at = at->parent().get())
-        path = "/" + at->name() + path;
-    return path.empty() ? "/" : path;
-}
-
-/// Of a mount that the process can reach.
-std::string mount_point(vfs::Mount const& mount, View const& view)
-{
-    if (view.root.mount == &mount) return "/";
-    return vfs::path_to_string(
-        { Ref<vfs::Mount>(*mount.parent()), Ref<vfs::Dentry>(mount.mountpoint()) }, view.root);
-}
-
 /// Calls visit(mount, mount point as the process sees it) for every mount that it can reach.
 template <typename Visit> void for_each_mount(View const& view, Visit visit)
 {
     for (Ref<vfs::Mount> const& mount : view.mounts->mounts())
-        if (view.shows(*mount)) visit(*mount, mount_point(*mount, view));
-}
-
-/// The nearest group above the mount's master of which the process sees a member; 0 if none.
-u32 dominating_group(vfs::Mount const& mount, View const& view)
-{
-    for (auto* group = mount.master(); group; group = group->master())
-        for (vfs::Mount& peer : group->members)
-            if (view.mounts->contains(peer) && view.shows(peer)) return group->id();
-    return 0;
+        if (vfs::is_visible(*mount, view.root)) visit(*mount, vfs::mount_point(*mount, view.root));
 }
 
 /// The optional fields of mountinfo: " shared:1 master:2 propagate_from:3", " unbindable".
@@ -77,7 +47,7 @@ std::string propagation_fields(vfs::Mount const& mount, View const& view)
     if (mount.peers()) append_format(out, " shared:%u", mount.peers()->id());
     if (mount.master()) {
         append_format(out, " master:%u", mount.master()->id());
-        u32 const from = dominating_group(mount, view);
+        u32 const from = vfs::dominating_group(mount, *view.mounts, view.root);
         if (from && from != mount.master()->id()) append_format(out, " propagate_from:%u", from);
     }
     if (mount.is_unbindable()) out += " unbindable";
@@ -109,7 +79,7 @@ std::string mountinfo_text(View const& view)
         vfs::FileSystem& fs = mount.file_system();
         append_format(out, "%u %u %u:%u ", mount.id(), mount.parent() ? mount.parent()->id() : mount.id(),
             abi::dev_major(fs.device()), abi::dev_minor(fs.device()));
-        append_escaped(out, root_within_file_system(mount), kBreaksColumns);
+        append_escaped(out, vfs::root_within_file_system(mount), kBreaksColumns);
         out += ' ';
         append_escaped(out, point, kBreaksColumns);
         append_format(out, " %s%s - %s ", mount_options(mount).c_str(),
