@@ -19,7 +19,8 @@ vfs::FileSystemType singleton(Kernel& kernel, char const* name, Ref<vfs::FileSys
 {
     return { .name = name,
         .in_user_namespaces = true,
-        .make = [&kernel, make, made = RefPtr<vfs::FileSystem>()](vfs::MountRequest const&) mutable {
+        .make = [&kernel, make, made = RefPtr<vfs::FileSystem>()](vfs::MountRequest const& request) mutable {
+            if (!request.options.empty()) return Result<Ref<vfs::FileSystem>>(err::inval);
             if (!made) made = make(kernel);
             return Result<Ref<vfs::FileSystem>>(Ref<vfs::FileSystem>(made));
         } };
@@ -32,10 +33,19 @@ void add_file_system_types(Kernel& kernel)
     auto& types = kernel.file_system_types();
     auto devices = make_devtmpfs(kernel);
     types.add(singleton(kernel, "sysfs", make_sysfs));
-    types.add({ .name = "tmpfs", .in_user_namespaces = true, .make = mount_tmpfs });
-    types.add({ .name = "devpts", .in_user_namespaces = true, .make = mount_devpts });
+    types.add(
+        { .name = "tmpfs", .parameters = kTmpfsParameters, .in_user_namespaces = true, .make = mount_tmpfs });
+    types.add({ .name = "ramfs",
+        .ignores_unknown_parameters = true,
+        .in_user_namespaces = true,
+        .make = mount_ramfs });
+    types.add({ .name = "devpts",
+        .parameters = kDevptsParameters,
+        .in_user_namespaces = true,
+        .make = mount_devpts });
     types.add({ .name = "devtmpfs", .make = [devices](vfs::MountRequest const&) { return devices; } });
-    types.add(singleton(kernel, "proc", make_procfs));
+    types.add(
+        { .name = "proc", .parameters = kProcParameters, .in_user_namespaces = true, .make = mount_procfs });
     types.add({ .name = "mqueue", .make = [&kernel](vfs::MountRequest const&) {
                    return Result<Ref<vfs::FileSystem>>(ipc::mqueue_file_system(kernel));
                } });

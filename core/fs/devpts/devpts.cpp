@@ -217,6 +217,12 @@ Result<Ref<vfs::File>> open_slave(Ref<vfs::Mount> const& mount, u32 index, u32 f
 
 } // namespace
 
+using Kind = vfs::MountParameter::Kind;
+static constexpr vfs::MountParameter kParameters[]
+    = { { "gid", Kind::number }, { "max", Kind::number }, { "mode", Kind::octal },
+          { "newinstance", Kind::flag }, { "ptmxmode", Kind::octal }, { "uid", Kind::number } };
+std::span<vfs::MountParameter const> const kDevptsParameters = kParameters;
+
 Result<Ref<vfs::FileSystem>> mount_devpts(vfs::MountRequest const& request)
 {
     auto const options = TRY(parse_options(request.options, request, {}));

@@ -12,6 +12,7 @@ namespace umbra::fs {
 /// Options: mode=, uid=, gid= of slaves (default: 0600, the opener's ids), ptmxmode= (default 0: nobody),
 /// max=, newinstance (always so). EINVAL for others.
 Result<Ref<vfs::FileSystem>> mount_devpts(vfs::MountRequest const& request);
+extern std::span<vfs::MountParameter const> const kDevptsParameters;
 
 /// Opens a ptmx node and so makes a pair: the node of an instance, or /dev/ptmx, which uses what is mounted
 /// on "pts" beside it. ENODEV where that is no devpts, ENOSPC at the instance's limit.

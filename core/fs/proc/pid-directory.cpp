@@ -4,6 +4,7 @@
 
 #include <iterator>
 
+#include "core/fs/proc/proc-file-system.h"
 #include "core/kernel.h"
 #include "core/task/permissions.h"
 #include "core/task/process-table.h"
@@ -122,10 +123,18 @@ public:
     {
     }
     bool cacheable_children() const override { return false; }
+    Result<void> check_access(Credentials const&, u32) override
+    {
+        Subject subject = TRY(find_subject(fs_.kernel(), reference_));
+        auto const& proc = static_cast<ProcFileSystem&>(fs_); // there are no such directories elsewhere
+        if (proc.shows(*subject.process, HidePid::no_access)) return {};
+        return proc.options().hide == HidePid::invisible ? err::noent : err::perm;
+    }
     /// The owner changes with setuid(2) and execve(2).
     Result<void> refresh() override
     {
         Subject subject = TRY(find_subject(fs_.kernel(), reference_));
+        if (!static_cast<ProcFileSystem&>(fs_).shows(*subject.process, HidePid::invisible)) return err::noent;
         PseudoAttributes now = pid_attributes(subject, mode(), number());
         attributes_.uid = now.uid;
         attributes_.gid = now.gid;

@@ -7,6 +7,7 @@
 #include "core/fs/proc/pid-directory.h"
 #include "core/fs/proc/proc.h"
 #include "core/kernel.h"
+#include "core/task/permissions.h"
 #include "core/task/process-table.h"
 
 namespace umbra::fs {
@@ -19,8 +20,96 @@ constexpr i64 kFirstPidPosition = 1 << 16;
 std::string pid_text(Task& task) { return std::to_string(task.pid().value); }
 } // namespace
 
-ProcFileSystem::ProcFileSystem(Kernel& kernel)
+namespace {
+
+Result<HidePid> parse_hide(std::string_view text)
+{
+    struct Row {
+        std::string_view number, name;
+        HidePid value;
+    };
+    static constexpr Row rows[] = { { "0", "off", HidePid::off }, { "1", "noaccess", HidePid::no_access },
+        { "2", "invisible", HidePid::invisible }, { "4", "ptraceable", HidePid::not_ptraceable } };
+    for (Row const& row : rows)
+        if (text == row.number || text == row.name) return row.value;
+    return err::inval;
+}
+
+char const* hide_name(HidePid value)
+{
+    switch (value) {
+    case HidePid::off:
+        return "off";
+    case HidePid::no_access:
+        return "noaccess";
+    case HidePid::invisible:
+        return "invisible";
+    case HidePid::not_ptraceable:
+        break;
+    }
+    return "ptraceable";
+}
+
+Result<ProcOptions> parse_options(std::string_view text, ProcOptions options)
+{
+    for (auto const& [name, value] : vfs::split_options(text)) {
+        if (name == "hidepid")
+            options.hide = TRY(parse_hide(value));
+        else if (name == "gid")
+            options.gid = TRY(vfs::parse_number(value, 10));
+        else if (name == "subset" && value == "pid")
+            options.only_processes = true;
+        else
+            return err::inval;
+    }
+    return options;
+}
+
+using Kind = vfs::MountParameter::Kind;
+constexpr vfs::MountParameter kParameters[]
+    = { { "gid", Kind::number }, { "hidepid", Kind::text }, { "subset", Kind::text } };
+
+} // namespace
+
+std::span<vfs::MountParameter const> const kProcParameters = kParameters;
+
+Result<Ref<vfs::FileSystem>> mount_procfs(vfs::MountRequest const& request)
+{
+    auto const options = TRY(parse_options(request.options, {}));
+    auto fs = make_ref<ProcFileSystem>(request.kernel, options);
+    fs->set_user_namespace(Ref<UserNamespace>(request.user_namespace()));
+    return Ref<vfs::FileSystem>(fs);
+}
+
+std::string ProcFileSystem::show_options() const
+{
+    std::string text;
+    if (options_.gid) text += ",gid=" + std::to_string(options_.gid);
+    if (options_.hide != HidePid::off) text += std::string(",hidepid=") + hide_name(options_.hide);
+    if (options_.only_processes) text += ",subset=pid";
+    return text;
+}
+
+Result<void> ProcFileSystem::reconfigure(std::string_view text)
+{
+    options_ = TRY(parse_options(text, options_));
+    return {};
+}
+
+bool ProcFileSystem::shows(Process& process, HidePid least) const
+{
+    auto may_inspect = [&] {
+        Task* task = process.leader();
+        return !task || check_may_inspect(current(), *task).ok();
+    };
+    if (options_.hide == HidePid::not_ptraceable) return may_inspect();
+    if (options_.hide < least || current().credentials().in_group(options_.gid)) return true;
+    return may_inspect();
+}
+
+ProcFileSystem::ProcFileSystem(Kernel& kernel, ProcOptions const& options)
     : FileSystem(kernel, "proc")
+    , options_(options)
 {
     magic_ = kProcMagic;
     auto root = make_ref<ProcRoot>(*this, PseudoAttributes { .mode = 0555 });
@@ -38,8 +127,6 @@ ProcFileSystem::ProcFileSystem(Kernel& kernel)
     root_ = root;
 }
 
-Ref<vfs::FileSystem> make_procfs(Kernel& kernel) { return make_ref<ProcFileSystem>(kernel); }
-
 Result<i32> parse_pid(std::string_view name)
 {
     i32 pid = 0;
@@ -51,12 +138,15 @@ Result<i32> parse_pid(std::string_view name)
 
 Result<Ref<vfs::Inode>> ProcRoot::lookup(std::string_view name)
 {
-    auto fixed = StaticDirectory::lookup(name);
+    bool const is_own = name == "self" || name == "thread-self";
+    auto fixed = proc().options().only_processes && !is_own ? err::noent : StaticDirectory::lookup(name);
     if (fixed.ok()) return fixed;
     auto& table = fs_.kernel().processes();
     Pid pid(TRY(parse_pid(name)));
-    if (Process* process = table.find_process(pid))
-        return make_pid_directory(fs_, PidReference::of(*process));
+    Process* process = table.find_process(pid);
+    bool const hidden = process && proc().options().hide == HidePid::not_ptraceable;
+    if (hidden && !proc().shows(*process, HidePid::not_ptraceable)) return err::noent;
+    if (process) return make_pid_directory(fs_, PidReference::of(*process));
     // As on Linux a thread's number works too, though no listing shows it.
     Task* task = table.find_task(pid);
     if (!task) return err::noent;
@@ -68,6 +158,8 @@ Result<void> ProcRoot::list(i64 position, vfs::DirectoryEmitter const& emit)
     if (position < kFirstPidPosition) {
         bool full = false;
         TRY(StaticDirectory::list(position, [&](std::string_view name, u64 number, u8 type, i64 next) {
+            bool const is_own = name == "self" || name == "thread-self";
+            if (proc().options().only_processes && !is_own) return true;
             full = !emit(name, number, type, next == i64(size()) + 2 ? kFirstPidPosition : next);
             return !full;
         }));
@@ -84,6 +176,10 @@ Result<void> ProcRoot::list_processes(i64 position, vfs::DirectoryEmitter const&
     i32 next = i32(position - kFirstPidPosition);
     for (auto at = processes.lower_bound(next); at != processes.end(); at = processes.lower_bound(next)) {
         i32 pid = at->first;
+        if (!proc().shows(*at->second, HidePid::invisible)) {
+            next = pid + 1;
+            continue;
+        }
         u64 number = pid_inode_number(PidReference::of(*at->second), 0);
         if (!emit(std::to_string(pid), number, abi::dt_dir, kFirstPidPosition + pid + 1)) break;
         next = pid + 1;

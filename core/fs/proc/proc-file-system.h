@@ -3,15 +3,31 @@
 #pragma once
 
 #include "core/fs/pseudo/pseudo.h"
+#include "core/task/process.h"
 
 namespace umbra::fs {
 
+/// How much of a process is seen by those who must not inspect it (proc(5), hidepid=).
+enum class HidePid : u8 { off, no_access, invisible, not_ptraceable = 4 };
+
+struct ProcOptions {
+    HidePid hide = HidePid::off;
+    u32 gid = 0; ///< of the group that nothing is hidden from
+    bool only_processes = false; ///< subset=pid
+};
+
 class ProcFileSystem final : public vfs::FileSystem {
 public:
-    explicit ProcFileSystem(Kernel& kernel);
+    ProcFileSystem(Kernel& kernel, ProcOptions const& options);
     Ref<vfs::Inode> root() override { return *root_; }
+    std::string show_options() const override;
+    Result<void> reconfigure(std::string_view text) override;
+    ProcOptions const& options() const { return options_; }
+    /// Whether the current task may see a process at a place that `least` begins to hide.
+    bool shows(Process& process, HidePid least) const;
 
 private:
+    ProcOptions options_;
     RefPtr<vfs::Inode> root_;
 };
 
@@ -24,6 +40,7 @@ public:
     bool cacheable_children() const override { return false; }
 
 private:
+    ProcFileSystem& proc() const { return static_cast<ProcFileSystem&>(fs_); } // it makes no root elsewhere
     Result<void> list_processes(i64 position, vfs::DirectoryEmitter const& emit);
 };
 

@@ -2,18 +2,12 @@
 // proc(5): the kernel's state as files.
 #pragma once
 
-#include "core/base/ref.h"
-
-namespace umbra {
-class Kernel;
-namespace vfs {
-class FileSystem;
-}
-} // namespace umbra
+#include "core/vfs/file-system-types.h"
 
 namespace umbra::fs {
 
-/// The one instance of a kernel: there are no pid namespaces.
-Ref<vfs::FileSystem> make_procfs(Kernel& kernel);
+/// An instance of its own for each mount: what hidepid=, gid= and subset= say holds for one. EINVAL.
+Result<Ref<vfs::FileSystem>> mount_procfs(vfs::MountRequest const& request);
+extern std::span<vfs::MountParameter const> const kProcParameters;
 
 } // namespace umbra::fs

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/device/device-table.h"
 #include "core/fs/pseudo/pseudo.h"
 #include "core/fs/pseudo/text.h"
 #include "core/kernel.h"
@@ -68,6 +69,8 @@ void add_cpus(StaticDirectory& root, unsigned count)
         add_fixed(cpus, name, list);
     add_fixed(cpus, "offline", "");
     add_fixed(cpus, "isolated", "");
+    add_fixed(cpus.directory("smt"), "active", "0");
+    add_fixed(cpus.directory("smt"), "control", "notsupported");
     add_fixed(cpus, "kernel_max", std::to_string(kMaxCpus - 1));
     for (unsigned i = 0; i < count; ++i)
         add_cpu(cpus, i, count);
@@ -98,6 +101,69 @@ void add_nodes(StaticDirectory& root, Kernel& kernel, unsigned count)
         { .mode = 0444, .size = kPageSize });
 }
 
+/// "../" from a directory to the top, and on to another.
+std::string relative(int depth, std::string const& to)
+{
+    std::string path;
+    for (int i = 0; i < depth; ++i)
+        path += "../";
+    return path + to;
+}
+
+/// devices/virtual/CLASS/NAME and the links that lead there: from class/, dev/ and for what udevadm asks, back.
+StaticDirectory& add_device(StaticDirectory& root, std::string const& type, std::string const& name)
+{
+    std::string const place = "devices/virtual/" + type + "/" + name;
+    StaticDirectory& device = root.directory_at(place);
+    device.add_link("subsystem", relative(4, "class/" + type));
+    root.directory_at("class/" + type).add_link(name, relative(2, place));
+    return device;
+}
+
+void add_node(StaticDirectory& root, device::DeviceRegion const& region, device::DeviceNode const& node)
+{
+    bool const is_block = region.kind == device::DeviceKind::block;
+    std::string name = node.path;
+    std::replace(name.begin(), name.end(), '/', '!'); // as Linux names what is in a directory of /dev
+    std::string const type = is_block ? "block" : region.name;
+    std::string const number = std::to_string(region.major) + ":" + std::to_string(node.minor);
+    StaticDirectory& device = add_device(root, type, name);
+    add_fixed(device, "dev", number);
+    add_fixed(device, "uevent",
+        format_text("MAJOR=%u\nMINOR=%u\nDEVNAME=%s\nDEVMODE=%04o", region.major, node.minor,
+            node.path.c_str(), node.mode));
+    root.directory_at(is_block ? "dev/block" : "dev/char")
+        .add_link(number, relative(2, "devices/virtual/" + type + "/" + name));
+    if (is_block) root.directory("block").add_link(name, relative(1, "devices/virtual/block/" + name));
+}
+
+void add_devices(StaticDirectory& root, Kernel& kernel)
+{
+    for (auto const& region : kernel.devices().regions())
+        for (auto const& node : region.nodes)
+            add_node(root, region, node);
+}
+
+/// The one network device that there is.
+void add_loopback(StaticDirectory& root)
+{
+    struct Row {
+        char const *name, *text;
+    };
+    static constexpr Row rows[] = { { "addr_len", "6" }, { "address", "00:00:00:00:00:00" },
+        { "broadcast", "00:00:00:00:00:00" }, { "carrier", "1" }, { "dev_id", "0x0" }, { "dev_port", "0" },
+        { "dormant", "0" }, { "flags", "0x9" }, { "ifindex", "1" }, { "iflink", "1" }, { "link_mode", "0" },
+        { "mtu", "65536" }, { "netdev_group", "0" }, { "operstate", "unknown" }, { "tx_queue_len", "1000" },
+        { "type", "772" }, { "uevent", "INTERFACE=lo\nIFINDEX=1" } };
+    StaticDirectory& loopback = add_device(root, "net", "lo");
+    for (Row const& row : rows)
+        add_fixed(loopback, row.name, row.text);
+    StaticDirectory& statistics = loopback.directory("statistics");
+    for (char const* name : { "collisions", "multicast", "rx_bytes", "rx_dropped", "rx_errors", "rx_packets",
+             "tx_bytes", "tx_dropped", "tx_errors", "tx_packets" })
+        add_fixed(statistics, name, "0");
+}
+
 SysFileSystem::SysFileSystem(Kernel& kernel)
     : FileSystem(kernel, "sysfs")
 {
@@ -108,6 +174,8 @@ SysFileSystem::SysFileSystem(Kernel& kernel)
             "firmware", "fs/cgroup", "kernel/debug", "kernel/security", "module", "power" })
         (void)root->directory_at(path);
     unsigned count = std::min(kernel.platform().vcpu_count(), kMaxCpus);
+    add_devices(*root, kernel);
+    add_loopback(*root);
     add_cpus(*root, count);
     add_nodes(*root, kernel, count);
     StaticDirectory& huge = root->directory_at("kernel/mm/transparent_hugepage");

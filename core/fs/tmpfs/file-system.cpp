@@ -11,7 +11,7 @@ namespace umbra::fs {
 
 namespace {
 
-constexpr i64 kTmpfsMagic = 0x01021994;
+constexpr i64 kRamfsMagic = 0x858458f6;
 
 Result<u64> parse_pages(std::string_view text, Kernel& kernel)
 {
@@ -20,6 +20,24 @@ Result<u64> parse_pages(std::string_view text, Kernel& kernel)
         return u64(TRY(vfs::parse_number(text, 10))) * (kernel.options().memory_limit >> kPageShift) / 100;
     }
     return page_up(TRY(vfs::parse_size(text))) >> kPageShift;
+}
+
+/// "" for never.
+Result<std::string> parse_huge(std::string_view text)
+{
+    for (std::string_view known : { "always", "within_size", "advise" })
+        if (text == known) return std::string(text);
+    return text == "never" ? Result<std::string>(std::string()) : err::inval;
+}
+
+/// set_mempolicy(2) in words: there is one node.
+Result<void> check_policy(std::string_view text)
+{
+    std::string_view const mode = text.substr(0, text.find_first_of("=:"));
+    std::string_view const nodes = text.substr(std::min(text.find(':'), text.size()));
+    for (std::string_view known : { "default", "local", "prefer", "bind", "interleave" })
+        if (mode == known) return nodes.empty() || nodes == ":0" ? Result<void>() : err::inval;
+    return err::inval;
 }
 
 u64 or_unlimited(u64 value) { return value == 0 ? TmpfsOptions::kUnlimited : value; }
@@ -39,14 +57,28 @@ Result<void> parse_options(std::string_view text, vfs::MountRequest const& reque
             options.uid = TRY(request.uid(TRY(vfs::parse_number(value, 10))));
         else if (name == "gid")
             options.gid = TRY(request.gid(TRY(vfs::parse_number(value, 10))));
-        else if (name != "inode32" && name != "inode64" && name != "huge" && name != "mpol"
-            && name != "noswap")
+        else if (name == "huge")
+            options.huge = TRY(parse_huge(value));
+        else if (name == "mpol")
+            TRY(check_policy(value));
+        else if (name == "noswap" && value.empty())
+            options.no_swap = true;
+        else if ((name == "inode32" || name == "inode64") && value.empty())
+            options.long_inode_numbers = name == "inode64";
+        else
             return err::inval;
     }
     return {};
 }
 
 } // namespace
+
+using Kind = vfs::MountParameter::Kind;
+static constexpr vfs::MountParameter kParameters[] = { { "gid", Kind::number }, { "huge", Kind::text },
+    { "inode32", Kind::flag }, { "inode64", Kind::flag }, { "mode", Kind::octal }, { "mpol", Kind::text },
+    { "noswap", Kind::flag }, { "nr_blocks", Kind::size }, { "nr_inodes", Kind::size },
+    { "size", Kind::size_or_share }, { "uid", Kind::number } };
+std::span<vfs::MountParameter const> const kTmpfsParameters = kParameters;
 
 Ref<vfs::FileSystem> make_tmpfs(Kernel& kernel, TmpfsOptions const& options)
 {
@@ -56,9 +88,21 @@ Ref<vfs::FileSystem> make_tmpfs(Kernel& kernel, TmpfsOptions const& options)
 Result<Ref<vfs::FileSystem>> mount_tmpfs(vfs::MountRequest const& request)
 {
     u64 half = (request.kernel.options().memory_limit >> kPageShift) / 2;
-    TmpfsOptions options { .max_pages = half, .max_inodes = half };
+    TmpfsOptions options {
+        .max_pages = half, .max_inodes = half, .default_pages = half, .default_inodes = half
+    };
     if (request.who) options.uid = request.who->fsuid, options.gid = request.who->fsgid;
     TRY(parse_options(request.options, request, options));
+    auto fs = make_tmpfs(request.kernel, options);
+    fs->set_user_namespace(Ref<UserNamespace>(request.user_namespace()));
+    return fs;
+}
+
+Result<Ref<vfs::FileSystem>> mount_ramfs(vfs::MountRequest const& request)
+{
+    TmpfsOptions options { .mode = 0755, .type = "ramfs", .magic = kRamfsMagic };
+    for (auto const& [name, value] : vfs::split_options(request.options))
+        if (name == "mode") options.mode = TRY(vfs::parse_number(value, 8)) & 07777;
     auto fs = make_tmpfs(request.kernel, options);
     fs->set_user_namespace(Ref<UserNamespace>(request.user_namespace()));
     return fs;
@@ -69,9 +113,10 @@ TmpfsFileSystem::TmpfsFileSystem(Kernel& kernel, TmpfsOptions const& options)
     , options_(options)
     , account_(make_ref<TmpfsAccount>())
 {
-    magic_ = kTmpfsMagic;
+    magic_ = options.magic;
     account_->max_pages = options.max_pages;
     account_->max_inodes = options.max_inodes;
+    account_->used_inodes = 1; // the root
     vfs::NewInode root { .mode = abi::s_ifdir | options.mode, .uid = options.uid, .gid = options.gid };
     root_ = make_ref<TmpfsDirectory>(*this, initial(root));
 }
@@ -111,29 +156,47 @@ std::string TmpfsFileSystem::show_options() const
 {
     std::string text;
     auto add = [&](char const* name, std::string const& value) { text.append(name).append(value); };
-    if (options_.max_pages != TmpfsOptions::kUnlimited)
-        add(",size=", std::to_string(options_.max_pages << (kPageShift - 10)) + "k");
-    if (options_.max_inodes != TmpfsOptions::kUnlimited)
-        add(",nr_inodes=", std::to_string(options_.max_inodes));
-    if (options_.mode != 01777) {
+    auto shown = [](u64 limit) { return limit == TmpfsOptions::kUnlimited ? 0 : limit; };
+    if (options_.max_pages != options_.default_pages)
+        add(",size=", std::to_string(shown(options_.max_pages) << (kPageShift - 10)) + "k");
+    if (options_.max_inodes != options_.default_inodes)
+        add(",nr_inodes=", std::to_string(shown(options_.max_inodes)));
+    if (options_.mode != (options_.type == "ramfs" ? 0755 : 01777)) {
         text += ",mode=";
         for (int shift = options_.mode > 0777 ? 9 : 6; shift >= 0; shift -= 3)
             text += char('0' + (options_.mode >> shift & 7));
     }
     if (options_.uid) add(",uid=", std::to_string(options_.uid));
     if (options_.gid) add(",gid=", std::to_string(options_.gid));
+    if (options_.long_inode_numbers) text += ",inode64";
+    if (!options_.huge.empty()) add(",huge=", options_.huge);
+    if (options_.no_swap) text += ",noswap";
     return text;
 }
 
+namespace {
+
+/// A limit can be moved but not below what is used, and what had none gets none.
+Result<void> check_limit(u64 now, u64 wanted, u64 used)
+{
+    if (wanted == now || wanted == TmpfsOptions::kUnlimited) return {};
+    return now == TmpfsOptions::kUnlimited || wanted < used ? Result<void>(err::inval) : Result<void>();
+}
+
+} // namespace
+
 Result<void> TmpfsFileSystem::reconfigure(std::string_view text)
 {
+    if (options_.type == "ramfs") return {};
     TmpfsOptions wanted = options_;
     TRY(parse_options(text, { kernel_, {}, {}, 0, current().credentials_ref() }, wanted));
-    // Linux refuses limits below what is in use, see tmpfs(5).
-    if (wanted.max_pages < account_->used_pages || wanted.max_inodes < account_->used_inodes)
-        return err::inval;
+    TRY(check_limit(options_.max_pages, wanted.max_pages, account_->used_pages));
+    TRY(check_limit(options_.max_inodes, wanted.max_inodes, account_->used_inodes));
+    if (wanted.no_swap != options_.no_swap) return err::inval;
     account_->max_pages = options_.max_pages = wanted.max_pages;
     account_->max_inodes = options_.max_inodes = wanted.max_inodes;
+    options_.huge = wanted.huge;
+    options_.long_inode_numbers = wanted.long_inode_numbers;
     return {};
 }
 

@@ -16,14 +16,23 @@ struct TmpfsOptions {
     u64 max_pages = kUnlimited; ///< size=
     u64 max_inodes = kUnlimited; ///< nr_inodes=
     u32 mode = 01777, uid = 0, gid = 0; ///< of the root directory
+    u64 default_pages = kUnlimited, default_inodes = kUnlimited; ///< what /proc/mounts need not show
+    std::string huge; ///< huge= but "never"; a hint: there are no huge pages
+    bool no_swap = false,
+         long_inode_numbers = false; ///< shown, and so as there is neither swap nor short numbers
     std::string type = "tmpfs"; ///< name in /proc/mounts: devtmpfs is one too
+    i64 magic = 0x01021994;
 };
 
 /// A fresh, empty instance.
 Ref<vfs::FileSystem> make_tmpfs(Kernel& kernel, TmpfsOptions const& options);
-/// The options of tmpfs(5): size= (bytes, k, m, g or %), nr_blocks=, nr_inodes=, mode=, uid=, gid=. EINVAL.
+/// The options of tmpfs(5): size= (bytes, k, m, g or %), nr_blocks=, nr_inodes=, mode=, uid=, gid=, and as hints huge=,
+/// mpol=, noswap, inode32, inode64. EINVAL.
 /// Defaults: half of the memory limit.
 Result<Ref<vfs::FileSystem>> mount_tmpfs(vfs::MountRequest const& request);
+/// The same without limits; options that it does not know mean nothing to it (Linux: fs/ramfs).
+Result<Ref<vfs::FileSystem>> mount_ramfs(vfs::MountRequest const& request);
+extern std::span<vfs::MountParameter const> const kTmpfsParameters;
 
 /// An unnamed file of InternalMounts::shared_memory, open for reading and writing, `size` bytes long:
 /// memfd_create(2)
