@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# size: every lane, and what it needs, stands in one table
 """Builds and runs every test, lane by lane, and closes with one line: "N passed, N failed".
 
 A lane is a program (or script) that runs many cases: unit tests, the same under sanitizers, the platform suite as root

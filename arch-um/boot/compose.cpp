@@ -62,6 +62,18 @@ u64 max_guest_tasks()
     return std::clamp(hostabi::room_for_tasks() / 2, least, most);
 }
 
+/// Each vCPU's thread needs its own: the main thread has one.
+void give_panic_stacks(Kernel& kernel, unsigned vcpus)
+{
+    for (unsigned i = 1; i < vcpus; ++i)
+        kernel.scheduler().vcpu(i).run_soon(install_panic_stack);
+}
+
+void report(std::string const& problem)
+{
+    if (!problem.empty()) std::fprintf(stderr, "umbra: %s\n", problem.c_str());
+}
+
 } // namespace
 
 int run_instance(RunOptions const& options)
@@ -119,13 +131,11 @@ int run_instance(RunOptions const& options)
     }
     wake_task(*init.value());
     outputs.start(kernel, platform->ring(0));
-    // Each vCPU's thread needs its own: the main thread has one.
-    for (unsigned i = 1; i < wanted.vcpus; ++i)
-        kernel.scheduler().vcpu(i).run_soon(install_panic_stack);
+    give_panic_stacks(kernel, wanted.vcpus);
     kernel.scheduler().run();
     terminal.finish();
     outputs.detach();
-    if (!problem.empty()) std::fprintf(stderr, "umbra: %s\n", problem.c_str());
+    report(problem);
     return kernel.exit_status();
 }
 

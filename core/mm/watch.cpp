@@ -13,7 +13,8 @@ bool AddressSpace::is_watched(u64 page) const
 
 bool AddressSpace::is_watched(u64 first, u64 last) const
 {
-    return std::any_of(watched_.begin(), watched_.end(), [&](u64 page) { return page >= first && page < last; });
+    return std::any_of(
+        watched_.begin(), watched_.end(), [&](u64 page) { return page >= first && page < last; });
 }
 
 void AddressSpace::watch(u64 page)

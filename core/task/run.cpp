@@ -167,7 +167,8 @@ bool is_dispatched_to_user(Task& task, Trap const& trap)
 void handle_syscall(Task& task, Trap const& trap)
 {
     // Only a breakpoint on the page of the instruction itself leads here.
-    if (task.watchpoints && task.watchpoints->is_stepping()) [[unlikely]] task.watchpoints->stepped(task);
+    if (task.watchpoints && task.watchpoints->is_stepping()) [[unlikely]]
+        task.watchpoints->stepped(task);
     if (!task.syscall_work) [[likely]]
         run_call<dispatch_syscall>(task, trap);
     else if (is_dispatched_to_user(task, trap))

@@ -159,8 +159,8 @@ void Watchpoints::send_trap(Task& task, u64 hits)
     bool const stepping = task.tracee && task.tracee->single_step;
     status_ |= hits | (stepping ? kStatusOfStep : 0);
     auto const* regs = task.guest().registers(*task.vcpu);
-    force_fault_signal(task, abi::sigtrap, stepping ? abi::trap_trace : abi::trap_hwbkpt,
-        GuestAddr(regs ? regs->rip : 0));
+    force_fault_signal(
+        task, abi::sigtrap, stepping ? abi::trap_trace : abi::trap_hwbkpt, GuestAddr(regs ? regs->rip : 0));
 }
 
 namespace tracing {

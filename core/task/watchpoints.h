@@ -59,7 +59,8 @@ private:
         bool covers(u64 at) const { return length && at >= address && at < address + length; }
     };
 
-    static Result<std::array<Slot, kSlots>> decode(std::array<u64, kSlots> const& addresses, u64 control, u64 limit);
+    static Result<std::array<Slot, kSlots>> decode(
+        std::array<u64, kSlots> const& addresses, u64 control, u64 limit);
     void watch(std::array<Slot, kSlots> const& slots);
     u64 read(Slot const& slot) const;
     void send_trap(Task& task, u64 hits);

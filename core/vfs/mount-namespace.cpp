@@ -243,17 +243,18 @@ Result<void> MountNamespace::pivot(Path const& new_root, Path const& put_old, Pa
 
 Ref<MountNamespace> MountNamespace::make_anonymous(MountTree tree) const
 {
-    return make_ref<MountNamespace>(
-        std::move(tree), Kind::anonymous, NamespaceOrigin { .number = 0, .owner = RefPtr<RefCounted>(owner()) });
+    return make_ref<MountNamespace>(std::move(tree), Kind::anonymous,
+        NamespaceOrigin { .number = 0, .owner = RefPtr<RefCounted>(owner()) });
 }
 
-Result<Ref<MountNamespace>> MountNamespace::clone(std::vector<Path*> const& paths, NamespaceOrigin origin) const
+Result<Ref<MountNamespace>> MountNamespace::clone(
+    std::vector<Path*> const& paths, NamespaceOrigin origin) const
 {
     std::vector<Mount*> originals;
     // What others arranged is shown to who has rights of his own, and told of, but not the other way round.
     bool const is_less_privileged = origin.owner.get() != owner();
-    auto tree
-        = TRY(MountTree::copy(*root_, *root_->root(), { .unbindable_too = true, .as_slave = is_less_privileged, .originals = &originals }));
+    auto tree = TRY(MountTree::copy(*root_, *root_->root(),
+        { .unbindable_too = true, .as_slave = is_less_privileged, .originals = &originals }));
     for (Path* path : paths) {
         for (size_t i = 0; i < originals.size(); ++i) {
             if (!(path->mount == originals[i])) continue;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// size: one family of calls, which the tests use together
 // Mounting in steps: fsopen(2), fsconfig(2), fsmount(2), fspick(2), open_tree(2), move_mount(2), mount_setattr(2),
 // statmount(2), listmount(2).
 #include <linux/mount.h>

@@ -17,7 +17,8 @@ long set_debug_register(pid_t pid, unsigned index, unsigned long value)
 unsigned long debug_register(pid_t pid, unsigned index)
 {
     unsigned long value = ~0ul;
-    EXPECT_EQ(trace(PTRACE_PEEKUSER, pid, offsetof(struct user, u_debugreg) + index * sizeof(long), &value), 0);
+    EXPECT_EQ(
+        trace(PTRACE_PEEKUSER, pid, offsetof(struct user, u_debugreg) + index * sizeof(long), &value), 0);
     return value;
 }
 
@@ -116,10 +117,7 @@ TEST(PtraceWatch, several_registers_on_a_page)
     run_to_end(child);
 }
 
-__attribute__((noinline, aligned(64))) void marked()
-{
-    asm volatile("nop\n\tnop");
-}
+__attribute__((noinline, aligned(64))) void marked() { asm volatile("nop\n\tnop"); }
 
 TEST(PtraceWatch, a_breakpoint_stops_before_the_instruction)
 {
@@ -205,7 +203,7 @@ TEST(PtraceWatch, the_kernel_may_write_unseen)
 
 TEST(PtraceWatch, what_the_registers_refuse)
 {
-    pid_t child = start_traced([] { });
+    pid_t child = start_traced([] {});
     EXPECT_EQ(set_debug_register(child, 0, 0xffff'8000'0000'0000), -EINVAL);
     EXPECT_EQ(set_debug_register(child, 4, 1), -EIO);
     EXPECT_EQ(set_debug_register(child, 5, 1), -EIO);

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # Runs $modules of Python's own suite. Prints "pass NAME" for each test that passes.
 python3 -m test -o -j2 --timeout 600 --junit-xml results.xml $modules > log 2>&1
 python3 - <<'PYTHON'

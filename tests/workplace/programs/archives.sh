@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # tar with each compressor, cpio, and rsync between two local directories.
 mkdir tree; cp -a /usr/lib/python3.11/json /usr/lib/python3.11/email /usr/share/perl5/Debconf tree/
 ln -s json/decoder.py tree/link; ln tree/json/scanner.py tree/hard; truncate -s 3M tree/sparse; mkfifo tree/fifo

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # user: root
 # repository
 # A second Debian in a directory by mmdebstrap, and build-essential installed in it by apt, from local package files.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # A 64-bit program that makes a system call of the 32-bit kind gets ENOSYS or dies by a signal that says so, never more.
 cat > call.c <<'C'
 #include <stdio.h>

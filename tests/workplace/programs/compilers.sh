@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # gcc, g++ and clang; the same small project by make, cmake with ninja, and meson, its tests run by each.
 mkdir project; cd project
 cat > add.c <<'C'

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # sqlite with concurrent writers, in both journal modes.
 for mode in delete wal; do
     rm -f db*; sqlite3 db "pragma journal_mode=$mode; create table t(writer int, n int);"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # vim, less, top and man on a terminal with two panes, as tmux shows it.
 printf 'line %d\n' $(seq 100) > text
 export SHELL=/bin/sh

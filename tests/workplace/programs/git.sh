@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # git: a repository of a thousand commits, its rebase, gc, and a clone over file:.
 export GIT_AUTHOR_DATE='1700000000 +0000' GIT_COMMITTER_DATE='1700000000 +0000'
 git config --global user.name Ann; git config --global user.email ann@example.org

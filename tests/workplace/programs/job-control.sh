@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # bash and dash with job control, each on a terminal of its own as `script` gives it.
 for shell in bash dash; do
     echo "== $shell"

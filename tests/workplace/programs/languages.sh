@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # node, Java, Go and Rust: a greeting, threads, garbage, and what their compilers make.
 cat > work.js <<'JS'
 const { Worker, isMainThread, parentPort } = require('worker_threads');

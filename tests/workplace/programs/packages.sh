@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # user: root
 # dpkg and apt with a repository in a directory: packages of our own, from their first version to their purge.
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # procps and psmisc: each sees the same processes.
 sleep 1234 & first=$!; sleep 1234 & second=$!
 until [ "$(ps -o comm= -p $first)" = sleep ]; do sleep 0.02; done
@@ -7,7 +8,7 @@ ps -eo pid,args | grep -c '[s]leep 1234'
 ps -o pid,ni,stat,wchan,tty,time,comm -p $first | awk 'NR==2{print $NF}'
 top -bn1 -p $first | awk -v pid=$first '$1 == pid {print $NF}'
 free -b | awk '/^Mem:/{print ($2 > 100e6 && $3 > 0 && $7 > 0 && $7 <= $2) ? "memory" : $0}'
-vmstat 1 2 | awk 'NR>2{print NF}' 
+vmstat 1 2 | awk 'NR>2{print NF}'
 uptime | grep -o 'load average'
 renice -n 3 -p $first | sed "s/$first/first/"; ps -o ni= -p $first
 pstree -p $$ | grep -o 'sleep' | sort | uniq -c | tr -s ' '

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # long
 # passes
 # What of Python's own suite takes minutes: pools of processes.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # coreutils, findutils, grep, sed, awk and their kin on the tree's own files.
 find /usr/lib/python3.11 -name '*.py' -size +2k | LC_ALL=C sort > files
 wc -l < files

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # user: root
 # cron's job at start, and timers of each kind.
 mkdir -p spool; echo "@reboot echo from cron > $PWD/cron.out" | crontab -u root -; crontab -l | grep -c reboot

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # strace, ltrace, gdb and valgrind on programs of the same system.
 cat > traced.c <<'C'
 #include <pthread.h>

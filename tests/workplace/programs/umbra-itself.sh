@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # long
 # sources
 # A real project: Umbra's own configuration, build and unit tests.

@@ -1,6 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # user: root
 # Accounts, passwords, su and sudo.
-useradd -m -s /bin/bash ann; useradd -m -G users ben; echo 'ann:secret' | chpasswd; id ann | sed 's/[0-9]\+//g'; getent shadow ann | cut -d: -f1 
+useradd -m -s /bin/bash ann; useradd -m -G users ben; echo 'ann:secret' | chpasswd; id ann | sed 's/[0-9]\+//g'; getent shadow ann | cut -d: -f1
 su ann -c 'id -un; echo ~; touch ~/file'; stat -c %U /home/ann/file
 su - ben -c 'umask; pwd; cat /etc/shadow' 2>&1 | grep -o '^00.*\|/home/ben\|Permission denied'
 echo 'ann ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ann; chmod 440 /etc/sudoers.d/ann

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # user: root
 # mount and its kin, lsblk, flock, setsid, script, unshare, and what tells of the machine.
 mkdir m n; mount -t tmpfs -o size=1m,mode=700 here m; findmnt -no FSTYPE,OPTIONS m | grep -o 'tmpfs.*size=1024k,mode=700'; df -k m | awk 'NR==2{print $2}'
