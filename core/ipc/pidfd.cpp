@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/kernel.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 
 namespace umbra::ipc {
@@ -32,8 +33,15 @@ public:
 
     std::string fdinfo() override
     {
-        auto number = std::to_string(is_reaped() ? -1 : process_->id.value);
-        return "Pid:\t" + number + "\nNSpid:\t" + number + "\n";
+        if (is_reaped()) return "Pid:\t-1\nNSpid:\t-1\n";
+        Kernel& kernel = process_->kernel;
+        PidNamespace const& reader = pid_namespace(current());
+        i32 const number = pid_out(kernel, reader, process_->id);
+        std::string text = "Pid:\t" + std::to_string(number) + "\nNSpid:";
+        if (!number) return text + "\t0\n";
+        for (i32 inner : numbers_below(kernel, reader, *process_->pids, process_->id))
+            text += "\t" + std::to_string(inner);
+        return text + "\n";
     }
 
 private:

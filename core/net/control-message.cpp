@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/kernel.h"
+#include "core/task/process-table.h"
 #include "core/task/task.h"
 
 namespace umbra::net {
@@ -27,6 +29,11 @@ Result<void> from_guest(Task const& sender, abi::Ucred& identity)
     auto const& ids = *sender.credentials().user_namespace;
     auto const uid = ids.uid_in(identity.uid), gid = ids.gid_in(identity.gid);
     if (!uid || !gid) return err::inval;
+    if (!pid_namespace(sender).is_first()) {
+        Pid const known = pid_in(sender, identity.pid);
+        if (!sender.kernel().processes().find_task(known)) return err::srch;
+        identity.pid = known.value;
+    }
     identity.uid = *uid, identity.gid = *gid;
     return {};
 }
@@ -120,6 +127,7 @@ void to_guest(Task const& reader, abi::Ucred& identity)
     // Without a sender -1 stands for nobody, in every namespace.
     if (identity.uid != kNoId) identity.uid = ids.uid_out(identity.uid);
     if (identity.gid != kNoId) identity.gid = ids.gid_out(identity.gid);
+    if (identity.pid > 0) identity.pid = pid_out(reader, Pid(identity.pid));
 }
 
 Result<ExportedControl> export_control(

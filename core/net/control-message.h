@@ -8,7 +8,7 @@
 namespace umbra::net {
 
 /// Reads SCM_RIGHTS and SCM_CREDENTIALS; other levels are ignored. Ids become the kernel's.
-/// EINVAL, EBADF, EFAULT.
+/// EINVAL, EBADF, EFAULT; ESRCH for a process that is not in the sender's namespace.
 Result<Ancillary> import_control(Task& task, GuestAddr address, u64 length);
 
 /// Makes of the kernel's ids those that `reader` is to see.

@@ -4,6 +4,7 @@
 #include "core/seccomp/filter.h"
 
 #include "core/kernel.h"
+#include "core/task/pid-namespace.h"
 
 namespace umbra::seccomp {
 
@@ -71,7 +72,7 @@ Result<i64> check_threads(Task& task, u32 flags)
     Task const* thread = flags & seccomp_flag_tsync ? out_of_step(task) : nullptr;
     if (!thread) return 0;
     if (flags & seccomp_flag_tsync_esrch) return err::srch;
-    return thread->tid().value;
+    return pid_out(task, thread->tid());
 }
 
 Result<void> check_length(Task const& task, Program const& program)

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/kernel.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/task.h"
 
 namespace umbra::seccomp {
@@ -158,7 +159,7 @@ private:
         auto const* bytes = reinterpret_cast<u8 const*>(&old); // its bytes
         if (std::any_of(bytes, bytes + sizeof old, [](u8 b) { return b != 0; })) return err::inval;
         Notification const& call = *TRY(notifications_->receive());
-        SeccompNotif const told { call.id, u32(call.task->tid().value), 0, call.data };
+        SeccompNotif const told { call.id, u32(pid_out(task, call.task->tid())), 0, call.data };
         auto copied = UserOut<SeccompNotif> { out }.copy_out(task, told);
         if (copied.ok()) return 0;
         // The copy may have waited: the call is looked for anew.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/syscall/syscall.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 
 namespace umbra {
@@ -282,7 +283,7 @@ SyscallResult sys_capget(Task& task, GuestAddr header_at, GuestAddr data_at)
         return words.error() == err::inval && data_at.is_null() ? SyscallResult(0) : words.error();
     if (header.pid < 0) return err::inval;
     if (data_at.is_null()) return 0;
-    Task* t = header.pid == 0 ? &task : task.kernel().processes().find_task(Pid(header.pid));
+    Task* t = header.pid == 0 ? &task : task.kernel().processes().find_task(pid_in(task, header.pid));
     if (!t) return err::srch;
     auto const& c = t->credentials();
     for (u32 i = 0; i < words.value(); ++i) {
@@ -296,7 +297,7 @@ SyscallResult sys_capset(Task& task, GuestAddr header_at, GuestAddr data_at)
 {
     CapHeader header;
     u32 words = TRY(capability_words(task, header_at, header));
-    if (header.pid != 0 && header.pid != task.tid().value) return err::perm;
+    if (header.pid != 0 && pid_in(task, header.pid) != task.tid()) return err::perm;
     u64 effective = 0, permitted = 0, inheritable = 0;
     for (u32 i = 0; i < words; ++i) {
         auto d = TRY((UserIn<CapData> { data_at }.copy_in(task, i)));

@@ -5,6 +5,7 @@
 #include "core/abi/process.h"
 #include "core/syscall/syscall.h"
 #include "core/task/permissions.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 #include "core/time/timekeeper.h"
 
@@ -141,7 +142,7 @@ SyscallResult sys_set_robust_list(Task& task, GuestAddr head, u64 size)
 
 SyscallResult sys_get_robust_list(Task& task, i32 pid, UserOut<u64> head, UserOut<u64> size)
 {
-    Task* t = pid ? task.kernel().processes().find_task(Pid(pid)) : &task;
+    Task* t = pid ? task.kernel().processes().find_task(pid_in(task, pid)) : &task;
     if (!t) return err::srch;
     TRY(check_may_inspect(task, *t));
     TRY(size.copy_out(task, kRobustHeadSize));

@@ -2,6 +2,7 @@
 // kcmp(2): whether two tasks share a thing of the kernel's.
 #include "core/syscall/syscall.h"
 #include "core/task/permissions.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 
 namespace umbra {
@@ -22,7 +23,7 @@ i64 order(Kernel const& kernel, void const* a, void const* b)
 
 Result<Task*> subject(Task& task, i32 pid)
 {
-    Task* t = task.kernel().processes().find_task(Pid(pid));
+    Task* t = task.kernel().processes().find_task(pid_in(task, pid));
     if (!t || !t->has_mm() || !t->has_files() || !t->has_fs()) return err::srch;
     TRY(check_may_inspect(task, *t));
     return t;

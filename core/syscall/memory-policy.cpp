@@ -4,6 +4,7 @@
 #include "core/mm/address-space.h"
 #include "core/syscall/syscall.h"
 #include "core/task/permissions.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 
 namespace umbra {
@@ -164,7 +165,7 @@ SyscallResult sys_migrate_pages(Task& task, i32 pid, u64 count, GuestAddr from, 
 {
     TRY(copy_in_nodes(task, from, count));
     u64 wanted = TRY(copy_in_nodes(task, to, count));
-    Task* target = pid ? task.kernel().processes().find_task(Pid(pid)) : &task;
+    Task* target = pid ? task.kernel().processes().find_task(pid_in(task, pid)) : &task;
     if (!target) return err::srch;
     TRY(check_may_inspect(task, *target));
     if ((wanted & ~kOnlineNodes) && !task.credentials().has(Capability::sys_nice)) return err::perm;
@@ -191,7 +192,7 @@ SyscallResult sys_move_pages(
 {
     if (u32(flags) & ~u32(mpol_mf_move | mpol_mf_move_all)) return err::inval;
     if ((u32(flags) & mpol_mf_move_all) && !task.credentials().has(Capability::sys_nice)) return err::perm;
-    Task* target = pid ? task.kernel().processes().find_task(Pid(pid)) : &task;
+    Task* target = pid ? task.kernel().processes().find_task(pid_in(task, pid)) : &task;
     if (!target) return err::srch;
     TRY(check_may_inspect(task, *target));
     if (!target->has_mm()) return err::inval;

@@ -4,6 +4,7 @@
 
 #include "core/syscall/syscall.h"
 #include "core/task/permissions.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 #include "core/vfs/pidfd.h"
 
@@ -12,8 +13,8 @@ namespace umbra {
 SyscallResult sys_pidfd_open(Task& task, Pid pid, u32 flags)
 {
     if (flags & ~abi::o_nonblock || pid.value <= 0) return err::inval;
-    Process* process = task.kernel().processes().find_process(pid);
-    if (!process) return task.kernel().processes().find_task(pid) ? err::inval : err::srch;
+    Process* process = task.kernel().processes().find_process(pid_in(task, pid.value));
+    if (!process) return task.kernel().processes().find_task(pid_in(task, pid.value)) ? err::inval : err::srch;
     auto fd = TRY(task.files().add(ipc::make_pidfd(*process, flags), true, task.limit(Resource::nofile)));
     return fd.value;
 }

@@ -5,6 +5,7 @@
 #include "core/syscall/scheduling.h"
 #include "core/syscall/syscall.h"
 #include "core/task/permissions.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 
 namespace umbra {
@@ -21,10 +22,10 @@ Result<std::vector<Task*>> priority_targets(Task& task, i32 which, i32 who)
     auto& table = task.kernel().processes();
     switch (which) {
     case kPrioProcess:
-        if (Task* t = who ? table.find_task(Pid(who)) : &task) found.push_back(t);
+        if (Task* t = who ? table.find_task(pid_in(task, who)) : &task) found.push_back(t);
         break;
     case kPrioGroup: {
-        ProcessGroup* g = who ? table.find_group(Pid(who)) : task.process().group.get();
+        ProcessGroup* g = who ? table.find_group(pid_in(task, who)) : task.process().group.get();
         if (g)
             for (Process* p : g->members)
                 found.insert(found.end(), p->threads.begin(), p->threads.end());

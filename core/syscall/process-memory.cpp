@@ -4,6 +4,7 @@
 #include "core/syscall/iovec.h"
 #include "core/syscall/syscall.h"
 #include "core/task/permissions.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 
 namespace umbra {
@@ -65,7 +66,7 @@ SyscallResult copy_between(Task& task, i32 pid, UserIn<abi::Iovec> local_vector,
         wanted |= part.length;
     }
     if (!wanted) return 0;
-    Task* target = task.kernel().processes().find_task(Pid(pid));
+    Task* target = task.kernel().processes().find_task(pid_in(task, pid));
     if (!target || !target->has_mm()) return err::srch;
     TRY(check_may_inspect(task, *target));
     Ref<mm::AddressSpace> space(target->mm());

@@ -9,6 +9,7 @@
 #include "core/task/cpu-timer.h"
 #include "core/task/lifecycle.h"
 #include "core/task/permissions.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 #include "core/task/scheduler.h"
 #include "core/time/timekeeper.h"
@@ -19,7 +20,10 @@ namespace umbra {
 
 using namespace abi;
 
-SyscallResult sys_fork(Task& task) { return TRY(clone_task(task, { .exit_signal = sigchld })).value; }
+SyscallResult sys_fork(Task& task) 
+{
+    return TRY(clone_task(task, { .exit_signal = sigchld })).value;
+}
 
 SyscallResult sys_vfork(Task& task)
 {
@@ -52,8 +56,9 @@ SyscallResult sys_clone3(Task& task, GuestAddr address, u64 size)
     if (a.exit_signal > u64(signal_count)) return err::inval;
     if ((a.flags & (clone_thread | clone_parent)) && a.exit_signal) return err::inval;
     if ((a.stack == 0) != (a.stack_size == 0)) return err::inval;
-    if (a.set_tid_size) return a.set_tid ? Errno::perm : Errno::inval;
+    if (a.set_tid_size > PidNamespace::kMaxLevel || !a.set_tid != !a.set_tid_size) return err::inval;
     CloneRequest request;
+    if (a.set_tid) request.set_tid = TRY(UserIn<i32> { GuestAddr(a.set_tid) }.copy_in_array(task, a.set_tid_size));
     request.flags = a.flags;
     request.exit_signal = u32(a.exit_signal);
     request.stack = a.stack + a.stack_size;
@@ -181,9 +186,9 @@ SyscallResult sys_wait4(Task& task, i32 pid, UserOut<i32> status, u32 options, U
     WaitRequest request;
     request.options = options | wexited;
     if (pid > 0)
-        request.which = WaitRequest::Which::pid, request.id = Pid(pid);
+        request.which = WaitRequest::Which::pid, request.id = pid_in(task, pid);
     else if (pid < -1)
-        request.which = WaitRequest::Which::group, request.id = Pid(-pid);
+        request.which = WaitRequest::Which::group, request.id = pid_in(task, -pid);
     else if (pid == 0)
         request.which = WaitRequest::Which::group;
     auto outcome = TRY(wait_for_child(task, request));
@@ -205,11 +210,11 @@ SyscallResult sys_waitid(
         break;
     case p_pid:
         if (id <= 0) return err::inval;
-        request.which = WaitRequest::Which::pid, request.id = Pid(id);
+        request.which = WaitRequest::Which::pid, request.id = pid_in(task, id);
         break;
     case p_pgid:
         if (id < 0) return err::inval;
-        request.which = WaitRequest::Which::group, request.id = Pid(id);
+        request.which = WaitRequest::Which::group, request.id = pid_in(task, id);
         break;
     case p_pidfd: {
         if (id < 0) return err::inval;
@@ -227,7 +232,7 @@ SyscallResult sys_waitid(
     if (outcome.pid.value) {
         out.signo = sigchld;
         out.code = outcome.code;
-        out.child.pid = outcome.pid.value,
+        out.child.pid = outcome.pid.value;
         out.child.uid = task.credentials().user_namespace->uid_out(outcome.uid);
         out.child.status = outcome.code == cld_exited                    ? i32(outcome.status >> 8 & 0xff)
             : outcome.code == cld_stopped || outcome.code == cld_trapped ? i32(outcome.status >> 8)
@@ -242,14 +247,19 @@ SyscallResult sys_waitid(
     return 0;
 }
 
-SyscallResult sys_getpid(Task& task) { return task.pid().value; }
-SyscallResult sys_gettid(Task& task) { return task.tid().value; }
-SyscallResult sys_getppid(Task& task) { return task.process().parent ? task.process().parent->id.value : 0; }
+SyscallResult sys_getpid(Task& task) { return pid_out(task, task.pid()); }
+SyscallResult sys_gettid(Task& task) { return pid_out(task, task.tid()); }
+SyscallResult sys_getppid(Task& task)
+{
+    // 0 too for a parent outside the pid namespace.
+    Process const* parent = task.process().parent;
+    return parent ? pid_out(task, parent->id) : 0;
+}
 
 SyscallResult sys_set_tid_address(Task& task, GuestAddr address)
 {
     task.clear_child_tid = address;
-    return task.tid().value;
+    return pid_out(task, task.tid());
 }
 
 SyscallResult sys_getrusage(Task& task, i32 who, UserOut<Rusage> out)
@@ -284,7 +294,7 @@ namespace {
 Result<Process*> limit_target(Task& task, i32 pid)
 {
     if (pid == 0) return &task.process();
-    Task* other = task.kernel().processes().find_task(Pid(pid));
+    Task* other = task.kernel().processes().find_task(pid_in(task, pid));
     if (!other) return err::srch;
     auto const& me = task.credentials();
     auto const& you = other->credentials();

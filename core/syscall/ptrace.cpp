@@ -5,6 +5,7 @@
 #include "core/kernel.h"
 #include "core/syscall/ptrace-state.h"
 #include "core/syscall/syscall.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 #include "core/task/ptrace.h"
 #include "core/task/scheduler.h"
@@ -116,7 +117,7 @@ Result<void> check_options(Task const& task, u64 options)
 
 SyscallResult attach(Task& task, Pid pid, Request request, u64 address, u64 data)
 {
-    Task* target = task.kernel().processes().find_task(pid);
+    Task* target = task.kernel().processes().find_task(pid_in(task, pid.value));
     if (!target) return err::srch;
     bool const seize = request == Request::seize;
     if (seize) {

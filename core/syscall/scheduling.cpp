@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Scheduling: yield, policies, affinity, attributes. Nice values are in priority.cpp.
 #include "core/task/permissions.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/scheduler.h"
 
 #include <algorithm>
@@ -70,7 +71,7 @@ Result<Task*> scheduling_target(Task& task, i32 pid)
 {
     if (pid < 0) return err::inval;
     if (pid == 0) return &task;
-    Task* t = task.kernel().processes().find_task(Pid(pid));
+    Task* t = task.kernel().processes().find_task(pid_in(task, pid));
     if (!t) return err::srch;
     return t;
 }

@@ -4,6 +4,7 @@
 
 #include "core/syscall/ipc-status.h"
 #include "core/syscall/wait-options.h"
+#include "core/task/pid-namespace.h"
 
 namespace umbra {
 
@@ -55,7 +56,7 @@ SyscallResult give_value(Task& task, i32 id, i32 number, i32 command)
     if (number < 0 || u32(number) >= set->semaphores.size()) return err::inval;
     auto const& semaphore = set->semaphores[size_t(number)];
     if (command == getval) return semaphore.value;
-    if (command == getpid_) return semaphore.last.value;
+    if (command == getpid_) return pid_out(task, semaphore.last);
     return set->waiting(u64(number), command == getzcnt);
 }
 

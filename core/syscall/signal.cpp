@@ -6,6 +6,7 @@
 #include "core/syscall/wait-options.h"
 #include "core/task/lifecycle.h"
 #include "core/task/permissions.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
 #include "core/task/scheduler.h"
@@ -60,7 +61,7 @@ SyscallResult sys_kill(Task& task, i32 pid, i32 signal)
     auto& table = task.kernel().processes();
     SigInfo info = user_signal(signal, task);
     if (pid > 0) {
-        Process* target = process_of(table, Pid(pid));
+        Process* target = process_of(table, pid_in(task, pid));
         if (!target) return err::srch;
         TRY(signal_process(task, *target, info, signal));
         return 0;
@@ -69,9 +70,9 @@ SyscallResult sys_kill(Task& task, i32 pid, i32 signal)
     std::vector<Ref<Process>> targets;
     if (pid == -1) {
         for (auto const& [id, p] : table.processes())
-            if (id != 1 && p != &task.process()) targets.push_back(Ref<Process>(*p));
+            if (pid_out(task, Pid(id)) > 1 && p != &task.process()) targets.push_back(Ref<Process>(*p));
     } else {
-        ProcessGroup* group = pid == 0 ? task.process().group.get() : table.find_group(Pid(-pid));
+        ProcessGroup* group = pid == 0 ? task.process().group.get() : table.find_group(pid_in(task, -pid));
         if (!group) return err::srch;
         for (Process* p : group->members)
             targets.push_back(Ref<Process>(*p));
@@ -93,8 +94,8 @@ SyscallResult sys_kill(Task& task, i32 pid, i32 signal)
 SyscallResult sys_tgkill(Task& task, i32 tgid, i32 tid, i32 signal)
 {
     if (tgid <= 0 || tid <= 0 || (signal != 0 && !is_signal(signal))) return err::inval;
-    Task* target = task.kernel().processes().find_task(Pid(tid));
-    if (!target || target->pid().value != tgid) return err::srch;
+    Task* target = task.kernel().processes().find_task(pid_in(task, tid));
+    if (!target || target->pid() != pid_in(task, tgid)) return err::srch;
     if (!may_signal(task, target->process(), signal)) return err::perm;
     if (!signal) return 0;
     SigInfo info = user_signal(signal, task);
@@ -106,9 +107,9 @@ SyscallResult sys_tgkill(Task& task, i32 tgid, i32 tid, i32 signal)
 SyscallResult sys_tkill(Task& task, i32 tid, i32 signal)
 {
     if (tid <= 0) return err::inval;
-    Task* target = task.kernel().processes().find_task(Pid(tid));
+    Task* target = task.kernel().processes().find_task(pid_in(task, tid));
     if (!target) return is_signal(signal) || signal == 0 ? err::srch : err::inval;
-    return sys_tgkill(task, target->pid().value, tid, signal);
+    return sys_tgkill(task, pid_out(task, target->pid()), tid, signal);
 }
 
 namespace {
@@ -118,6 +119,7 @@ Result<SigInfo> copy_in_info(Task& task, UserIn<SigInfo> in, i32 signal)
     SigInfo info = TRY(in.copy_in(task));
     info.signo = signal;
     info.from_timer = 0; // guests' padding
+    if (info.code < 0 && !pid_namespace(task).is_first()) info.kill.pid = pid_in(task, info.kill.pid).value;
     auto const& users = *task.credentials().user_namespace;
     if (info.code < 0 && !users.is_first()) info.kill.uid = users.uid_in(info.kill.uid).value_or(kNoId);
     return info;
@@ -129,8 +131,8 @@ SyscallResult sys_rt_sigqueueinfo(Task& task, i32 pid, i32 signal, UserIn<SigInf
 {
     SigInfo info = TRY(copy_in_info(task, in, signal));
     // Nobody may pose as the kernel or as kill(2) towards others.
-    if ((info.code >= 0 || info.code == si_tkill) && pid != task.tid().value) return err::perm;
-    Process* target = process_of(task.kernel().processes(), Pid(pid));
+    if ((info.code >= 0 || info.code == si_tkill) && pid_in(task, pid) != task.tid()) return err::perm;
+    Process* target = process_of(task.kernel().processes(), pid_in(task, pid));
     if (signal != 0 && !is_signal(signal)) return err::inval;
     if (!target) return err::srch;
     TRY(signal_process(task, *target, info, signal));
@@ -141,10 +143,10 @@ SyscallResult sys_rt_tgsigqueueinfo(Task& task, i32 tgid, i32 tid, i32 signal, U
 {
     if (tgid <= 0 || tid <= 0) return err::inval;
     SigInfo info = TRY(copy_in_info(task, in, signal));
-    if ((info.code >= 0 || info.code == si_tkill) && tgid != task.pid().value) return err::perm;
+    if ((info.code >= 0 || info.code == si_tkill) && pid_in(task, tgid) != task.pid()) return err::perm;
     if (signal != 0 && !is_signal(signal)) return err::inval;
-    Task* target = task.kernel().processes().find_task(Pid(tid));
-    if (!target || target->pid().value != tgid) return err::srch;
+    Task* target = task.kernel().processes().find_task(pid_in(task, tid));
+    if (!target || target->pid() != pid_in(task, tgid)) return err::srch;
     if (!may_signal(task, target->process(), signal)) return err::perm;
     if (signal) TRY(send_signal(*target, info));
     return 0;

@@ -8,8 +8,10 @@
 #include "core/mm/frame.h"
 #include "core/printk/printk.h"
 #include "core/syscall/syscall.h"
+#include "core/task/lifecycle.h"
 #include "core/task/namespaces.h"
 #include "core/task/permissions.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 #include "core/task/scheduler.h"
 #include "core/time/timekeeper.h"
@@ -109,12 +111,38 @@ SyscallResult sys_personality(Task& task, u32 persona)
     return old;
 }
 
+namespace {
+
+/// Within a pid namespace it ends that one's init, whose parent sees a signal that tells how.
+SyscallResult reboot_namespace(Task& task, PidNamespace& pids, u32 command)
+{
+    switch (command) {
+    case reboot_restart:
+    case reboot_restart2:
+        pids.reboot_signal = sighup;
+        break;
+    case reboot_halt:
+    case reboot_power_off:
+        pids.reboot_signal = sigint;
+        break;
+    default:
+        return err::inval;
+    }
+    if (pids.init) exit_group(*pids.init, u32(sigkill));
+    exit_group(task.process(), 0);
+    return 0;
+}
+
+} // namespace
+
 SyscallResult sys_reboot(Task& task, u32 magic1, u32 magic2, u32 command, GuestAddr)
 {
-    if (!task.credentials().has(Capability::sys_boot)) return err::perm;
+    PidNamespace& pids = pid_namespace(task);
+    if (!is_capable(task.credentials(), *pids.owner(), Capability::sys_boot)) return err::perm;
     if (magic1 != reboot_magic1
         || std::find(std::begin(reboot_magic2), std::end(reboot_magic2), magic2) == std::end(reboot_magic2))
         return err::inval;
+    if (!pids.is_first()) return reboot_namespace(task, pids, command);
     switch (command) {
     case reboot_cad_on:
     case reboot_cad_off:

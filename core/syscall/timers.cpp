@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Interval timers: setitimer, alarm, timer_create and friends. How they expire is in core/task/posix-timers.cpp.
+#include "core/task/pid-namespace.h"
 #include "core/task/posix-timers.h"
 
 #include <algorithm>
@@ -112,9 +113,9 @@ SyscallResult sys_timer_create(Task& task, i32 clock, UserIn<SigEvent> in, UserO
         case sigev_none:
             break;
         case sigev_thread_id: {
-            Task* t = task.kernel().processes().find_task(Pid(e.thread));
+            Task* t = task.kernel().processes().find_task(pid_in(task, e.thread));
             if (!t || &t->process() != &task.process()) return err::inval;
-            timer->thread = Pid(e.thread);
+            timer->thread = t->tid();
             [[fallthrough]];
         }
         case sigev_signal:

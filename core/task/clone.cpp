@@ -5,6 +5,7 @@
 #include "core/seccomp/filter.h"
 #include "core/task/lifecycle.h"
 #include "core/task/namespaces.h"
+#include "core/task/permissions.h"
 #include "core/task/process-table.h"
 #include "core/task/ptrace.h"
 #include "core/task/scheduler.h"
@@ -26,7 +27,10 @@ Result<void> check_flags(Task& parent, CloneRequest const& r)
     if ((f & clone_clear_sighand) && (f & clone_sighand)) return err::inval;
     if ((f & clone_fs) && (f & (clone_newns | clone_newuser))) return err::inval;
     if ((f & clone_thread) && (f & (clone_newuser | clone_newpid))) return err::inval;
+    if ((f & clone_thread) && parent.namespaces().pid.get() != &pid_namespace(parent)) return err::inval;
     if ((f & clone_sysvsem) && (f & clone_newipc)) return err::inval;
+    // Its siblings would be children of a process outside.
+    if ((f & clone_parent) && is_namespace_init(parent.process())) return err::inval;
     if (r.exit_signal > u32(signal_count)) return err::inval;
     if (f & clone_into_cgroup) return err::inval;
     TRY(check_new_namespaces(parent, f));
@@ -40,7 +44,7 @@ Result<void> check_flags(Task& parent, CloneRequest const& r)
     return {};
 }
 
-Ref<Process> make_process(Task& parent, CloneRequest const& request, Pid id)
+Ref<Process> make_process(Task& parent, CloneRequest const& request, Pid id, PidNamespace& space)
 {
     Process& from = parent.process();
     Ref<SignalHandlers> handlers = from.handlers;
@@ -51,7 +55,7 @@ Ref<Process> make_process(Task& parent, CloneRequest const& request, Pid id)
             for (auto& a : handlers->actions)
                 if (a.handler != sig_ign) a = {};
     }
-    auto child = make_ref<Process>(parent.kernel(), id, std::move(handlers));
+    auto child = make_ref<Process>(parent.kernel(), id, space, std::move(handlers));
     child->limits = from.limits;
     child->exit_signal = request.exit_signal;
     child->dumpable = from.dumpable;
@@ -117,6 +121,7 @@ void link_process(Task& parent, Process& child, CloneRequest const& request)
     child.forked_by = parent.tid();
     father->children.push_back(&child);
     table.add(child);
+    if (!child.pids->init) child.pids->init = &child;
     table.move_to_group(child, Ref<ProcessGroup>(*parent.process().group));
 }
 
@@ -139,6 +144,28 @@ u32 event_of(Task const& parent, CloneRequest const& request)
     return parent.tracee->options & ptrace_option_of(event) ? event : 0;
 }
 
+/// As the tracer sees it.
+u64 tracers_number(Task const& tracee, Pid tid)
+{
+    return tracee.tracee ? u64(pid_out(*tracee.tracee->tracer, tid)) : 0;
+}
+
+/// clone3(2)'s set_tid: for who rules each namespace in which it asks for a number.
+Result<void> check_wanted_numbers(Task& parent, PidNamespace& space, std::vector<i32> const& wanted)
+{
+    if (wanted.size() > space.level() + 1) return err::inval;
+    PidNamespace* at = &space;
+    for (i32 number : wanted) {
+        if (number < 1 || number >= ProcessTable::kPidMax) return err::inval;
+        auto const& who = parent.credentials();
+        bool const may = is_capable(who, *at->owner(), Capability::checkpoint_restore)
+            || is_capable(who, *at->owner(), Capability::sys_admin);
+        if (!may) return err::perm;
+        at = at->parent();
+    }
+    return {};
+}
+
 Result<void> wait_for_vfork(Task& parent, Task& child, WaitQueue& done)
 {
     (void)child;
@@ -152,17 +179,20 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
 {
     Kernel& kernel = parent.kernel();
     TRY(check_flags(parent, request));
-    Pid tid = TRY(kernel.processes().allocate());
+    auto const belongings = TRY(new_namespaces(parent, request.flags));
     bool thread = request.flags & clone_thread;
-    Ref<Process> process = thread ? Ref<Process>(parent.process()) : make_process(parent, request, tid);
+    PidNamespace& space = thread ? *parent.process().pids : *belongings.set->pid;
+    TRY(check_wanted_numbers(parent, space, request.set_tid));
+    Pid tid = TRY(kernel.processes().allocate(space, request.set_tid));
+    Ref<Process> process
+        = thread ? Ref<Process>(parent.process()) : make_process(parent, request, tid, space);
     auto child = make_ref<Task>(kernel, tid, process);
     auto access = TaskAccess(*child);
     inherit(parent, *child, request);
     if (request.flags & clone_sysvsem) child->semaphore_undos = ipc::shared_sem_undos(parent);
     access.files() = request.flags & clone_files ? Ref<FdTable>(parent.files()) : parent.files().clone();
     access.fs() = request.flags & clone_fs ? Ref<vfs::FsContext>(parent.fs()) : parent.fs().clone();
-    access.namespaces() = TaskAccess(parent).namespaces();
-    TRY(enter_new_namespaces(*child, parent, request.flags));
+    belongings.give_to(*child);
     Ref<mm::AddressSpace> mm = request.flags & clone_vm ? Ref<mm::AddressSpace>(parent.mm())
                                                         : TRY(or_try_again(parent.mm().fork()));
     access.guest() = TRY(or_try_again(mm->stub().create_thread(*parent.vcpu)));
@@ -181,16 +211,18 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     process->threads.push_back(child.get());
     if (!thread) link_process(parent, *process, request);
     if (parent.is_dying() && thread) child->exiting = true;
+    i32 const parents_number = pid_out(parent, tid), own_number = pid_out(*child, tid);
     if (request.flags & clone_parent_settid)
-        (void)copy_to_user(parent, request.parent_tid, &tid.value, sizeof tid.value)
+        (void)copy_to_user(parent, request.parent_tid, &parents_number, sizeof parents_number)
             .ok(); // as Linux: not checked
     if (request.flags & clone_child_settid)
-        (void)copy_to_user(*child, request.child_tid, &tid.value, sizeof tid.value)
+        (void)copy_to_user(*child, request.child_tid, &own_number, sizeof own_number)
             .ok(); // as Linux: not checked
     if (request.flags & clone_pidfd) {
         auto fd = vfs::open_pidfd(parent, *process);
         if (fd.ok()) (void)copy_to_user(parent, request.pidfd, &fd.value().value, sizeof(i32)).ok();
     }
+    u64 const message = tracers_number(parent, tid); // the child may be gone when it is told
     WaitQueue done;
     if (request.flags & clone_vfork) child->vfork_done = &done;
     kernel.trace().task_new(parent, *child);
@@ -198,13 +230,13 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     u32 const event = event_of(parent, request);
     if (parent.tracee && (event || (request.flags & clone_ptrace))) tracing::inherit(parent, *child);
     wake_task(*child.leak());
-    if (event) tracing::event_stop(parent, event, u64(tid.value));
+    if (event) tracing::event_stop(parent, event, message);
     if (request.flags & clone_vfork) {
         auto waited = wait_for_vfork(parent, *keep, done);
         if (waited.is_error()) keep->vfork_done = nullptr;
-        if (waited.ok()) tracing::event_stop(parent, ptrace_event_vfork_done, u64(tid.value));
+        if (waited.ok()) tracing::event_stop(parent, ptrace_event_vfork_done, message);
     }
-    return tid;
+    return Pid(parents_number);
 }
 
 Result<void> unshare_task(Task& task, u64 flags)
@@ -219,7 +251,8 @@ Result<void> unshare_task(Task& task, u64 flags)
     if ((flags & kAlone) && task.process().threads.size() > 1) return err::inval;
     if ((flags & clone_sighand) && task.process().handlers->ref_count() > 1) return err::inval;
     if ((flags & clone_vm) && task.mm().users > 1) return err::inval;
-    TRY(enter_new_namespaces(task, task, flags));
+    auto const belongings = TRY(new_namespaces(task, flags));
+    belongings.give_to(task);
     auto access = TaskAccess(task);
     if ((flags & clone_fs) && task.fs().ref_count() > 1) access.fs() = task.fs().clone();
     if ((flags & clone_files) && task.files().ref_count() > 1) access.files() = task.files().clone();
@@ -242,8 +275,9 @@ void run_start(Task& self)
 Result<Pid> spawn_kernel_child(Task& parent, std::function<void(Task&)> start)
 {
     Kernel& kernel = parent.kernel();
-    Pid id = TRY(kernel.processes().allocate());
-    auto process = make_process(parent, { .exit_signal = sigchld }, id);
+    PidNamespace& space = *parent.process().pids;
+    Pid id = TRY(kernel.processes().allocate(space));
+    auto process = make_process(parent, { .exit_signal = sigchld }, id, space);
     auto task = make_ref<Task>(kernel, id, process);
     auto access = TaskAccess(*task);
     inherit(parent, *task, {});
@@ -260,8 +294,9 @@ Result<Pid> spawn_kernel_child(Task& parent, std::function<void(Task&)> start)
 
 Result<Ref<Task>> create_init(Kernel& kernel, InitRequest request)
 {
-    Pid id = TRY(kernel.processes().allocate());
-    auto process = make_ref<Process>(kernel, id, make_ref<SignalHandlers>());
+    PidNamespace& space = kernel.processes().first_namespace();
+    Pid id = TRY(kernel.processes().allocate(space));
+    auto process = make_ref<Process>(kernel, id, space, make_ref<SignalHandlers>());
     auto task = make_ref<Task>(kernel, id, process);
     auto access = TaskAccess(*task);
     access.files() = make_ref<FdTable>(kernel);

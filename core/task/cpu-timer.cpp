@@ -7,6 +7,7 @@
 #include "core/abi/process.h"
 #include "core/kernel.h"
 #include "core/task/lifecycle.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
 #include "core/task/scheduler.h"
@@ -91,7 +92,7 @@ Result<std::optional<CpuClock>> CpuClock::of(Task& task, i32 number)
     if (number >= 0) return std::optional<CpuClock>();
     // ~pid << 3 | per-thread << 2 | kind; kind 3 names a descriptor (dynamic clocks, which need a device).
     if ((number & 3) == 3) return err::inval;
-    Pid id(~(number >> 3));
+    Pid const id = pid_in(task, ~(number >> 3));
     auto& table = task.kernel().processes();
     if (number & 4) {
         Task* t = id.value == 0 ? &task : table.find_task(id);

@@ -57,11 +57,12 @@ bool parent_reaps_itself(Process const& parent)
     return action.handler == sig_ign || (action.flags & sa_nocldwait);
 }
 
+/// A subreaper above it in its pid namespace, or that one's init.
 Process* choose_reaper(Process& dying)
 {
-    for (Process* p = dying.parent; p; p = p->parent)
+    for (Process* p = dying.parent; p && p->pids == dying.pids; p = p->parent)
         if (p->is_subreaper && p->state != ProcessState::zombie && !p->group_exiting) return p;
-    return dying.kernel.processes().init();
+    return dying.pids->init;
 }
 
 void give_children_away(Process& dying)
@@ -82,7 +83,7 @@ void give_children_away(Process& dying)
             zombies.push_back(child);
     }
     for (Process* zombie : zombies)
-        notify_parent(*zombie, exit_code_of(zombie->exit_code), exit_value_of(zombie->exit_code));
+        tell_parent_of_end(*zombie);
 }
 
 /// POSIX: a group that becomes orphaned with a stopped member gets SIGHUP and SIGCONT.
@@ -111,6 +112,8 @@ void end_process(Process& process)
         check_orphaned(*group);
     if (process.group) check_orphaned(*process.group);
     process.exit_waiters.wake_all();
+    if (process.pids->reboot_signal && is_namespace_init(process))
+        process.exit_code = process.pids->reboot_signal;
     if (&process == kernel.processes().init()) {
         kernel.shut_down(process.exit_code & 0x7f ? 128 + i32(process.exit_code & 0x7f)
                                                   : i32(process.exit_code >> 8 & 0xff));
@@ -173,6 +176,13 @@ void tell_parent_of_end(Process& process)
     if (vanish) reap(process, Waited::no);
 }
 
+void reap_zombie_children(Process& process)
+{
+    auto const children = process.children; // reaping changes the list
+    for (Process* child : children)
+        if (child->state == ProcessState::zombie && !tracing::is_kept_from_parent(*child)) reap(*child);
+}
+
 void release_zombie_leader(Process& process)
 {
     if (!process.zombie_leader) return;
@@ -205,6 +215,8 @@ void exit_current_task()
     }
     access.fs() = nullptr;
     Ref<Process> keep(process);
+    bool const ends_namespace = last && is_namespace_init(process) && !process.pids->is_first();
+    if (ends_namespace) end_pid_namespace(task);
     tracing::thread_ended(task, status());
     if (task.tid() == process.id && !process.group_exiting) {
         process.zombie_leader = &task;
@@ -271,9 +283,11 @@ bool matches(Process const& child, WaitRequest const& request, Process const& pa
 bool collect(Process& child, WaitRequest const& request, WaitOutcome& out)
 {
     bool keep = request.options & wnowait;
+    // Before it is reaped, which gives the number back.
+    Pid const number(pid_out(child.kernel, *current().process().pids, child.id));
     if ((request.options & wexited) && child.state == ProcessState::zombie
         && !tracing::is_kept_from_parent(child)) {
-        out = { child.id, child.exit_code, exit_code_of(child.exit_code), child.last_uid, child.own_usage };
+        out = { number, child.exit_code, exit_code_of(child.exit_code), child.last_uid, child.own_usage };
         out.usage.add(child.children_usage);
         if (!keep) reap(child, Waited::yes);
         return true;
@@ -281,12 +295,12 @@ bool collect(Process& child, WaitRequest const& request, WaitOutcome& out)
     bool ours = child.parent && tracing::is_traced_by(child, *child.parent);
     if ((request.options & wstopped) && !ours && child.state == ProcessState::stopped
         && !child.stop_reported) {
-        out = { child.id, child.stop_signal << 8 | 0x7f, cld_stopped, child.last_uid, child.own_usage };
+        out = { number, child.stop_signal << 8 | 0x7f, cld_stopped, child.last_uid, child.own_usage };
         if (!keep) child.stop_reported = true;
         return true;
     }
     if ((request.options & wcontinued) && !child.continue_reported) {
-        out = { child.id, 0xffff, cld_continued, child.last_uid, child.own_usage };
+        out = { number, 0xffff, cld_continued, child.last_uid, child.own_usage };
         if (!keep) child.continue_reported = true;
         return true;
     }

@@ -19,7 +19,7 @@ namespace {
 /// Whether the lock can still be handed over by its owner: that lives, or has not let go of its locks yet.
 bool owner_answers(Task& task, u32 owner)
 {
-    Task const* t = task.kernel().processes().find_task(Pid(i32(owner)));
+    Task const* t = task.kernel().processes().find_task(pid_in(task, i32(owner)));
     return t && !t->futexes_released;
 }
 
@@ -36,7 +36,7 @@ FutexWaiter* first_heir(FutexTable::Queue* queue, u32& others)
 
 u32 owned_by(FutexWaiter const& waiter, bool more_waiters)
 {
-    return u32(waiter.task->tid().value) | (more_waiters ? futex_waiters : 0);
+    return futex_tid(*waiter.task) | (more_waiters ? futex_waiters : 0);
 }
 
 void tell_new_owner(FutexTable::Queue& queue, Pid owner)
@@ -50,7 +50,7 @@ void tell_new_owner(FutexTable::Queue& queue, Pid owner)
 SyscallResult pi_lock(Task& task, FutexCall const& c, bool is_private, bool try_only)
 {
     auto key = TRY(futex_key(task, c.address, is_private));
-    auto tid = u32(task.tid().value);
+    auto tid = futex_tid(task);
     for (;;) {
         u32* p = TRY(futex_word(task, c.address, Protection::write));
         u32 value = futex_load(p);
@@ -81,7 +81,7 @@ SyscallResult pi_unlock(Task& task, FutexCall const& c, bool is_private)
     u32* p = TRY(futex_word(task, c.address, Protection::write));
     for (;;) {
         u32 value = futex_load(p);
-        if ((value & futex_tid_mask) != u32(task.tid().value)) return err::perm;
+        if ((value & futex_tid_mask) != futex_tid(task)) return err::perm;
         auto* queue = futex_table(task).find(key);
         u32 others = 0;
         FutexWaiter* next = first_heir(queue, others);
@@ -119,7 +119,7 @@ Result<bool> give_free_lock(Task& task, u32* word, FutexWaiter& first, bool more
     for (;;) {
         u32 value = futex_load(word);
         u32 owner = value & futex_tid_mask;
-        if (owner == u32(first.task->tid().value)) return err::deadlk;
+        if (owner == futex_tid(*first.task)) return err::deadlk;
         if (owner != 0) {
             if (!owner_answers(task, owner)) return err::srch;
             if ((value & futex_waiters) || futex_swap_if(word, value, value | futex_waiters)) return false;

@@ -4,6 +4,8 @@
 
 #include "core/platform/platform.h"
 #include "core/task/futex.h"
+#include "core/task/pid-namespace.h"
+#include "core/task/task.h"
 
 namespace umbra {
 
@@ -18,6 +20,9 @@ inline bool futex_swap_if(u32* p, u32 expected, u32 desired)
 {
     return __atomic_compare_exchange_n(p, &expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
+
+/// What a task writes into the locks it holds: its number as it knows it.
+inline u32 futex_tid(Task const& task) { return u32(pid_out(task, task.tid())); }
 
 /// Sleeps in the queue of waiter.key (or where the waiter is moved to) until woken.
 Result<void> futex_sleep(Task& task, FutexWaiter& waiter, Nanoseconds deadline);

@@ -213,7 +213,7 @@ void release_robust(Task& task, GuestAddr address, bool pi)
     if (p.is_error()) return;
     for (;;) {
         u32 value = futex_load(p.value());
-        if ((value & futex_tid_mask) != u32(task.tid().value)) return;
+        if ((value & futex_tid_mask) != futex_tid(task)) return;
         u32 desired = (value & futex_waiters) | futex_owner_died;
         if (!futex_swap_if(p.value(), value, desired)) continue;
         if (pi || !(value & futex_waiters)) return;

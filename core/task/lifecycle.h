@@ -31,9 +31,10 @@ struct CloneRequest {
     u64 stack = 0; ///< initial rsp; 0: the parent's
     u64 tls = 0;
     GuestAddr parent_tid {}, child_tid {}, pidfd {};
+    std::vector<i32> set_tid = {}; ///< numbers asked for, from the child's own namespace upwards
 };
 
-/// clone(2): returns the child's tid; waits for it with CLONE_VFORK. EAGAIN, EINVAL, ENOMEM, EPERM.
+/// clone(2): returns the child's tid as the parent's namespace has it; waits for it with CLONE_VFORK. EAGAIN, EINVAL, ENOMEM, EPERM.
 Result<Pid> clone_task(Task& parent, CloneRequest const& request);
 
 /// unshare(2): the task gets files or a file-system context of its own. EINVAL, EPERM, ENOMEM.
@@ -79,6 +80,8 @@ Result<Pid> spawn_kernel_child(Task& parent, std::function<void(Task&)> start);
 /// CLD_EXITED, CLD_KILLED or CLD_DUMPED of a wait status, and the exit code or the signal.
 i32 exit_code_of(u32 status);
 i32 exit_value_of(u32 status);
+/// Drops the children of a process that have ended.
+void reap_zombie_children(Process& process);
 /// The last step of a process's end: the parent hears of it, or it vanishes.
 void tell_parent_of_end(Process& process);
 /// Makes a task look at what is pending for it soon.
@@ -102,7 +105,7 @@ struct WaitRequest {
     u32 options = 0;
 };
 struct WaitOutcome {
-    Pid pid { 0 }; ///< 0: nothing (WNOHANG)
+    Pid pid { 0 }; ///< as the waiter's namespace has it; 0: nothing (WNOHANG)
     u32 status = 0; ///< as wait4 gives it
     i32 code = 0; ///< CLD_*
     u32 uid = 0;

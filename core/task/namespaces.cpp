@@ -7,6 +7,7 @@
 #include "core/kernel.h"
 #include "core/task/lifecycle.h"
 #include "core/task/permissions.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/task-access.h"
 
 namespace umbra {
@@ -21,7 +22,8 @@ Ref<vfs::Namespace> first(NamespaceKind kind, UserNamespace& owner)
 }
 
 /// Kinds of which there can be more than one.
-constexpr u64 kSeveral = abi::clone_newns | abi::clone_newuts | abi::clone_newuser;
+constexpr u64 kSeveral = abi::clone_newns | abi::clone_newuts | abi::clone_newuser
+    | abi::clone_newpid;
 
 } // namespace
 
@@ -31,8 +33,8 @@ NamespaceSet::NamespaceSet(std::string hostname, UserNamespace& owner)
     , cgroup(first(NamespaceKind::cgroup, owner))
     , ipc(first(NamespaceKind::ipc, owner))
     , network(first(NamespaceKind::network, owner))
-    , pid(first(NamespaceKind::pid, owner))
     , time(first(NamespaceKind::time, owner))
+    , pid(make_ref<PidNamespace>(owner))
 {
 }
 
@@ -42,8 +44,8 @@ NamespaceSet::NamespaceSet(NamespaceSet const& other)
     , cgroup(other.cgroup)
     , ipc(other.ipc)
     , network(other.network)
-    , pid(other.pid)
     , time(other.time)
+    , pid(other.pid)
 {
 }
 
@@ -63,7 +65,7 @@ Result<Ref<vfs::Namespace>> namespace_of(Task& task, NamespaceKind kind)
     case NamespaceKind::network:
         return set.network;
     case NamespaceKind::pid:
-        return set.pid;
+        return Ref<vfs::Namespace>(pid_namespace(task));
     case NamespaceKind::time:
         return set.time;
     case NamespaceKind::user:
@@ -116,34 +118,6 @@ Result<Ref<Credentials>> with_new_user_namespace(Task& maker)
     return credentials_in(who, *space);
 }
 
-/// What a task is given in one step, so that a failure leaves it as it was.
-struct Belongings {
-    explicit Belongings(Task& task)
-        : credentials(task.credentials_ref())
-        , set(TaskAccess(task).namespaces())
-    {
-    }
-    /// The set, as one that may be changed.
-    NamespaceSet& own_set()
-    {
-        if (!is_new_set) set = make_ref<NamespaceSet>(*set);
-        is_new_set = true;
-        return *set;
-    }
-    void give_to(Task& task)
-    {
-        auto access = TaskAccess(task);
-        task.set_credentials(credentials);
-        access.namespaces() = set;
-        if (fs) access.fs() = fs;
-    }
-
-    Ref<Credentials> credentials;
-    Ref<NamespaceSet> set;
-    RefPtr<vfs::FsContext> fs; ///< null: stays
-    bool is_new_set = false;
-};
-
 } // namespace
 
 Result<void> check_new_namespaces(Task& task, u64 flags)
@@ -158,18 +132,39 @@ Result<void> check_new_namespaces(Task& task, u64 flags)
     return wanted & ~kSeveral ? err::inval : Result<void>();
 }
 
-Result<void> enter_new_namespaces(Task& task, Task& maker, u64 flags)
+Belongings::Belongings(Task& task)
+    : credentials(task.credentials_ref())
+    , set(TaskAccess(task).namespaces())
 {
-    if (!(flags & abi::kAllNamespaces)) return {};
+}
+
+NamespaceSet& Belongings::own_set()
+{
+    if (!is_new_set) set = make_ref<NamespaceSet>(*set);
+    is_new_set = true;
+    return *set;
+}
+
+void Belongings::give_to(Task& task) const
+{
+    auto access = TaskAccess(task);
+    task.set_credentials(credentials);
+    access.namespaces() = set;
+    if (fs) access.fs() = fs;
+}
+
+Result<Belongings> new_namespaces(Task& maker, u64 flags)
+{
+    Belongings now(maker);
+    if (!(flags & abi::kAllNamespaces)) return now;
     TRY(check_new_namespaces(maker, flags));
-    Belongings now(task);
     if (flags & abi::clone_newuser) now.credentials = TRY(with_new_user_namespace(maker));
     UserNamespace& owner = *now.credentials->user_namespace;
     auto origin = [&](NamespaceKind kind) {
-        return vfs::new_namespace_origin(task.kernel(), kind, owner, now.credentials->euid);
+        return vfs::new_namespace_origin(maker.kernel(), kind, owner, now.credentials->euid);
     };
     if (flags & abi::clone_newns) {
-        now.fs = task.fs().clone();
+        now.fs = maker.fs().clone();
         now.fs->mounts
             = TRY(now.fs->mounts->clone({ &now.fs->root, &now.fs->cwd }, TRY(origin(NamespaceKind::mount))));
     }
@@ -177,8 +172,15 @@ Result<void> enter_new_namespaces(Task& task, Task& maker, u64 flags)
         auto& uts = now.own_set().uts;
         uts = make_ref<UtsNamespace>(TRY(origin(NamespaceKind::uts)), uts->hostname, uts->domainname);
     }
-    now.give_to(task);
-    return {};
+    if (flags & abi::clone_newpid) {
+        // Who has left for another one may not make one beside it.
+        PidNamespace& above = *now.set->pid;
+        if (&pid_namespace(maker) != &above) return err::inval;
+        if (above.level() > PidNamespace::kMaxLevel) return err::nospc;
+        now.own_set().pid
+            = make_ref<PidNamespace>(TRY(origin(NamespaceKind::pid)), Ref<PidNamespace>(above));
+    }
+    return now;
 }
 
 namespace {
@@ -224,6 +226,12 @@ Result<void> add_namespace(Task& task, Belongings& now, vfs::Namespace& space)
     TRY(check_both(*now.credentials, space, Capability::sys_admin));
     if (space.kind() == NamespaceKind::uts)
         now.own_set().uts = Ref<UtsNamespace>(static_cast<UtsNamespace&>(space));
+    if (space.kind() == NamespaceKind::pid) {
+        auto& pids = static_cast<PidNamespace&>(space);
+        // Only downwards, and children only.
+        if (!pids.is_within(pid_namespace(task))) return err::inval;
+        now.own_set().pid = Ref<PidNamespace>(pids);
+    }
     // Of each other kind there is one, and everybody is in it.
     return {};
 }

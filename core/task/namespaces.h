@@ -4,7 +4,9 @@
 #pragma once
 
 #include "core/base/error.h"
-#include "core/vfs/namespace.h"
+#include "core/task/credentials.h"
+#include "core/task/pid-namespace.h"
+#include "core/vfs/path.h"
 
 namespace umbra {
 
@@ -27,7 +29,8 @@ struct NamespaceSet final : RefCounted {
     NamespaceSet(NamespaceSet const& other);
 
     Ref<UtsNamespace> uts;
-    Ref<vfs::Namespace> cgroup, ipc, network, pid, time; ///< there is one of each
+    Ref<vfs::Namespace> cgroup, ipc, network, time; ///< there is one of each
+    Ref<PidNamespace> pid; ///< of children to come; a process stays in the one that it was born in
 };
 
 /// The namespace of a kind that `task` is in. ENOENT: none, as it is on its way out.
@@ -35,10 +38,24 @@ Result<Ref<vfs::Namespace>> namespace_of(Task& task, vfs::NamespaceKind kind);
 /// A new close-on-exec descriptor for a namespace. EMFILE, ENFILE.
 Result<GuestFd> open_namespace(Task& task, Ref<vfs::Namespace> space);
 
-/// Gives `task` new namespaces of the kinds that `flags` (CLONE_NEW*) names, copies of those it is in; all or none. A new
-/// user namespace owns the others. `maker`: who asks, `task` itself or the parent that makes it. EINVAL: a kind of which
-/// there is one only; EPERM; ENOSPC: too deep or too many.
-Result<void> enter_new_namespaces(Task& task, Task& maker, u64 flags);
+/// What a task is given in one step, so that a failure leaves it as it was.
+struct Belongings {
+    /// Those that it has.
+    explicit Belongings(Task& task);
+    /// The set, as one that may be changed.
+    NamespaceSet& own_set();
+    void give_to(Task& task) const;
+
+    Ref<Credentials> credentials;
+    Ref<NamespaceSet> set;
+    RefPtr<vfs::FsContext> fs; ///< null: what it has stays
+    bool is_new_set = false;
+};
+
+/// New namespaces of the kinds that `flags` (CLONE_NEW*) names, copies of those that `maker` is in, for itself or for a
+/// child of it. A new user namespace owns the others. EINVAL: a kind of which there is one only; EPERM; ENOSPC: too deep
+/// or too many.
+Result<Belongings> new_namespaces(Task& maker, u64 flags);
 /// What of that can be known before: EINVAL, EPERM.
 Result<void> check_new_namespaces(Task& task, u64 flags);
 /// setns(2) with the file of a namespace: EPERM, EINVAL.

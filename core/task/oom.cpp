@@ -6,6 +6,7 @@
 #include "core/mm/address-space.h"
 #include "core/printk/printk.h"
 #include "core/task/lifecycle.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 #include "core/time/timekeeper.h"
 
@@ -16,7 +17,7 @@ namespace {
 i64 badness(Process const& process, i64 total)
 {
     Task* leader = process.any_thread();
-    if (process.id.value == 1 || process.state == ProcessState::zombie || process.group_exiting || !leader
+    if (is_namespace_init(process) || process.state == ProcessState::zombie || process.group_exiting || !leader
         || !leader->has_mm() || process.oom_score_adj == -1000)
         return -1;
     return i64(leader->mm().resident_pages()) + process.oom_score_adj * total / 1000;

@@ -5,21 +5,83 @@
 #include <algorithm>
 
 #include "core/kernel.h"
+#include "core/task/namespaces.h"
 
 namespace umbra {
 
-Result<Pid> ProcessTable::allocate()
+ProcessTable::ProcessTable(Kernel& kernel)
+    : kernel_(kernel)
+    , first_namespace_(static_cast<PidNamespace&>(*kernel.first_namespaces->pid))
+{
+}
+
+void ProcessTable::set_init(Process* init)
+{
+    init_ = init;
+    first_namespace_->init = init;
+}
+
+bool ProcessTable::is_used(i32 number) const
+{
+    return tasks_.count(number) || processes_.count(number) || groups_.count(number) || numbers_.count(number);
+}
+
+/// A number of one namespace: `numbers` are those in use, null in the first.
+Result<i32> ProcessTable::take_number(std::map<i32, i32> const* numbers, i32& last, i32 wanted) const
+{
+    auto taken = [&](i32 number) { return numbers ? numbers->count(number) > 0 : is_used(number); };
+    if (wanted) return taken(wanted) ? Result<i32>(err::exist) : wanted;
+    for (i32 tries = 0; tries < kPidMax; ++tries) {
+        if (++last >= kPidMax) last = 300; // as Linux: low numbers are for the first boot processes
+        if (!taken(last)) return last;
+    }
+    return err::again;
+}
+
+Result<Pid> ProcessTable::allocate(PidNamespace& space, std::span<i32 const> wanted)
 {
     bool full = tasks_.size() + processes_.size() + 2 > kernel_.options().max_tasks;
     if (full || processes_.size() >= kMaxProcesses) return err::again;
-    for (i32 tries = 0; tries < kPidMax; ++tries) {
-        if (++last_ >= kPidMax) last_ = 300; // as Linux: low numbers are for the first boot processes
-        if (!tasks_.count(last_) && !processes_.count(last_) && !groups_.count(last_)) {
-            ++forks_;
-            return Pid(last_);
-        }
+    if (space.ended) return err::nomem;
+    Numbers numbers { Ref<PidNamespace>(space), {} };
+    size_t next_wanted = 0;
+    auto next = [&] { return next_wanted < wanted.size() ? wanted[next_wanted++] : 0; };
+    for (PidNamespace* at = &space; !at->is_first(); at = at->parent()) {
+        i32 const asked = next();
+        // The first in a namespace is its init.
+        if (asked > 1 && !at->init) return err::inval;
+        numbers.by_level.insert(
+            numbers.by_level.begin(), TRY(take_number(&at->numbers, at->last_number, asked)));
     }
-    return err::again;
+    i32 const number = TRY(take_number(nullptr, first_namespace_->last_number, next()));
+    for (PidNamespace* at = &space; !at->is_first(); at = at->parent())
+        at->numbers[numbers.by_level[at->level() - 1]] = number;
+    if (!space.is_first()) numbers_.emplace(number, std::move(numbers));
+    ++forks_;
+    return Pid(number);
+}
+
+i32 ProcessTable::number_in(PidNamespace const& space, Pid number) const
+{
+    if (space.is_first()) return number.value;
+    auto it = numbers_.find(number.value);
+    if (it == numbers_.end() || !it->second.space->is_within(space)) return 0;
+    return it->second.by_level[space.level() - 1];
+}
+
+void ProcessTable::release(Pid number)
+{
+    auto it = numbers_.find(number.value);
+    if (it == numbers_.end() || tasks_.count(number.value) || processes_.count(number.value)) return;
+    if (groups_.count(number.value) || find_session(number)) return;
+    Ref<PidNamespace> const keep = it->second.space;
+    for (PidNamespace* at = keep.get(); !at->is_first(); at = at->parent()) {
+        at->numbers.erase(it->second.by_level[at->level() - 1]);
+        // A first process that was never born leaves its number to the next.
+        if (!at->init && at->numbers.empty()) at->last_number = 0;
+        at->number_released.wake_all();
+    }
+    numbers_.erase(it);
 }
 
 void ProcessTable::add(Process& process) { processes_[process.id.value] = &process; }
@@ -29,16 +91,15 @@ void ProcessTable::remove(Task& task)
 {
     auto it = tasks_.find(task.tid().value);
     if (it != tasks_.end() && it->second == &task) tasks_.erase(it);
+    release(task.tid());
 }
 
 void ProcessTable::remove(Process& process)
 {
     processes_.erase(process.id.value);
-    if (!process.group) return;
-    auto& members = process.group->members;
-    members.erase(std::remove(members.begin(), members.end(), &process), members.end());
-    if (members.empty()) groups_.erase(process.group->id.value);
-    process.group = nullptr;
+    if (is_namespace_init(process)) process.pids->init = nullptr;
+    if (process.group) leave_group(process);
+    release(process.id);
 }
 
 Process* ProcessTable::find_process(Pid pid) const
@@ -66,13 +127,21 @@ Session* ProcessTable::find_session(Pid id) const
     return nullptr;
 }
 
+void ProcessTable::leave_group(Process& process)
+{
+    Ref<ProcessGroup> const group(process.group);
+    process.group = nullptr;
+    auto& members = group->members;
+    members.erase(std::remove(members.begin(), members.end(), &process), members.end());
+    if (!members.empty()) return;
+    groups_.erase(group->id.value);
+    release(group->id);
+    release(group->session->id);
+}
+
 void ProcessTable::move_to_group(Process& process, Ref<ProcessGroup> group)
 {
-    if (process.group) {
-        auto& members = process.group->members;
-        members.erase(std::remove(members.begin(), members.end(), &process), members.end());
-        if (members.empty()) groups_.erase(process.group->id.value);
-    }
+    if (process.group) leave_group(process);
     group->members.push_back(&process);
     groups_[group->id.value] = group.get();
     process.group = std::move(group);

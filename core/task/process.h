@@ -20,6 +20,7 @@ namespace umbra {
 class Kernel;
 class Task;
 class Process;
+class PidNamespace;
 class PosixTimers;
 struct Tracee;
 namespace tty {
@@ -99,11 +100,12 @@ enum class ProcessState : u8 { running, stopped, zombie };
 
 class Process : public RefCounted {
 public:
-    Process(Kernel& kernel, Pid id, Ref<SignalHandlers> handlers);
+    Process(Kernel& kernel, Pid id, PidNamespace& pids, Ref<SignalHandlers> handlers);
     ~Process() override;
 
     Kernel& kernel;
-    Pid id; ///< the pid of getpid(2)
+    Pid id; ///< the kernel's number of it, which is the pid of getpid(2) in the first namespace
+    Ref<PidNamespace> pids; ///< the namespace that it is in
     std::vector<Task*> threads; ///< the leader first
     /// A leader that has exited stays among the threads, a zombie, until the others are gone too (or one of them execs).
     RefPtr<Task> zombie_leader;

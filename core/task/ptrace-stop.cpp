@@ -4,6 +4,7 @@
 #include "core/kernel.h"
 #include "core/seccomp/filter.h"
 #include "core/syscall/syscall.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/ptrace.h"
 #include "core/task/scheduler.h"
 #include "core/task/watchpoints.h"
@@ -48,7 +49,7 @@ SigInfo stop_info(Task const& task, int signal, u32 code)
     SigInfo info;
     info.signo = signal;
     info.code = i32(code);
-    info.kill = { task.tid().value, task.credentials().uid, 0 };
+    info.kill = { pid_out(task, task.tid()), task.credentials().user_namespace->uid_out(task.credentials().uid), 0 };
     return info;
 }
 
@@ -200,7 +201,7 @@ void restart_from_registers(Task& task)
 bool signal_stop(Task& task, SigInfo& info, Errno& restart_code)
 {
     Process& tracer = task.tracee->tracer->process();
-    i32 const tracer_pid = tracer.id.value;
+    i32 const tracer_pid = pid_out(task, tracer.id);
     Task const* leader = tracer.leader();
     u32 const tracer_uid = leader ? leader->credentials().uid : tracer.last_uid;
     expose_restart(task, restart_code);
@@ -262,7 +263,7 @@ void report_exec(Task& task, Pid former_tid)
     if (auto* regs = registers_of(task)) regs->orig_rax = u64(task.trap.number);
     choose_stepping(task);
     if (task.tracee->options & ptrace_option_of(ptrace_event_exec))
-        event_stop(task, ptrace_event_exec, u64(former_tid.value));
+        event_stop(task, ptrace_event_exec, u64(pid_out(*task.tracee->tracer, former_tid)));
     else if (!task.tracee->seized)
         (void)send_signal(task, user_signal(sigtrap, task)).ok(); // a standard signal: it cannot be refused
 }

@@ -6,6 +6,7 @@
 
 #include "core/kernel.h"
 #include "core/task/permissions.h"
+#include "core/task/pid-namespace.h"
 
 namespace umbra::tracing {
 
@@ -19,6 +20,7 @@ void bind(Task& tracer, Task& target, bool seized, u32 options)
     bond->seized = seized;
     bond->options = options;
     bond->uid = target.credentials().uid;
+    bond->shown_tid = Pid(pid_out(tracer, target.tid()));
     target.set_tracee(bond);
     tracer.tracees.push_back(std::move(bond));
 }
@@ -187,7 +189,9 @@ void take_leaders_number(Task& task)
         process.leader_tracee = nullptr;
         unlink(*leader);
     }
-    if (task.tracee) task.tracee->tid = process.id;
+    if (!task.tracee) return;
+    task.tracee->tid = process.id;
+    task.tracee->shown_tid = Pid(pid_out(*task.tracee->tracer, process.id));
 }
 
 bool is_traced_by(Process const& child, Process const& process)
@@ -212,12 +216,12 @@ bool collect(Tracee& tracee, WaitRequest const& request, WaitOutcome& out)
 {
     bool keep = request.options & wnowait;
     if (tracee.ended && (request.options & wexited)) {
-        out = { tracee.tid, tracee.exit_status, exit_code_of(tracee.exit_status), tracee.uid };
+        out = { tracee.shown_tid, tracee.exit_status, exit_code_of(tracee.exit_status), tracee.uid };
         if (!keep) detach(tracee, 0);
         return true;
     }
     if (!tracee.is_stopped() || tracee.reported || tracee.listening) return false;
-    out = { tracee.tid, tracee.stop_code << 8 | 0x7f, cld_trapped, tracee.uid };
+    out = { tracee.shown_tid, tracee.stop_code << 8 | 0x7f, cld_trapped, tracee.uid };
     if (!keep) tracee.reported = true;
     return true;
 }

@@ -41,6 +41,7 @@ struct Tracee : RefCounted {
     }
 
     Pid tid;
+    Pid shown_tid { 0 }; ///< what the tracer calls it, also once the thread has given its number back
     Task* task; ///< null once the thread is gone
     Task* tracer; ///< null once the bond is cut
     Ref<Process> process;

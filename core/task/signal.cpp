@@ -6,6 +6,7 @@
 #include "core/kernel.h"
 #include "core/task/core-dump.h"
 #include "core/task/lifecycle.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
 #include "core/task/ptrace.h"
@@ -147,9 +148,22 @@ bool names_sender(SigInfo const& info)
 SigInfo seen_by(Process const& target, SigInfo info)
 {
     if (!names_sender(info) || !target.leader()) return info;
+    if (!target.pids->is_first()) info.kill.pid = pid_out(target.kernel, *target.pids, Pid(info.kill.pid));
     auto const& users = *target.leader()->credentials().user_namespace;
     if (!users.is_first()) info.kill.uid = users.uid_out(info.kill.uid);
     return info;
+}
+
+/// A namespace's init takes no signal for which it has no handler, unless it is SIGKILL or SIGSTOP from outside
+/// (pid_namespaces(7)). What the kernel sends to the very first process acts: there is a user at its terminal.
+bool init_is_immune(Process const& process, SigInfo const& info)
+{
+    if (!is_namespace_init(process)) return false;
+    if (process.handlers->actions[size_t(info.signo - 1)].handler != sig_dfl) return false;
+    if (process.pids->is_first()) return info.code != si_kernel;
+    if (info.signo != sigkill && info.signo != sigstop) return true;
+    // A sender outside has no number in it.
+    return info.code <= 0 && pid_out(process.kernel, *process.pids, current().pid());
 }
 
 } // namespace
@@ -158,6 +172,7 @@ Result<void> send_signal(Process& process, SigInfo const& sent)
 {
     if (process.state == ProcessState::zombie) return {};
     SigInfo const info = seen_by(process, sent);
+    if (info.signo == sigkill && init_is_immune(process, info)) return {};
     if (wants_immediate_death(process, info.signo)) {
         prepare(process, info.signo);
         exit_group(process, u32(info.signo));
@@ -168,10 +183,7 @@ Result<void> send_signal(Process& process, SigInfo const& sent)
     bool wanted = std::any_of(
         process.threads.begin(), process.threads.end(), [&](Task* t) { return is_wanted(*t, info.signo); });
     if (ignored(process, info.signo) && !wanted) return {};
-    // Init is immune to signals it has no handler for (pid_namespaces(7)).
-    if (process.id.value == 1 && process.handlers->actions[size_t(info.signo - 1)].handler == sig_dfl
-        && !wanted && info.code != si_kernel)
-        return {};
+    if (!wanted && init_is_immune(process, info)) return {};
     if (info.signo >= sigrtmin && process.shared_pending.count() >= process.limit(Resource::sigpending)
         && info.code == si_queue)
         return err::again;
@@ -188,7 +200,8 @@ Result<void> send_signal(Task& task, SigInfo const& sent)
     if (wants_immediate_death(process, sent.signo)) return send_signal(process, sent);
     SigInfo const info = seen_by(process, sent);
     prepare(process, info.signo);
-    if (ignored(process, info.signo) && !is_wanted(task, info.signo)) return {};
+    if (!is_wanted(task, info.signo) && (ignored(process, info.signo) || init_is_immune(process, info)))
+        return {};
     if (info.signo >= sigrtmin && task.pending.count() >= process.limit(Resource::sigpending)
         && (info.code == si_queue || info.code == si_tkill))
         return err::again;
@@ -348,6 +361,11 @@ AfterSignals deliver_signals(Task& task, Errno restart_code)
         if (action.handler == sig_ign) continue;
         task.kernel().trace().signal(task, info);
         if (action.handler == sig_dfl) {
+            // Blocked until now, it was not dropped when it was sent.
+            bool const fault = info.code > 0 && info.code != si_kernel;
+            if (is_namespace_init(task.process()) && !task.process().pids->is_first() && !fault
+                && info.signo != sigkill && info.signo != sigstop)
+                continue;
             // SIGKILL to init from inside is dropped at sending; what arrives here acts.
             default_action(task, info);
             continue;

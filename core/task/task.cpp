@@ -16,9 +16,10 @@
 
 namespace umbra {
 
-Process::Process(Kernel& owner, Pid pid, Ref<SignalHandlers> signal_handlers)
+Process::Process(Kernel& owner, Pid pid, PidNamespace& space, Ref<SignalHandlers> signal_handlers)
     : kernel(owner)
     , id(pid)
+    , pids(space)
     , handlers(std::move(signal_handlers))
 {
     limits.fill({ kRlimInfinity, kRlimInfinity });

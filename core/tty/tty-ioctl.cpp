@@ -7,6 +7,7 @@
 
 #include "core/abi/ioctl.h"
 #include "core/kernel.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 #include "core/task/task.h"
 #include "core/tty/session.h"
@@ -233,7 +234,7 @@ Result<i64> set_foreground(Task& task, Tty& tty, u64 argument)
     if (controlling_terminal(task) != &tty || tty.session() != &session) return err::notty;
     i32 const number = TRY(take<i32>(task, argument));
     if (number < 0) return err::inval;
-    ProcessGroup* group = task.kernel().processes().find_group(Pid(number));
+    ProcessGroup* group = task.kernel().processes().find_group(pid_in(task, number));
     if (!group) return err::srch;
     if (group->session != &session) return err::perm;
     tty.set_foreground(RefPtr<ProcessGroup>(group));
@@ -251,12 +252,12 @@ std::optional<Result<i64>> session_ioctl(
         return release(task, tty);
     case abi::tiocgpgrp:
         if (!may_ask) return Result<i64>(err::notty);
-        return give(task, argument, tty.foreground() ? tty.foreground()->id.value : 0);
+        return give(task, argument, tty.foreground() ? pid_out(task, tty.foreground()->id) : 0);
     case abi::tiocspgrp:
         return set_foreground(task, tty, argument);
     case abi::tiocgsid:
         if (!may_ask || !tty.session()) return Result<i64>(err::notty);
-        return give(task, argument, tty.session()->id.value);
+        return give(task, argument, pid_out(task, tty.session()->id));
     case abi::tiocexcl:
     case abi::tiocnxcl:
         tty.exclusive = command == abi::tiocexcl;

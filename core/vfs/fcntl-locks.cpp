@@ -2,6 +2,7 @@
 // fcntl(2)'s record locks, and what becomes of locks when descriptors and descriptions are closed.
 #include "core/abi/lock.h"
 #include "core/mm/user.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/task.h"
 #include "core/vfs/fd-table.h"
 #include "core/vfs/file.h"
@@ -61,13 +62,13 @@ FileLock to_lock(Task& task, File& file, u32 command, abi::Flock const& flock, B
     };
 }
 
-void describe(FileLock const& lock, abi::Flock& flock)
+void describe(Task const& reader, FileLock const& lock, abi::Flock& flock)
 {
     flock.type = lock.mode == LockMode::exclusive ? abi::f_wrlck : abi::f_rdlck;
     flock.whence = abi::seek_set;
     flock.start = i64(lock.first);
     flock.length = lock.last == FileLock::kEnd ? 0 : i64(lock.last - lock.first + 1);
-    flock.pid = lock.pid;
+    flock.pid = lock.pid > 0 ? pid_out(reader, Pid(lock.pid)) : lock.pid;
 }
 
 bool is_open_in(FdTable const& table, File const& file)
@@ -105,7 +106,7 @@ Result<i64> fcntl_lock(Task& task, File& file, u32 command, GuestAddr argument)
     if (only_ask) {
         auto* conflict = file.inode().has_locks() ? file.inode().locks().find_conflict(request) : nullptr;
         if (conflict)
-            describe(*conflict, flock);
+            describe(task, *conflict, flock);
         else
             flock.type = abi::f_unlck;
         TRY(UserOut<abi::Flock> { argument }.copy_out(task, flock));

@@ -6,6 +6,7 @@
 
 #include "core/kernel.h"
 #include "core/task/namespaces.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/task.h"
 #include "core/vfs/file.h"
 
@@ -66,6 +67,14 @@ Result<i64> open_visible(Task& task, UserNamespace* space)
     return TRY(open_namespace(task, Ref<Namespace>(*space))).value;
 }
 
+/// A descriptor for what `pids` is in. EPERM: the task cannot see it.
+Result<i64> open_parent(Task& task, PidNamespace const& pids)
+{
+    PidNamespace* parent = pids.parent();
+    if (!parent || !parent->is_within(pid_namespace(task))) return err::perm;
+    return TRY(open_namespace(task, Ref<Namespace>(*parent))).value;
+}
+
 Result<i64> NamespaceFile::ioctl(Task& task, u32 command, u64 argument)
 {
     constexpr u32 get_user_namespace = 0xb701, get_parent = 0xb702, get_type = 0xb703, get_owner = 0xb704;
@@ -77,7 +86,8 @@ Result<i64> NamespaceFile::ioctl(Task& task, u32 command, u64 argument)
         return open_visible(task, space_->owner());
     case get_parent:
         if (is_user) return open_visible(task, space_->owner());
-        return space_->kind() == NamespaceKind::pid ? err::perm : err::inval;
+        if (space_->kind() != NamespaceKind::pid) return err::inval;
+        return open_parent(task, static_cast<PidNamespace&>(*space_));
     case get_owner: {
         if (!is_user) return err::inval;
         u32 const uid = static_cast<UserNamespace&>(*space_).owner_uid();

@@ -100,6 +100,7 @@ public:
         Subject subject = TRY(find_subject(fs_.kernel(), reference_));
         // Between open and read the process may have become somebody else by execve(2).
         if (row_.gate == Gate::inspection) TRY(check_inspection(subject));
+        subject.view = &proc_of(fs_).pids();
         return row_.read(subject);
     }
     Result<void> take_text(std::string_view text) override
@@ -208,7 +209,7 @@ public:
     }
     Result<Ref<Inode>> lookup(std::string_view name) override
     {
-        Pid tid(TRY(parse_pid(name)));
+        Pid const tid = pid_in(proc_of(fs_).pids(), TRY(parse_pid(name)));
         auto subject = find_subject(fs_.kernel(), reference_);
         Task* task = fs_.kernel().processes().find_task(tid);
         if (subject.is_error() || !task || &task->process() != subject.value().process.get())
@@ -224,7 +225,7 @@ public:
         for (u64 i = u64(position) - 2; i < subject.process->threads.size(); ++i) {
             Task& task = *subject.process->threads[i];
             u64 number = pid_inode_number(PidReference::of(task), 0);
-            if (!emit(std::to_string(task.tid().value), number, abi::dt_dir, i64(i) + 3)) break;
+            if (!emit(std::to_string(proc_of(fs_).shown(task.tid())), number, abi::dt_dir, i64(i) + 3)) break;
         }
         return {};
     }

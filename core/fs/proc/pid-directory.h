@@ -6,6 +6,7 @@
 
 #include "core/fs/pseudo/pseudo.h"
 #include "core/mm/address-space.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/task.h"
 
 namespace umbra::fs {
@@ -24,8 +25,10 @@ struct Subject {
     Ref<Process> process;
     RefPtr<Task> task; ///< the thread, or one that stands for the process; null in a zombie
     bool is_thread;
+    PidNamespace const* view = nullptr; ///< whose numbers are shown; null: the kernel's
 
     Kernel& kernel() const { return process->kernel; }
+    i32 shown(Pid number) const { return view ? pid_out(kernel(), *view, number) : number.value; }
     Pid id() const { return is_thread ? task->tid() : process->id; }
     /// Null where there is no memory (zombie, or on its way out).
     RefPtr<mm::AddressSpace> memory() const

@@ -82,7 +82,7 @@ Result<std::string> pid_sched(Subject const& subject)
 {
     Ref<Task> task = TRY(live_task(subject));
     ResourceUsage usage = task_usage(*task);
-    std::string out = format_text("%s (%d, #threads: %zu)\n", task->name().c_str(), subject.id().value,
+    std::string out = format_text("%s (%d, #threads: %zu)\n", task->name().c_str(), subject.shown(subject.id()),
         subject.process->threads.size());
     out += std::string(67, '-') + '\n';
     auto milliseconds = [&](char const* name, u64 time) {
@@ -160,7 +160,7 @@ Result<std::string> pid_children(Subject const& subject)
         Task* maker = task.kernel().processes().find_task(child->forked_by);
         bool orphaned = !maker || &maker->process() != &task.process();
         bool its_own = orphaned ? task.tid() == task.pid() : maker == &task;
-        if (its_own) append_format(out, "%d ", child->id.value);
+        if (its_own) append_format(out, "%d ", subject.shown(child->id));
     }
     return out;
 }
@@ -175,7 +175,7 @@ Result<std::string> pid_timers(Subject const& subject)
         bool to_thread = timer->notify == 4;
         append_format(out, "ID: %d\nsignal: %d/%016llx\nnotify: %s/%s.%d\nClockID: %d\n", id, timer->signal,
             ull(timer->value), kinds[timer->notify >= 0 && timer->notify <= 4 ? timer->notify : 3],
-            to_thread ? "tid" : "pid", to_thread ? timer->thread.value : subject.process->id.value,
+            to_thread ? "tid" : "pid", subject.shown(to_thread ? timer->thread : subject.process->id),
             timer->clock);
     }
     return out;

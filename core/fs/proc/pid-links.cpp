@@ -63,11 +63,12 @@ protected:
 struct NamespaceRow {
     char const* name;
     vfs::NamespaceKind kind;
+    bool for_children = false;
 };
 constexpr NamespaceRow kNamespaces[]
     = { { "cgroup", vfs::NamespaceKind::cgroup }, { "ipc", vfs::NamespaceKind::ipc },
           { "mnt", vfs::NamespaceKind::mount }, { "net", vfs::NamespaceKind::network },
-          { "pid", vfs::NamespaceKind::pid }, { "pid_for_children", vfs::NamespaceKind::pid },
+          { "pid", vfs::NamespaceKind::pid }, { "pid_for_children", vfs::NamespaceKind::pid, true },
           { "time", vfs::NamespaceKind::time }, { "time_for_children", vfs::NamespaceKind::time },
           { "user", vfs::NamespaceKind::user }, { "uts", vfs::NamespaceKind::uts } };
 constexpr u64 kNamespaceCount = std::size(kNamespaces);
@@ -85,7 +86,14 @@ protected:
     Result<vfs::Path> target(Subject const& subject) override
     {
         if (!subject.task) return err::noent;
-        return vfs::namespace_path(fs_.kernel(), TRY(namespace_of(*subject.task, kNamespaces[row_].kind)));
+        auto const& row = kNamespaces[row_];
+        if (row.for_children) {
+            auto& pids = *subject.task->namespaces().pid;
+            // Linux shows one only once somebody was born there.
+            if (!pids.init && !pids.ended) return err::noent;
+            return vfs::namespace_path(fs_.kernel(), Ref<vfs::Namespace>(pids));
+        }
+        return vfs::namespace_path(fs_.kernel(), TRY(namespace_of(*subject.task, row.kind)));
     }
 
 private:

@@ -8,6 +8,7 @@
 #include "core/kernel.h"
 #include "core/seccomp/filter.h"
 #include "core/task/lifecycle.h"
+#include "core/task/process-table.h"
 #include "core/task/ptrace.h"
 #include "core/task/scheduler.h"
 #include "core/tty/tty.h"
@@ -61,15 +62,30 @@ SignalSets signal_sets(Subject const& subject)
     return sets;
 }
 
-i32 parent_id(Process const& process) { return process.parent ? process.parent->id.value : 0; }
+i32 parent_id(Subject const& subject)
+{
+    Process const* parent = subject.process->parent;
+    return parent ? subject.shown(parent->id) : 0;
+}
+
+/// A line of the numbers that something has from the reader's namespace down to the process's own.
+void add_numbers(std::string& out, Subject const& subject, char const* name, Pid number)
+{
+    append_format(out, "%s:", name);
+    Kernel& kernel = subject.kernel();
+    PidNamespace const& reader = subject.view ? *subject.view : kernel.processes().first_namespace();
+    for (i32 shown : numbers_below(kernel, reader, *subject.process->pids, number))
+        append_format(out, "\t%d", shown);
+    out += '\n';
+}
 
 void add_ids(std::string& out, Subject const& subject)
 {
     Process const& process = *subject.process;
     auto const& ids = *current().credentials().user_namespace;
     append_format(out, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
-        state_text(subject), process.id.value, subject.id().value, parent_id(process),
-        subject.task && subject.task->tracee ? subject.task->tracee->tracer->pid().value : 0);
+        state_text(subject), subject.shown(process.id), subject.shown(subject.id()), parent_id(subject),
+        subject.task && subject.task->tracee ? subject.shown(subject.task->tracee->tracer->pid()) : 0);
     if (subject.task) {
         Credentials const& c = subject.task->credentials();
         append_format(out, "Uid:\t%u\t%u\t%u\t%u\n", ids.uid_out(c.uid), ids.uid_out(c.euid),
@@ -86,8 +102,11 @@ void add_ids(std::string& out, Subject const& subject)
         append_format(
             out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t0\t0\t0\t0\nFDSize:\t0\nGroups:\t\n", uid, uid, uid, uid);
     }
-    append_format(out, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", process.id.value,
-        subject.id().value, process.group->id.value, process.session().id.value);
+    add_numbers(out, subject, "NStgid", process.id);
+    add_numbers(out, subject, "NSpid", subject.id());
+    add_numbers(out, subject, "NSpgid", process.group->id);
+    add_numbers(out, subject, "NSsid", process.session().id);
+    out += "Kthread:\t0\n";
 }
 
 void add_size(std::string& out, char const* name, u64 pages)
@@ -229,11 +248,11 @@ Result<std::string> pid_stat(Subject const& subject)
     SignalSets s = signal_sets(subject);
     Layout l = layout_of(subject);
     Task* task = subject.task.get();
-    std::string out = format_text("%d (", subject.id().value);
+    std::string out = format_text("%d (", subject.shown(subject.id()));
     append_escaped(out, subject_name(subject), "\n");
-    append_format(out, ") %c %d %d %d %d %d ", state_text(subject)[0], parent_id(process),
-        process.group->id.value, process.session().id.value, terminal ? i32(terminal->device()) : 0,
-        terminal && terminal->foreground() ? terminal->foreground()->id.value : -1);
+    append_format(out, ") %c %d %d %d %d %d ", state_text(subject)[0], parent_id(subject),
+        subject.shown(process.group->id), subject.shown(process.session().id), terminal ? i32(terminal->device()) : 0,
+        terminal && terminal->foreground() ? subject.shown(terminal->foreground()->id) : -1);
     // PF_RANDOMIZE, and PF_FORKNOEXEC, which ps shows as flag 1.
     append_format(out, "%u %llu %llu %llu %llu ", process.has_execed ? 0x400000 : 0x400040,
         ull(usage.minor_faults), ull(children.minor_faults), ull(usage.major_faults),

@@ -17,7 +17,12 @@ constexpr i64 kProcMagic = 0x9fa0;
 /// Positions of a listing from here on are pids, so that it goes on right where processes come and go.
 constexpr i64 kFirstPidPosition = 1 << 16;
 
-std::string pid_text(Task& task) { return std::to_string(task.pid().value); }
+/// The reader itself, unless it is not in this proc's namespace.
+Result<i32> own_number(ProcFileSystem const& proc)
+{
+    i32 const number = proc.shown(current().pid());
+    return number ? Result<i32>(number) : err::noent;
+}
 } // namespace
 
 namespace {
@@ -76,8 +81,9 @@ std::span<vfs::MountParameter const> const kProcParameters = kParameters;
 Result<Ref<vfs::FileSystem>> mount_procfs(vfs::MountRequest const& request)
 {
     auto const options = TRY(parse_options(request.options, {}));
-    auto fs = make_ref<ProcFileSystem>(request.kernel, options);
-    fs->set_user_namespace(Ref<UserNamespace>(request.user_namespace()));
+    // The root's mounts are made before there is a task to ask.
+    auto& pids = request.who ? pid_namespace(current()) : request.kernel.processes().first_namespace();
+    auto fs = make_ref<ProcFileSystem>(request.kernel, pids, options);
     return Ref<vfs::FileSystem>(fs);
 }
 
@@ -107,15 +113,19 @@ bool ProcFileSystem::shows(Process& process, HidePid least) const
     return may_inspect();
 }
 
-ProcFileSystem::ProcFileSystem(Kernel& kernel, ProcOptions const& options)
+ProcFileSystem::ProcFileSystem(Kernel& kernel, PidNamespace& pids, ProcOptions const& options)
     : FileSystem(kernel, "proc")
+    , pids_(pids)
     , options_(options)
 {
+    set_user_namespace(Ref<UserNamespace>(*pids.owner()));
     magic_ = kProcMagic;
     auto root = make_ref<ProcRoot>(*this, PseudoAttributes { .mode = 0555 });
-    root->add("self", make_ref<LinkInode>(*this, [] { return Result<std::string>(pid_text(current())); }));
-    root->add("thread-self", make_ref<LinkInode>(*this, [] {
-        return Result<std::string>(pid_text(current()) + "/task/" + std::to_string(current().tid().value));
+    root->add("self", make_ref<LinkInode>(*this, [this]() -> Result<std::string> {
+        return std::to_string(TRY(own_number(*this)));
+    }));
+    root->add("thread-self", make_ref<LinkInode>(*this, [this]() -> Result<std::string> {
+        return std::to_string(TRY(own_number(*this))) + "/task/" + std::to_string(shown(current().tid()));
     }));
     root->add_link("mounts", "self/mounts");
     root->add_link("net", "self/net");
@@ -142,7 +152,7 @@ Result<Ref<vfs::Inode>> ProcRoot::lookup(std::string_view name)
     auto fixed = proc().options().only_processes && !is_own ? err::noent : StaticDirectory::lookup(name);
     if (fixed.ok()) return fixed;
     auto& table = fs_.kernel().processes();
-    Pid pid(TRY(parse_pid(name)));
+    Pid const pid = pid_in(proc().pids(), TRY(parse_pid(name)));
     Process* process = table.find_process(pid);
     bool const hidden = process && proc().options().hide == HidePid::not_ptraceable;
     if (hidden && !proc().shows(*process, HidePid::not_ptraceable)) return err::noent;
@@ -169,8 +179,25 @@ Result<void> ProcRoot::list(i64 position, vfs::DirectoryEmitter const& emit)
     return list_processes(position, emit);
 }
 
+Result<void> ProcRoot::list_numbers(i64 position, vfs::DirectoryEmitter const& emit)
+{
+    auto const& numbers = proc().pids().numbers;
+    i32 next = i32(position - kFirstPidPosition);
+    for (auto at = numbers.lower_bound(next); at != numbers.end(); at = numbers.lower_bound(next)) {
+        i32 const inside = at->first;
+        next = inside + 1;
+        Process* process = fs_.kernel().processes().find_process(Pid(at->second));
+        if (!process) continue; // a thread, or what is left of a group
+        if (!proc().shows(*process, HidePid::invisible)) continue;
+        u64 const number = pid_inode_number(PidReference::of(*process), 0);
+        if (!emit(std::to_string(inside), number, abi::dt_dir, kFirstPidPosition + next)) break;
+    }
+    return {};
+}
+
 Result<void> ProcRoot::list_processes(i64 position, vfs::DirectoryEmitter const& emit)
 {
+    if (!proc().pids().is_first()) return list_numbers(position, emit);
     auto const& processes = fs_.kernel().processes().processes();
     // emit may wait for the reader's memory, and the table may change meanwhile: look up anew each time.
     i32 next = i32(position - kFirstPidPosition);

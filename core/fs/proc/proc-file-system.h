@@ -4,6 +4,7 @@
 
 #include "core/fs/pseudo/pseudo.h"
 #include "core/task/process.h"
+#include "core/task/pid-namespace.h"
 
 namespace umbra::fs {
 
@@ -18,18 +19,26 @@ struct ProcOptions {
 
 class ProcFileSystem final : public vfs::FileSystem {
 public:
-    ProcFileSystem(Kernel& kernel, ProcOptions const& options);
+    /// `pids`: whose processes it shows.
+    ProcFileSystem(Kernel& kernel, PidNamespace& pids, ProcOptions const& options);
     Ref<vfs::Inode> root() override { return *root_; }
     std::string show_options() const override;
     Result<void> reconfigure(std::string_view text) override;
     ProcOptions const& options() const { return options_; }
     /// Whether the current task may see a process at a place that `least` begins to hide.
     bool shows(Process& process, HidePid least) const;
+    PidNamespace& pids() const { return *pids_; }
+    /// What it calls a process.
+    i32 shown(Pid number) const { return pid_out(kernel_, *pids_, number); }
 
 private:
+    Ref<PidNamespace> pids_;
     ProcOptions options_;
     RefPtr<vfs::Inode> root_;
 };
+
+/// The instance that an inode of proc belongs to.
+inline ProcFileSystem& proc_of(vfs::FileSystem& fs) { return static_cast<ProcFileSystem&>(fs); }
 
 /// The root: what stands still, followed by a directory for each process.
 class ProcRoot final : public StaticDirectory {
@@ -40,7 +49,8 @@ public:
     bool cacheable_children() const override { return false; }
 
 private:
-    ProcFileSystem& proc() const { return static_cast<ProcFileSystem&>(fs_); } // it makes no root elsewhere
+    ProcFileSystem& proc() const { return proc_of(fs_); }
+    Result<void> list_numbers(i64 position, vfs::DirectoryEmitter const& emit);
     Result<void> list_processes(i64 position, vfs::DirectoryEmitter const& emit);
 };
 

@@ -16,6 +16,8 @@
 #include "core/printk/printk.h"
 #include "core/seccomp/filter.h"
 #include "core/task/namespaces.h"
+#include "core/task/permissions.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 #include "core/vfs/dentry-cache.h"
 #include "core/vfs/mount-table.h"
@@ -280,6 +282,26 @@ void add_namespace_limits(StaticDirectory& sys)
     }
 }
 
+/// Where the next number is looked for, for programs that restore processes.
+void add_last_pid(StaticDirectory& sys)
+{
+    add(
+        sys, "kernel/ns_last_pid",
+        [] { return Result<std::string>(std::to_string(pid_namespace(current()).last_number) + "\n"); },
+        [](std::string_view text) -> Result<void> {
+            PidNamespace& pids = pid_namespace(current());
+            auto const& who = current().credentials();
+            if (!is_capable(who, *pids.owner(), Capability::checkpoint_restore)
+                && !is_capable(who, *pids.owner(), Capability::sys_admin))
+                return err::perm;
+            i64 const wanted = TRY(parse_integer(text));
+            if (wanted < 0 || wanted > ProcessTable::kPidMax) return err::inval;
+            pids.last_number = i32(wanted);
+            return {};
+        },
+        0666);
+}
+
 std::string make_uuid(Kernel& kernel)
 {
     u8 b[16];
@@ -373,6 +395,7 @@ void add_sysctls(StaticDirectory& sys, Kernel& kernel)
         [&kernel] { return Result<std::string>(std::to_string(kernel.aio_events) + "\n"); });
     add_seccomp(sys, kernel);
     add_namespace_limits(sys);
+    add_last_pid(sys);
     add_ipc(sys);
     add(sys, "kernel/random/uuid", [&kernel] { return Result<std::string>(make_uuid(kernel)); });
     add(sys, "kernel/random/boot_id", [id = make_uuid(kernel)] { return Result<std::string>(id); });

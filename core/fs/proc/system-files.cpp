@@ -12,6 +12,7 @@
 #include "core/mm/address-space.h"
 #include "core/mm/frame.h"
 #include "core/printk/kmsg.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 #include "core/task/scheduler.h"
 #include "core/time/timekeeper.h"
@@ -90,7 +91,7 @@ std::string loadavg(Kernel& kernel)
     kernel.scheduler().load_average(load);
     auto& processes = kernel.processes();
     return format_text("%.2f %.2f %.2f %llu/%zu %d\n", load[0], load[1], load[2],
-        ull(kernel.scheduler().runnable_count()), processes.tasks().size(), processes.last_pid().value);
+        ull(kernel.scheduler().runnable_count()), processes.tasks().size(), pid_namespace(current()).last_number);
 }
 
 std::string uptime(Kernel& kernel)
