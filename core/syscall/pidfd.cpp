@@ -14,7 +14,8 @@ SyscallResult sys_pidfd_open(Task& task, Pid pid, u32 flags)
 {
     if (flags & ~abi::o_nonblock || pid.value <= 0) return err::inval;
     Process* process = task.kernel().processes().find_process(pid_in(task, pid.value));
-    if (!process) return task.kernel().processes().find_task(pid_in(task, pid.value)) ? err::inval : err::srch;
+    if (!process)
+        return task.kernel().processes().find_task(pid_in(task, pid.value)) ? err::inval : err::srch;
     auto fd = TRY(task.files().add(ipc::make_pidfd(*process, flags), true, task.limit(Resource::nofile)));
     return fd.value;
 }

@@ -20,10 +20,7 @@ namespace umbra {
 
 using namespace abi;
 
-SyscallResult sys_fork(Task& task) 
-{
-    return TRY(clone_task(task, { .exit_signal = sigchld })).value;
-}
+SyscallResult sys_fork(Task& task) { return TRY(clone_task(task, { .exit_signal = sigchld })).value; }
 
 SyscallResult sys_vfork(Task& task)
 {
@@ -58,7 +55,8 @@ SyscallResult sys_clone3(Task& task, GuestAddr address, u64 size)
     if ((a.stack == 0) != (a.stack_size == 0)) return err::inval;
     if (a.set_tid_size > PidNamespace::kMaxLevel || !a.set_tid != !a.set_tid_size) return err::inval;
     CloneRequest request;
-    if (a.set_tid) request.set_tid = TRY(UserIn<i32> { GuestAddr(a.set_tid) }.copy_in_array(task, a.set_tid_size));
+    if (a.set_tid)
+        request.set_tid = TRY(UserIn<i32> { GuestAddr(a.set_tid) }.copy_in_array(task, a.set_tid_size));
     request.flags = a.flags;
     request.exit_signal = u32(a.exit_signal);
     request.stack = a.stack + a.stack_size;

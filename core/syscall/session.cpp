@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Sessions, process groups, hang-up of one's own terminal.
-#include "core/task/pid-namespace.h"
 #include "core/tty/session.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 #include "core/tty/tty.h"
 
@@ -16,7 +16,8 @@ Result<Process*> process_of(Task& task, Pid pid)
 {
     if (pid.value == 0) return &task.process();
     // A thread's number means its process, as on Linux.
-    if (Task* thread = task.kernel().processes().find_task(pid_in(task, pid.value))) return &thread->process();
+    if (Task* thread = task.kernel().processes().find_task(pid_in(task, pid.value)))
+        return &thread->process();
     Process* process = task.kernel().processes().find_process(pid_in(task, pid.value));
     if (!process || !process->group) return err::srch;
     return process;
@@ -26,7 +27,10 @@ Result<Process*> process_of(Task& task, Pid pid)
 
 SyscallResult sys_setsid(Task& task) { return pid_out(task, TRY(tty::create_session(task))); }
 
-SyscallResult sys_getsid(Task& task, i32 pid) { return pid_out(task, TRY(process_of(task, Pid(pid)))->session().id); }
+SyscallResult sys_getsid(Task& task, i32 pid)
+{
+    return pid_out(task, TRY(process_of(task, Pid(pid)))->session().id);
+}
 
 SyscallResult sys_setpgid(Task& task, i32 pid, i32 group)
 {
@@ -34,7 +38,10 @@ SyscallResult sys_setpgid(Task& task, i32 pid, i32 group)
     return 0;
 }
 
-SyscallResult sys_getpgid(Task& task, i32 pid) { return pid_out(task, TRY(process_of(task, Pid(pid)))->group->id); }
+SyscallResult sys_getpgid(Task& task, i32 pid)
+{
+    return pid_out(task, TRY(process_of(task, Pid(pid)))->group->id);
+}
 
 SyscallResult sys_getpgrp(Task& task) { return pid_out(task, task.process().group->id); }
 

@@ -180,7 +180,8 @@ void reap_zombie_children(Process& process)
 {
     auto const children = process.children; // reaping changes the list
     for (Process* child : children)
-        if (child->state == ProcessState::zombie && !tracing::is_kept_from_parent(*child)) reap(*child);
+        if (child->state == ProcessState::zombie && !tracing::is_kept_from_parent(*child))
+            reap(*child, Waited::no);
 }
 
 void release_zombie_leader(Process& process)

@@ -22,8 +22,7 @@ Ref<vfs::Namespace> first(NamespaceKind kind, UserNamespace& owner)
 }
 
 /// Kinds of which there can be more than one.
-constexpr u64 kSeveral = abi::clone_newns | abi::clone_newuts | abi::clone_newuser
-    | abi::clone_newpid;
+constexpr u64 kSeveral = abi::clone_newns | abi::clone_newuts | abi::clone_newuser | abi::clone_newpid;
 
 } // namespace
 
@@ -177,8 +176,7 @@ Result<Belongings> new_namespaces(Task& maker, u64 flags)
         PidNamespace& above = *now.set->pid;
         if (&pid_namespace(maker) != &above) return err::inval;
         if (above.level() > PidNamespace::kMaxLevel) return err::nospc;
-        now.own_set().pid
-            = make_ref<PidNamespace>(TRY(origin(NamespaceKind::pid)), Ref<PidNamespace>(above));
+        now.own_set().pid = make_ref<PidNamespace>(TRY(origin(NamespaceKind::pid)), Ref<PidNamespace>(above));
     }
     return now;
 }

@@ -17,8 +17,8 @@ namespace {
 i64 badness(Process const& process, i64 total)
 {
     Task* leader = process.any_thread();
-    if (is_namespace_init(process) || process.state == ProcessState::zombie || process.group_exiting || !leader
-        || !leader->has_mm() || process.oom_score_adj == -1000)
+    if (is_namespace_init(process) || process.state == ProcessState::zombie || process.group_exiting
+        || !leader || !leader->has_mm() || process.oom_score_adj == -1000)
         return -1;
     return i64(leader->mm().resident_pages()) + process.oom_score_adj * total / 1000;
 }

@@ -49,7 +49,8 @@ i32 pid_out(Task const& reader, Pid number)
     return pid_out(reader.kernel(), pid_namespace(reader), number);
 }
 
-std::vector<i32> numbers_below(Kernel& kernel, PidNamespace const& reader, PidNamespace const& own, Pid number)
+std::vector<i32> numbers_below(
+    Kernel& kernel, PidNamespace const& reader, PidNamespace const& own, Pid number)
 {
     std::vector<i32> found;
     for (PidNamespace const* at = &own; at && at->level() >= reader.level(); at = at->parent())

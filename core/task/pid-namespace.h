@@ -51,7 +51,8 @@ Pid pid_in(PidNamespace const& space, i32 number);
 i32 pid_out(Task const& reader, Pid number);
 i32 pid_out(Kernel& kernel, PidNamespace const& reader, Pid number);
 /// All that a number is from `reader` down to `own`, which is within it: NSpid of proc_pid_status(5).
-std::vector<i32> numbers_below(Kernel& kernel, PidNamespace const& reader, PidNamespace const& own, Pid number);
+std::vector<i32> numbers_below(
+    Kernel& kernel, PidNamespace const& reader, PidNamespace const& own, Pid number);
 /// Whether it is process 1 of the namespace it is in.
 bool is_namespace_init(Process const& process);
 /// The end of process 1 of a namespace: everybody else in it is killed and waited for. May wait.

@@ -23,7 +23,8 @@ void ProcessTable::set_init(Process* init)
 
 bool ProcessTable::is_used(i32 number) const
 {
-    return tasks_.count(number) || processes_.count(number) || groups_.count(number) || numbers_.count(number);
+    return tasks_.count(number) || processes_.count(number) || groups_.count(number)
+        || numbers_.count(number);
 }
 
 /// A number of one namespace: `numbers` are those in use, null in the first.

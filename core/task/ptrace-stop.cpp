@@ -49,7 +49,8 @@ SigInfo stop_info(Task const& task, int signal, u32 code)
     SigInfo info;
     info.signo = signal;
     info.code = i32(code);
-    info.kill = { pid_out(task, task.tid()), task.credentials().user_namespace->uid_out(task.credentials().uid), 0 };
+    info.kill = { pid_out(task, task.tid()),
+        task.credentials().user_namespace->uid_out(task.credentials().uid), 0 };
     return info;
 }
 

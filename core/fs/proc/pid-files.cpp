@@ -82,8 +82,8 @@ Result<std::string> pid_sched(Subject const& subject)
 {
     Ref<Task> task = TRY(live_task(subject));
     ResourceUsage usage = task_usage(*task);
-    std::string out = format_text("%s (%d, #threads: %zu)\n", task->name().c_str(), subject.shown(subject.id()),
-        subject.process->threads.size());
+    std::string out = format_text("%s (%d, #threads: %zu)\n", task->name().c_str(),
+        subject.shown(subject.id()), subject.process->threads.size());
     out += std::string(67, '-') + '\n';
     auto milliseconds = [&](char const* name, u64 time) {
         append_format(out, "%-45s:%14lld.%06lld\n", name, static_cast<long long>(time / 1'000'000),

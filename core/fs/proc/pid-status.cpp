@@ -251,7 +251,8 @@ Result<std::string> pid_stat(Subject const& subject)
     std::string out = format_text("%d (", subject.shown(subject.id()));
     append_escaped(out, subject_name(subject), "\n");
     append_format(out, ") %c %d %d %d %d %d ", state_text(subject)[0], parent_id(subject),
-        subject.shown(process.group->id), subject.shown(process.session().id), terminal ? i32(terminal->device()) : 0,
+        subject.shown(process.group->id), subject.shown(process.session().id),
+        terminal ? i32(terminal->device()) : 0,
         terminal && terminal->foreground() ? subject.shown(terminal->foreground()->id) : -1);
     // PF_RANDOMIZE, and PF_FORKNOEXEC, which ps shows as flag 1.
     append_format(out, "%u %llu %llu %llu %llu ", process.has_execed ? 0x400000 : 0x400040,

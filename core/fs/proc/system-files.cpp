@@ -91,7 +91,8 @@ std::string loadavg(Kernel& kernel)
     kernel.scheduler().load_average(load);
     auto& processes = kernel.processes();
     return format_text("%.2f %.2f %.2f %llu/%zu %d\n", load[0], load[1], load[2],
-        ull(kernel.scheduler().runnable_count()), processes.tasks().size(), pid_namespace(current()).last_number);
+        ull(kernel.scheduler().runnable_count()), processes.tasks().size(),
+        pid_namespace(current()).last_number);
 }
 
 std::string uptime(Kernel& kernel)
