@@ -3,8 +3,8 @@
 #pragma once
 
 #include "core/fs/pseudo/pseudo.h"
-#include "core/task/process.h"
 #include "core/task/pid-namespace.h"
+#include "core/task/process.h"
 
 namespace umbra::fs {
 
