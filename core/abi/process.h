@@ -64,7 +64,9 @@ struct SchedAttr {
 };
 static_assert(sizeof(SchedAttr) == 56);
 constexpr u32 sched_attr_size_first = 48;
-constexpr u64 sched_flag_reset_on_fork = 1, sched_flag_keep_policy = 8, sched_flag_keep_params = 16;
+constexpr u32 sched_deadline = 6; ///< SCHED_DEADLINE
+constexpr u64 sched_flag_reset_on_fork = 1, sched_flag_reclaim = 2, sched_flag_dl_overrun = 4,
+              sched_flag_keep_policy = 8, sched_flag_keep_params = 16;
 
 struct SchedParam {
     i32 priority;

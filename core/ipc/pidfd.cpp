@@ -72,11 +72,6 @@ Result<Ref<Process>> process_of_pidfd(vfs::File& file)
 
 namespace umbra::vfs {
 
-Result<GuestFd> open_pidfd(Task& task, Process& process)
-{
-    return task.files().add(ipc::make_pidfd(process, 0), true, task.limit(Resource::nofile));
-}
-
 Result<Pid> pidfd_process(File& file) { return TRY(ipc::process_of_pidfd(file))->id; }
 
 } // namespace umbra::vfs

@@ -98,6 +98,8 @@ public:
     Result<GuestAddr> remap(u64 address, u64 old_length, u64 new_length, u32 flags, u64 new_address);
     Result<u64> set_break(u64 address);
     Result<void> advise(u64 address, u64 length, i32 advice);
+    /// mseal(2): EINVAL; ENOMEM where there is a hole.
+    Result<void> seal(u64 address, u64 length);
     Result<void> sync_range(u64 address, u64 length, u32 flags);
     /// PR_SET_VMA_ANON_NAME: names anonymous memory for /proc/PID/maps. EBADF for files, ENOMEM over a hole.
     Result<void> name_range(u64 address, u64 length, std::string const& name);
@@ -179,6 +181,8 @@ private:
     std::unique_ptr<Vma> remove(std::map<u64, std::unique_ptr<Vma>>::iterator it);
     void split(u64 address);
     void try_merge(u64 address);
+    /// EPERM if a part of the range is sealed.
+    Result<void> check_unsealed(u64 start, u64 end) const;
     Result<void> unmap_locked(u64 start, u64 end);
     Result<GuestAddr> map_locked(MapRequest& request);
     void drop_pages(u64 first, u64 last); ///< page numbers: unmaps from the stub, frees frames

@@ -15,6 +15,14 @@ using namespace abi;
 
 namespace {
 
+bool is_known(i32 advice)
+{
+    // As without CONFIG_KSM: there is nothing that would look for equal pages.
+    if (advice == madv_mergeable || advice == madv_unmergeable) return false;
+    return (advice >= madv_normal && advice <= madv_dontneed)
+        || (advice >= madv_free && advice <= madv_collapse);
+}
+
 /// The advice that is nothing but a flag of the area.
 void set_flag(Vma& vma, i32 advice)
 {
@@ -30,10 +38,7 @@ Result<void> AddressSpace::advise(u64 address, u64 length, i32 advice)
     if (address & kPageMask) return err::inval;
     u64 end = address + page_up(length);
     if (end < address) return err::inval;
-    bool known = (advice >= madv_normal && advice <= madv_dontneed)
-        || (advice >= madv_free && advice <= madv_collapse);
-    // As without CONFIG_KSM: there is nothing that would look for equal pages.
-    if (!known || advice == madv_mergeable || advice == madv_unmergeable) return err::inval;
+    if (!is_known(advice)) return err::inval;
     if (end == address) return {};
     if (advice == madv_populate_read || advice == madv_populate_write)
         return populate(address, end - address, advice == madv_populate_write);
@@ -47,6 +52,7 @@ Result<void> AddressSpace::advise(u64 address, u64 length, i32 advice)
         }
         if (vma->start > a) hole = true, a = vma->start;
         u64 to = std::min(end, vma->end);
+        if (is_sealed_against(*vma, advice)) return err::perm;
         switch (advice) {
         case madv_dontneed:
         case madv_dontneed_locked:

@@ -120,8 +120,9 @@ void AddressSpace::try_merge(u64 address)
     Vma& b = *it->second;
     Vma& a = *std::prev(it)->second;
     bool same = a.end == b.start && a.prot == b.prot && a.shared == b.shared && a.object == b.object
-        && a.locked == b.locked && a.dont_fork == b.dont_fork && a.wipe_on_fork == b.wipe_on_fork
-        && a.dont_dump == b.dont_dump && a.label == b.label && a.anonymous_name == b.anonymous_name
+        && a.locked == b.locked && a.sealed == b.sealed && a.dont_fork == b.dont_fork
+        && a.wipe_on_fork == b.wipe_on_fork && a.dont_dump == b.dont_dump && a.label == b.label
+        && a.anonymous_name == b.anonymous_name
         && a.may_write == b.may_write && !b.grows_down && a.path.has_value() == b.path.has_value()
         && !a.attachment && !b.attachment;
     if (!same || (a.object && a.object_page + a.pages() != b.object_page)) return;
@@ -251,6 +252,7 @@ void AddressSpace::drop_pages(u64 first, u64 last)
 Result<void> AddressSpace::unmap_locked(u64 start, u64 end)
 {
     if (is_free(start, end)) return {};
+    TRY(check_unsealed(start, end));
     Vma* first = find_from(start);
     if (first->start < start && first->end > end && areas_.size() >= kMaxAreas) return err::nomem;
     split(start);
@@ -286,11 +288,14 @@ Result<void> AddressSpace::protect(u64 address, u64 length, u32 prot)
     SpaceGuard guard(lock);
     Vma* at = find_from(address);
     if (grows_down && at && at->grows_down && at->start < end) address = at->start;
+    // Linux changes what comes before a hole (ENOMEM) or a sealed area (EPERM), and then says so.
+    Result<void> outcome;
     for (u64 a = address; a < end;) {
         Vma* vma = find(a);
-        if (!vma) {
-            if (a == address) return err::nomem;
-            end = a; // Linux changes what comes before the hole and then says ENOMEM
+        if (!vma || vma->sealed) {
+            outcome = vma ? err::perm : err::nomem;
+            if (a == address) return outcome;
+            end = a;
             break;
         }
         if (write_or_execute && (prot & prot_exec) && ((prot & prot_write) || !(vma->prot & prot_exec)))
@@ -298,7 +303,6 @@ Result<void> AddressSpace::protect(u64 address, u64 length, u32 prot)
         if (vma->shared && (prot & prot_write) && !vma->may_write) return err::acces;
         a = vma->end;
     }
-    bool whole = end == address + page_up(length) || grows_down;
     split(address);
     split(end);
     bool loses = false;
@@ -321,8 +325,7 @@ Result<void> AddressSpace::protect(u64 address, u64 length, u32 prot)
         try_merge(start);
         if (areas_.size() == before || start == address) break;
     }
-    if (!whole) return err::nomem;
-    return {};
+    return outcome;
 }
 
 Result<void> AddressSpace::expand_stack(Vma& vma, u64 address)
@@ -353,7 +356,7 @@ Result<u64> AddressSpace::set_break(u64 address)
     u64 old_end = page_up(break_end_), new_end = page_up(address);
     if (limit_data != ~u64 { 0 } && address - break_start_ > limit_data) return break_end_;
     if (new_end < old_end) {
-        TRY(unmap_locked(new_end, old_end));
+        if (unmap_locked(new_end, old_end).is_error()) return break_end_;
     } else if (new_end > old_end) {
         if (new_end > mmap_base_ || !is_free(old_end, new_end + kPageSize)) return break_end_;
         if (check_limits((new_end - old_end) >> kPageShift, prot_read | prot_write, false, false).is_error())
@@ -417,6 +420,7 @@ Result<GuestAddr> AddressSpace::remap(u64 address, u64 old_length, u64 new_lengt
     } else if (vma->end - address < old_length) {
         return err::fault;
     }
+    TRY(check_unsealed(address, address + std::max(old_length, kPageSize)));
     if (flags & mremap_fixed) {
         TRY(unmap_locked(new_address, new_address + new_length));
         vma = find(address);

@@ -32,6 +32,7 @@ public:
     bool shared_anonymous = false; ///< MAP_SHARED | MAP_ANONYMOUS: a file that nobody can open
     bool grows_down = false;
     bool locked = false;
+    bool sealed = false; ///< mseal(2)
     bool dont_fork = false, wipe_on_fork = false, dont_dump = false;
     bool may_write = true; ///< shared mapping of a file opened for writing: mprotect may add PROT_WRITE
     RefPtr<MemoryObject> object; ///< null: private anonymous memory
@@ -69,5 +70,8 @@ public:
             || (access == platform::Protection::execute && (prot & 4));
     }
 };
+
+/// Whether mseal(2) forbids the advice: to discard pages that the guest could not write itself.
+bool is_sealed_against(Vma const& vma, i32 advice);
 
 } // namespace umbra::mm

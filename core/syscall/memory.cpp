@@ -99,6 +99,13 @@ SyscallResult sys_pkey_mprotect(Task& task, u64 address, u64 length, u32 prot, i
     return sys_mprotect(task, address, length, prot);
 }
 
+SyscallResult sys_mseal(Task& task, u64 address, u64 length, u64 flags)
+{
+    if (flags) return err::inval;
+    TRY(task.mm().seal(address, length));
+    return 0;
+}
+
 SyscallResult sys_mremap(Task& task, u64 address, u64 old_length, u64 new_length, u32 flags, u64 new_address)
 {
     return i64(TRY(task.mm().remap(address, old_length, new_length, flags, new_address)).value);

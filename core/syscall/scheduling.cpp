@@ -25,6 +25,9 @@ namespace {
 
 constexpr u32 kOther = 0, kFifo = 1, kRr = 2, kBatch = 3, kIdle = 5, kResetOnFork = 0x40000000;
 
+constexpr u32 kDeadline = sched_deadline;
+constexpr u64 kDeadlineFlags = sched_flag_reclaim | sched_flag_dl_overrun;
+
 bool is_realtime(u32 policy) { return policy == kFifo || policy == kRr; }
 
 /// What a task asks the scheduler for.
@@ -32,11 +35,33 @@ struct Wanted {
     u32 policy;
     i32 nice, priority;
     bool reset_on_fork;
+    DeadlineReservation deadline {};
 };
+
+/// sched(7): 1024 ns <= runtime <= deadline <= period, and the period within the limits of sysctl.
+bool is_valid(DeadlineReservation const& d)
+{
+    constexpr Nanoseconds kLeastRuntime = 1024, kLeastPeriod = 100'000, kMostPeriod = (1ll << 22) * 1000;
+    return d.runtime >= kLeastRuntime && d.runtime <= d.deadline && d.deadline <= d.period
+        && d.period >= kLeastPeriod && d.period <= kMostPeriod;
+}
+
+/// Of all CPUs, 95 % may be reserved (kernel.sched_rt_runtime_us).
+bool is_admissible(Task& target, DeadlineReservation const& wanted)
+{
+    constexpr u64 kWhole = 1 << 20;
+    auto share = [](DeadlineReservation const& d) { return u64(d.runtime) * kWhole / u64(d.period); };
+    u64 sum = share(wanted);
+    Kernel& kernel = target.kernel();
+    for (auto const& [id, other] : kernel.processes().tasks())
+        if (other != &target && other->policy == kDeadline) sum += share(other->deadline);
+    return sum <= kernel.scheduler().vcpu_count() * kWhole * 95 / 100;
+}
 
 /// Whether sched(7) lets the caller have it without CAP_SYS_NICE.
 bool is_allowed(Task& task, Task& target, Wanted const& w)
 {
+    if (w.policy == kDeadline) return false; // no limit grants it
     if (is_realtime(w.policy)) {
         u64 limit = target.limit(Resource::rtprio);
         if (w.policy != target.policy && limit == 0) return false;
@@ -54,14 +79,23 @@ bool is_allowed(Task& task, Task& target, Wanted const& w)
 
 Result<void> apply(Task& task, Task& target, Wanted const& w)
 {
-    bool known = is_realtime(w.policy) || w.policy == kOther || w.policy == kBatch || w.policy == kIdle;
+    bool known = is_realtime(w.policy) || w.policy == kDeadline || w.policy == kOther || w.policy == kBatch
+        || w.policy == kIdle;
     if (!known) return err::inval;
     if (is_realtime(w.policy) ? w.priority < 1 || w.priority > 99 : w.priority != 0) return err::inval;
+    if (w.policy == kDeadline && !is_valid(w.deadline)) return err::inval;
     if (!task.credentials().has(Capability::sys_nice) && !is_allowed(task, target, w)) return err::perm;
+    if (w.policy == kDeadline) {
+        // It may run on any CPU, or there is nothing that could be promised.
+        u64 const possible = (u64 { 1 } << task.kernel().scheduler().vcpu_count()) - 1;
+        if ((target.affinity & possible) != possible) return err::perm;
+        if (!is_admissible(target, w.deadline)) return err::busy;
+        target.deadline = w.deadline;
+    }
     target.policy = w.policy;
     target.rt_priority = w.priority;
     target.reset_on_fork = w.reset_on_fork;
-    if (!is_realtime(w.policy)) target.nice = w.nice;
+    if (!is_realtime(w.policy) && w.policy != kDeadline) target.nice = w.nice;
     return {};
 }
 
@@ -156,18 +190,34 @@ Result<SchedAttr> copy_in_attributes(Task& task, GuestAddr address)
 
 } // namespace
 
+namespace {
+
+/// Without a period the deadline is that too. Numbers beyond a signed one's are nobody's: a runtime of -1 is refused.
+DeadlineReservation reservation_of(SchedAttr const& a)
+{
+    auto limited = [](u64 value) { return value > u64(INT64_MAX) ? Nanoseconds(-1) : Nanoseconds(value); };
+    Nanoseconds const deadline = limited(a.deadline);
+    return { limited(a.runtime), deadline, a.period ? limited(a.period) : deadline,
+        a.flags & kDeadlineFlags };
+}
+
+} // namespace
+
 SyscallResult sys_sched_setattr(Task& task, i32 pid, GuestAddr address, u32 flags)
 {
     if (address.is_null() || pid < 0 || flags) return err::inval;
     auto a = TRY(copy_in_attributes(task, address));
     constexpr u64 kClamps = 0x60,
-                  kKnown = sched_flag_reset_on_fork | sched_flag_keep_policy | sched_flag_keep_params;
+                  kKnown
+        = sched_flag_reset_on_fork | kDeadlineFlags | sched_flag_keep_policy | sched_flag_keep_params;
     Task* t = TRY(scheduling_target(task, pid));
     if (a.flags & kClamps) return err::opnotsupp; // a kernel without utilization clamps
     if (a.flags & ~kKnown) return err::inval;
-    Wanted wanted { a.policy, a.nice, i32(a.priority), bool(a.flags & sched_flag_reset_on_fork) };
+    Wanted wanted { a.policy, a.nice, i32(a.priority), bool(a.flags & sched_flag_reset_on_fork),
+        reservation_of(a) };
     if (a.flags & sched_flag_keep_policy) wanted.policy = t->policy, wanted.reset_on_fork = t->reset_on_fork;
-    if (a.flags & sched_flag_keep_params) wanted.nice = t->nice, wanted.priority = t->rt_priority;
+    if (a.flags & sched_flag_keep_params)
+        wanted.nice = t->nice, wanted.priority = t->rt_priority, wanted.deadline = t->deadline;
     TRY(apply(task, *t, wanted));
     return 0;
 }
@@ -181,7 +231,10 @@ SyscallResult sys_sched_getattr(Task& task, i32 pid, GuestAddr address, u32 size
     a.size = std::min<u32>(size, sizeof a);
     a.policy = t->policy;
     a.flags = t->reset_on_fork ? sched_flag_reset_on_fork : 0;
-    if (is_realtime(t->policy))
+    if (t->policy == kDeadline) {
+        a.runtime = u64(t->deadline.runtime), a.deadline = u64(t->deadline.deadline);
+        a.period = u64(t->deadline.period), a.flags |= t->deadline.flags;
+    } else if (is_realtime(t->policy))
         a.priority = u32(t->rt_priority);
     else
         a.nice = t->nice;
@@ -213,7 +266,8 @@ SyscallResult sys_sched_get_priority_min(Task&, u32 policy)
 SyscallResult sys_sched_rr_get_interval(Task& task, i32 pid, UserOut<Timespec> out)
 {
     Task* t = TRY(scheduling_target(task, pid));
-    TRY(out.copy_out(task, { 0, t->policy == kRr ? 100'000'000 : 4'000'000 }));
+    bool const sliced = !(t->policy == kFifo || t->policy == kDeadline);
+    TRY(out.copy_out(task, { 0, t->policy == kRr ? 100'000'000 : sliced ? 4'000'000 : 0 }));
     return 0;
 }
 

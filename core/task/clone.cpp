@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // clone(2): new tasks. Everything that can fail happens before the child is visible.
+#include <utility>
+
+#include "core/abi/process.h"
+#include "core/ipc/pidfd.h"
 #include "core/ipc/sem.h"
 #include "core/kernel.h"
 #include "core/seccomp/filter.h"
@@ -11,7 +15,6 @@
 #include "core/task/scheduler.h"
 #include "core/task/task-access.h"
 #include "core/trace/trace.h"
-#include "core/vfs/pidfd.h"
 
 namespace umbra {
 
@@ -35,6 +38,8 @@ Result<void> check_flags(Task& parent, CloneRequest const& r)
     if (f & clone_into_cgroup) return err::inval;
     TRY(check_new_namespaces(parent, f));
     if ((f & clone_pidfd) && (f & clone_detached)) return err::inval;
+    // A reservation cannot be doubled.
+    if (parent.policy == abi::sched_deadline && !parent.reset_on_fork) return err::again;
     auto const& limit = parent.process().limits[size_t(Resource::nproc)];
     auto const& cred = parent.credentials();
     if (limit.current != kRlimInfinity && cred.uid != 0 && !cred.has(Capability::sys_resource)
@@ -71,7 +76,7 @@ void inherit_scheduling(Task const& parent, Task& child)
     child.nice = parent.nice, child.policy = parent.policy, child.rt_priority = parent.rt_priority;
     child.io_priority = parent.io_priority;
     if (!parent.reset_on_fork) return;
-    bool realtime = parent.rt_priority > 0;
+    bool realtime = parent.rt_priority > 0 || parent.policy == abi::sched_deadline;
     if (realtime) child.policy = 0, child.rt_priority = 0;
     if (realtime || child.nice < 0) child.nice = 0;
 }
@@ -166,6 +171,30 @@ Result<void> check_wanted_numbers(Task& parent, PidNamespace& space, std::vector
     return {};
 }
 
+/// The descriptor of CLONE_PIDFD. Its number is told before there is a child, since EFAULT must leave none.
+class PidfdSlot {
+public:
+    ~PidfdSlot()
+    {
+        if (files_) files_->release(number_);
+    }
+    /// EMFILE, EFAULT. May wait.
+    Result<void> reserve(Task& parent, GuestAddr out)
+    {
+        number_ = TRY(parent.files().reserve(parent.limit(Resource::nofile)));
+        files_ = RefPtr<FdTable>(Ref<FdTable>(parent.files()));
+        return copy_to_user(parent, out, &number_.value, sizeof number_.value);
+    }
+    void install(Process& process)
+    {
+        std::exchange(files_, nullptr)->install(number_, ipc::make_pidfd(process, 0), true);
+    }
+
+private:
+    GuestFd number_ { -1 };
+    RefPtr<FdTable> files_; ///< while the number is only reserved
+};
+
 Result<void> wait_for_vfork(Task& parent, Task& child, WaitQueue& done)
 {
     (void)child;
@@ -193,6 +222,8 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     access.files() = request.flags & clone_files ? Ref<FdTable>(parent.files()) : parent.files().clone();
     access.fs() = request.flags & clone_fs ? Ref<vfs::FsContext>(parent.fs()) : parent.fs().clone();
     belongings.give_to(*child);
+    PidfdSlot pidfd;
+    if (request.flags & clone_pidfd) TRY(pidfd.reserve(parent, request.pidfd));
     Ref<mm::AddressSpace> mm = request.flags & clone_vm ? Ref<mm::AddressSpace>(parent.mm())
                                                         : TRY(or_try_again(parent.mm().fork()));
     access.guest() = TRY(or_try_again(mm->stub().create_thread(*parent.vcpu)));
@@ -218,10 +249,7 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     if (request.flags & clone_child_settid)
         (void)copy_to_user(*child, request.child_tid, &own_number, sizeof own_number)
             .ok(); // as Linux: not checked
-    if (request.flags & clone_pidfd) {
-        auto fd = vfs::open_pidfd(parent, *process);
-        if (fd.ok()) (void)copy_to_user(parent, request.pidfd, &fd.value().value, sizeof(i32)).ok();
-    }
+    if (request.flags & clone_pidfd) pidfd.install(*process);
     u64 const message = tracers_number(parent, tid); // the child may be gone when it is told
     WaitQueue done;
     if (request.flags & clone_vfork) child->vfork_done = &done;

@@ -42,6 +42,12 @@ enum SyscallWork : u32 {
     work_dispatch = 4, ///< Task::dispatch is on
 };
 
+/// SCHED_DEADLINE's share of a CPU (sched(7)): `runtime` within `deadline` of each `period`.
+struct DeadlineReservation {
+    Nanoseconds runtime = 0, deadline = 0, period = 0;
+    u64 flags = 0; ///< SCHED_FLAG_RECLAIM and SCHED_FLAG_DL_OVERRUN, as they were given
+};
+
 enum class TaskState : u8 { runnable, running, sleeping, dead };
 
 /// set_mempolicy(2): kept and reported, since there is one node to take memory from.
@@ -121,6 +127,7 @@ public:
     u64 affinity = ~u64 { 0 };
     u32 policy = 0;
     i32 rt_priority = 0;
+    DeadlineReservation deadline; ///< of SCHED_DEADLINE
     bool reset_on_fork = false; ///< SCHED_RESET_ON_FORK: children start with the default policy
     u32 io_priority = 0; ///< ioprio_set(2); kept, and without effect on the host's I/O
     ResourceUsage usage;

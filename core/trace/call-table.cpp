@@ -22,6 +22,7 @@ constexpr CallRow kCalls[] = {
     { "lseek", { fd, long_integer, seek } },
     { "mmap", { address, unsigned_, prot, map_flags, fd, hex }, Returns::address },
     { "mprotect", { address, unsigned_, prot } },
+    { "mseal", { address, unsigned_, hex } },
     { "munmap", { address, unsigned_ } },
     { "brk", { address }, Returns::address },
     { "rt_sigaction", { signal, action_in, action_out, unsigned_ } },

@@ -17,8 +17,6 @@ protected:
     ~ProcessPlace() = default;
 };
 
-/// A new close-on-exec descriptor for `process` in the table of `task`. EMFILE, ENFILE.
-Result<GuestFd> open_pidfd(Task& task, Process& process);
 /// The process that a descriptor stands for; EBADF for any other file.
 Result<Pid> pidfd_process(File& file);
 

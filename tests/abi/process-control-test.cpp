@@ -348,5 +348,54 @@ TEST(Personality, sticky_timeouts_leave_the_rest_of_select)
     });
 }
 
+constexpr uint32_t kDeadline = 6;
+
+SchedAttributes reservation(uint64_t runtime, uint64_t deadline, uint64_t period)
+{
+    return { .policy = kDeadline, .runtime = runtime, .deadline = deadline, .period = period };
+}
+
+TEST(Deadline, errors)
+{
+    in_child([] {
+        for (auto a : { reservation(0, 0, 0), reservation(1000, 1'000'000, 1'000'000),
+                 reservation(3'000'000, 2'000'000, 0), reservation(1'000'000, 3'000'000, 2'000'000),
+                 reservation(20'000, 50'000, 50'000), reservation(1'000'000, 5'000'000'000, 0) })
+            EXPECT_EQ(set_attributes(a), -EINVAL) << a.runtime << " " << a.deadline << " " << a.period;
+        sched_param none { 0 };
+        EXPECT_ERROR(::sched_setscheduler(0, kDeadline, &none), EINVAL);
+    });
+    as_ordinary_user([] {
+        auto a = reservation(1'000'000, 30'000'000, 30'000'000);
+        EXPECT_EQ(set_attributes(a), -EPERM);
+    });
+}
+
+TEST(Deadline, is_kept_and_not_inherited)
+{
+    NEEDS_ROOT();
+    in_child([] {
+        auto a = reservation(1'000'000, 20'000'000, 30'000'000);
+        long const result = set_attributes(a);
+        if (result == -EPERM || result == -EBUSY) GTEST_SKIP() << "needs CPUs that may be reserved";
+        ASSERT_EQ(result, 0);
+        EXPECT_EQ(::sched_getscheduler(0), int(kDeadline));
+        SchedAttributes now = attributes_of(0);
+        EXPECT_EQ(now.runtime, a.runtime);
+        EXPECT_EQ(now.deadline, a.deadline);
+        EXPECT_EQ(now.period, a.period);
+        EXPECT_EQ(::fork(), -1) << "a reservation cannot be doubled";
+        EXPECT_EQ(errno, EAGAIN);
+        a.flags = 1; // SCHED_FLAG_RESET_ON_FORK
+        a.period = 0;
+        ASSERT_EQ(set_attributes(a), 0);
+        EXPECT_EQ(attributes_of(0).period, a.deadline);
+        pid_t child = start([] { EXPECT_EQ(::sched_getscheduler(0), SCHED_OTHER); });
+        EXPECT_EQ(wait_for(child), exited(0));
+        SchedAttributes plain { .policy = SCHED_OTHER };
+        EXPECT_EQ(set_attributes(plain), 0);
+    });
+}
+
 } // namespace
 } // namespace abi_test

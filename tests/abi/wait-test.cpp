@@ -3,6 +3,7 @@
 #include "abi-test.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -405,6 +406,24 @@ TEST(Wait, children_that_nobody_waits_for_do_not_count)
     EXPECT_OK(::getrusage(RUSAGE_CHILDREN, &after));
     EXPECT_EQ(after.ru_maxrss, before.ru_maxrss);
     EXPECT_EQ(after.ru_minflt, before.ru_minflt);
+}
+
+TEST(Wait, a_pidfd_that_cannot_be_told_leaves_no_child)
+{
+    struct {
+        uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+    } arguments {};
+    arguments.flags = CLONE_PIDFD;
+    arguments.pidfd = 8; // nobody's memory
+    arguments.exit_signal = SIGCHLD;
+    int const lowest = ::dup(0);
+    ASSERT_OK(::close(lowest));
+    long const child = raw(SYS_clone3, &arguments, sizeof arguments);
+    if (child == 0) ::_exit(0);
+    EXPECT_EQ(child, -EFAULT);
+    EXPECT_ERROR(::wait(nullptr), ECHILD);
+    Fd next = ::dup(0);
+    EXPECT_EQ(int(next), lowest) << "nor a descriptor";
 }
 
 } // namespace
