@@ -8,6 +8,7 @@
 #include "core/fs/tmpfs/tmpfs.h"
 #include "core/kernel.h"
 #include "core/platform/fake/fake-platform.h"
+#include "core/task/process-table.h"
 #include "core/task/task-access.h"
 #include "core/vfs/operations.h"
 
@@ -18,7 +19,8 @@ class FileTest : public testing::Test {
 protected:
     FileTest()
         : kernel(platform, { .memory_limit = 64 << 20 })
-        , process(make_ref<Process>(kernel, Pid(1), make_ref<SignalHandlers>()))
+        , process(make_ref<Process>(
+              kernel, Pid(1), kernel.processes().first_namespace(), make_ref<SignalHandlers>()))
         , task_ref(make_ref<Task>(kernel, Pid(1), process))
         , task(*task_ref)
     {

@@ -243,12 +243,12 @@ def mounts_as_tools_make_and_show_them(t):
         set -e
         cd /
         mount -t tmpfs -o size=1m,mode=700 scratch /mnt
-        findmnt -no SOURCE,FSTYPE,OPTIONS /mnt
+        findmnt -rno SOURCE,FSTYPE,OPTIONS /mnt
         mountpoint -q /mnt && echo mounted
         mkdir /mnt/a /mnt/b /mnt/c
         mount -t tmpfs below /mnt/a
         mount --make-rshared /mnt
-        findmnt -Rno TARGET,PROPAGATION /mnt
+        findmnt -rRno TARGET,PROPAGATION /mnt
         mount --rbind /mnt /mnt/b
         findmnt -no TARGET /mnt/b/a
         mount -o bind,ro /mnt/a /mnt/c
@@ -267,8 +267,8 @@ def mounts_as_tools_make_and_show_them(t):
     expected = [
         "scratch tmpfs rw,relatime,size=1024k,mode=700",
         "mounted",
-        "/mnt   shared",
-        "└─/mnt/a shared",
+        "/mnt shared",
+        "/mnt/a shared",
         "/mnt/b/a",
         "Read-only file system",
         "rw,relatime,size=2048k,mode=700",

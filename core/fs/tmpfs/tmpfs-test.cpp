@@ -111,7 +111,7 @@ TEST_F(TmpfsTest, Allocation)
 
 TEST_F(TmpfsTest, SizeLimit)
 {
-    mount_limited("size=64k,nr_inodes=3,mode=700");
+    mount_limited("size=64k,nr_inodes=4,mode=700"); // the root is one
     EXPECT_EQ(stat("/mnt").mode & 07777, 0700u);
     auto file = make("/mnt/file");
     EXPECT_EQ(write_at(file, std::string(100 << 10, 'x'), 0).value(), 64u << 10);
@@ -131,8 +131,8 @@ TEST_F(TmpfsTest, BadOptions)
 {
     for (char const* options : { "size=x", "size=1q", "mode=9", "uid=-1", "unknown=1" })
         EXPECT_EQ(error_of(fs::mount_tmpfs({ kernel, "", options, 0 })), err::inval) << options;
-    EXPECT_EQ(
-        fs::mount_tmpfs({ kernel, "", "size=50%,nr_inodes=0", 0 }).value()->show_options(), ",size=32768k");
+    EXPECT_EQ(fs::mount_tmpfs({ kernel, "", "size=25%,nr_inodes=0", 0 }).value()->show_options(),
+        ",size=16384k,nr_inodes=0");
 }
 
 TEST_F(TmpfsTest, ListingGoesOnAcrossChanges)
