@@ -344,14 +344,16 @@ def fuzz_lane():
 
 
 def workplace_lanes(users, as_user):
-    """Root's run outside first, for the others to compare with. Those with "long" in their name run if they are named."""
+    """Root's run outside first, for the others to compare with. Those on ptrace, and the long ones, run if they are named."""
     lanes = []
     for long in (False, True):
         prefix = "long-" if long else ""
         if IS_ROOT:
             lanes.append(workplace_lane(f"{prefix}workplace-outside", "outside", "self", long))
         for backend in BACKENDS:
-            lanes.append(workplace_lane(f"{prefix}workplace-{backend}-{users[-1]}", backend, as_user[users[-1]], long))
+            lane = workplace_lane(f"{prefix}workplace-{backend}-{users[-1]}", backend, as_user[users[-1]], long)
+            lane.only_by_name |= backend == "ptrace"
+            lanes.append(lane)
     return lanes
 
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# long
 # passes
 # Python's own suite: the modules that ask the most of a kernel.
 modules="test_os test_posix test_subprocess test_signal test_threading test_thread test_fork1 test_wait3 test_wait4 test_mmap
