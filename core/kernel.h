@@ -97,13 +97,18 @@ public:
     /// kernel.core_pattern, core_uses_pid and core_pipe_limit, see core(5).
     std::string core_pattern = "core";
     i64 core_uses_pid = 0, core_pipe_limit = 0;
-    u64 aio_events = 0, max_aio_events = 65536; ///< fs.aio-nr, fs.aio-max-nr
 
     RefPtr<RefCounted> network; ///< net::Network; made on first use
 
     /// Open file descriptions, and the most there may be (fs.file-max): as Linux, a tenth of memory's KiB, at least 8,192.
     /// Unlike Linux's, root's count too: what they cost is the host's memory, not the instance's.
     u64 open_files = 0;
+    /// Of the lines that guests' filters cause in the log.
+    struct LogLimit {
+        Nanoseconds since = 0;
+        u32 lines = 0;
+    } seccomp_log_limit;
+    u64 seccomp_bytes = 0; ///< of guests' filters: at most a sixteenth of the memory limit beside it
     u64 max_open_files() const { return std::max<u64>(options_.memory_limit / 10240, 8192); }
 
     /// A number that is unique in this kernel: anonymous device minors, pipe inodes, cookies.

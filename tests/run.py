@@ -6,7 +6,7 @@
 A lane is a program (or script) that runs many cases: unit tests, the same under sanitizers, the platform suite as root
 and as an ordinary user, the ABI tests on the host and in the guest on each backend, the system tests, the style checks.
 Each case is counted. What cannot pass yet is listed in tests/system/not-yet.txt, printed as such, and counted as
-neither; nothing else is left out. `tools/dev test LANE..` runs the lanes whose names match.
+neither. Lanes that take many minutes run where they are named, and the report says so; nothing else is left out. `tools/dev test LANE..` runs the lanes whose names match.
 """
 import argparse
 import fnmatch
@@ -486,7 +486,7 @@ def main():
     parser.add_argument("lanes", nargs="*", help="patterns of lane names; all without")
     parser.add_argument("--list", action="store_true", help="print the names of the lanes")
     options = parser.parse_args()
-    lanes = all_lanes()
+    lanes, left_out = all_lanes(), []
     if options.list:
         print("\n".join(lane.name for lane in lanes))
         return 0
@@ -496,6 +496,7 @@ def main():
             print("tools/dev test: no such lane; --list names them", file=sys.stderr)
             return 2
     else:
+        left_out = [lane.name for lane in lanes if lane.only_by_name]
         lanes = [lane for lane in lanes if not lane.only_by_name]
     heed_signals()
     global SANDBOX
@@ -514,13 +515,15 @@ def main():
                 print(f"  {line}", flush=True)
     finally:
         SANDBOX.remove()
-    report(results)
+    report(results, left_out)
     return 1 if results.failed else 0
 
 
-def report(results):
+def report(results, left_out):
     if not IS_ROOT:
         print("not run: the lanes that need root")
+    if left_out:
+        print("not run, since nobody named them:", *left_out)
     groups = {}
     for name, why in results.skipped:
         reason = why.strip().splitlines()[-1].split("skip: ")[-1].strip() if why.strip() else "no reason given"

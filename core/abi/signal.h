@@ -61,7 +61,9 @@ struct SigInfo {
     i32 signo = 0;
     i32 error = 0;
     i32 code = 0;
-    i32 from_timer = 0; ///< padding in the ABI; set while a timer's signal is queued, never shown to guests
+    i32 origin
+        = 0; ///< padding in the ABI; kTimer or kForced while the signal is queued, never shown to guests
+    static constexpr i32 kTimer = 1, kForced = 2;
     union {
         struct {
             i32 pid;

@@ -2,12 +2,13 @@
 // One message queue: order, waiting, notification.
 #include "core/ipc/mqueue.h"
 
-#include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "core/abi/file.h"
 #include "core/fs/pseudo/text.h"
 #include "core/kernel.h"
-#include "core/task/process-table.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/task.h"
 #include "core/vfs/file-system.h"
 #include "core/vfs/operations.h"
@@ -18,6 +19,9 @@ using namespace abi;
 
 namespace {
 constexpr u64 kMemoryShare = 8; ///< all queues may take an eighth of the memory limit beside it
+constexpr u64 kOverhead = 128; ///< bytes of a message beside its data
+
+u64 cost_of(QueuedMessage const& message) { return kOverhead + message.data.size(); }
 } // namespace
 
 MessageQueue::MessageQueue(vfs::FileSystem& fs, u64 number, vfs::Attributes const& attributes,
@@ -35,7 +39,8 @@ MessageQueue::MessageQueue(vfs::FileSystem& fs, u64 number, vfs::Attributes cons
 
 MessageQueue::~MessageQueue()
 {
-    limits_->held_bytes -= queued_bytes_;
+    for (auto const& message : messages_)
+        uncharge(message);
     limits_->queues--;
     if ((limits_->bytes_of_user[account_] -= accounted_) == 0) limits_->bytes_of_user.erase(account_);
 }
@@ -49,17 +54,24 @@ Result<void> MessageQueue::wait(std::list<Waiting*>& line, Waiting& self, Nanose
     return self.done ? Result<void>() : waited;
 }
 
-Result<void> MessageQueue::enqueue(QueuedMessage message)
+Result<void> MessageQueue::charge(QueuedMessage const& message)
 {
     auto& kernel = file_system().kernel();
-    u64 const size = message.data.size();
-    if (limits_->held_bytes + size > kernel.options().memory_limit / kMemoryShare) return err::nomem;
-    limits_->held_bytes += size;
-    queued_bytes_ += size;
-    auto place = std::ranges::find_if(
-        messages_, [&](QueuedMessage const& other) { return other.priority < message.priority; });
-    messages_.insert(place, std::move(message));
+    u64 const cost = cost_of(message);
+    if (limits_->held_bytes + cost > kernel.options().memory_limit / kMemoryShare) return err::nomem;
+    limits_->held_bytes += cost;
     return {};
+}
+
+void MessageQueue::uncharge(QueuedMessage const& message) { limits_->held_bytes -= cost_of(message); }
+
+void MessageQueue::enqueue(QueuedMessage message)
+{
+    queued_bytes_ += message.data.size();
+    auto place = messages_.end();
+    while (place != messages_.begin() && std::prev(place)->priority < message.priority)
+        --place;
+    messages_.insert(place, std::move(message));
 }
 
 void MessageQueue::changed()
@@ -72,9 +84,11 @@ Result<void> MessageQueue::send(Task& task, QueuedMessage message, bool nonblock
 {
     if (count() >= max_messages_) {
         if (nonblocking) return err::again;
+        TRY(charge(message));
         Waiting self { .message = std::move(message) };
-        TRY(wait(senders_, self, deadline));
-        return {};
+        auto waited = wait(senders_, self, deadline);
+        if (waited.is_error()) uncharge(self.message);
+        return waited;
     }
     if (!receivers_.empty()) {
         Waiting& receiver = *receivers_.front();
@@ -82,7 +96,8 @@ Result<void> MessageQueue::send(Task& task, QueuedMessage message, bool nonblock
         receiver.message = std::move(message);
         receiver.done = true;
     } else {
-        TRY(enqueue(std::move(message)));
+        TRY(charge(message));
+        enqueue(std::move(message));
         if (count() == 1) notify(task);
     }
     touch(true, true, true);
@@ -100,15 +115,13 @@ Result<QueuedMessage> MessageQueue::receive(Task&, bool nonblocking, Nanoseconds
     }
     QueuedMessage taken = std::move(messages_.front());
     messages_.pop_front();
-    limits_->held_bytes -= taken.data.size();
+    uncharge(taken);
     queued_bytes_ -= taken.data.size();
     if (!senders_.empty()) {
         Waiting& sender = *senders_.front();
-        // The place of the one that went: where memory is short the sender waits on.
-        if (enqueue(sender.message).ok()) {
-            senders_.pop_front();
-            sender.done = true;
-        }
+        senders_.pop_front();
+        enqueue(std::move(sender.message));
+        sender.done = true;
     }
     touch(true, true, true);
     changed();
@@ -117,8 +130,9 @@ Result<QueuedMessage> MessageQueue::receive(Task&, bool nonblocking, Nanoseconds
 
 Result<void> MessageQueue::register_notification(Task& task, SigEvent const& event)
 {
-    if (notified_.value) return err::busy;
-    notified_ = task.pid();
+    if (notified_ && notified_->state != ProcessState::zombie) return err::busy;
+    notified_ = Ref<Process>(task.process());
+    notified_program_ = notified_->programs_run;
     notification_ = event;
     touch(true, false, true);
     return {};
@@ -126,16 +140,17 @@ Result<void> MessageQueue::register_notification(Task& task, SigEvent const& eve
 
 void MessageQueue::unregister_notification(Process const& process)
 {
-    if (notified_ == process.id) notified_ = {};
+    if (notified_.get() == &process) notified_ = nullptr;
 }
 
 /// A message came into an empty queue for which nobody waited: told once.
 void MessageQueue::notify(Task& sender)
 {
     constexpr i32 si_mesgq = -3;
-    Pid const target = std::exchange(notified_, Pid {});
-    Process* process = target.value ? file_system().kernel().processes().find_process(target) : nullptr;
-    if (!process || notification_.notify != sigev_signal || !notification_.signo) return;
+    auto const process = std::exchange(notified_, nullptr);
+    // Another program in the same process has not asked for it, and may have other rights.
+    if (!process || process->programs_run != notified_program_) return;
+    if (notification_.notify != sigev_signal || !notification_.signo) return;
     SigInfo info;
     info.signo = notification_.signo;
     info.code = si_mesgq;
@@ -151,10 +166,11 @@ u32 MessageQueue::readiness() const
 
 std::string MessageQueue::status() const
 {
-    bool const told = notified_.value;
+    bool const told = bool(notified_);
     return fs::format_text("QSIZE:%-10llu NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n",
         static_cast<unsigned long long>(queued_bytes_), told ? notification_.notify : 0,
-        told && notification_.notify == sigev_signal ? notification_.signo : 0, notified_.value);
+        told && notification_.notify == sigev_signal ? notification_.signo : 0,
+        told ? pid_out(current(), notified_->id) : 0);
 }
 
 } // namespace umbra::ipc

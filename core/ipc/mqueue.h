@@ -11,13 +11,10 @@
 
 #include "core/abi/mqueue.h"
 #include "core/abi/process.h"
+#include "core/task/process.h"
 #include "core/vfs/file.h"
 #include "core/vfs/inode.h"
 #include "core/vfs/path.h"
-
-namespace umbra {
-class Process;
-}
 
 namespace umbra::ipc {
 
@@ -26,7 +23,7 @@ struct MqueueLimits : RefCounted {
     i64 queues_max = 256, msg_max = 10, msgsize_max = 8192, msg_default = 10, msgsize_default = 8192;
     i64 queues = 0;
     std::map<u32, u64> bytes_of_user; ///< what RLIMIT_MSGQUEUE counts: room of the queues that a user made
-    u64 held_bytes = 0; ///< of messages that are queued now
+    u64 held_bytes = 0; ///< of messages that are queued now or wait for room
 };
 
 struct QueuedMessage {
@@ -68,7 +65,10 @@ private:
         bool done = false;
     };
     Result<void> wait(std::list<Waiting*>& line, Waiting& self, Nanoseconds deadline);
-    Result<void> enqueue(QueuedMessage message);
+    /// ENOMEM. What is charged is held: queued, or a waiting sender's.
+    Result<void> charge(QueuedMessage const& message);
+    void uncharge(QueuedMessage const& message);
+    void enqueue(QueuedMessage message);
     void notify(Task& sender);
     void changed();
 
@@ -80,7 +80,8 @@ private:
     u64 queued_bytes_ = 0;
     std::list<Waiting*> receivers_, senders_;
     WaitQueue waiters_;
-    Pid notified_ {}; ///< who registered; 0: nobody
+    RefPtr<Process> notified_; ///< who registered, as the program that it was then
+    u32 notified_program_ = 0;
     abi::SigEvent notification_ {};
 };
 

@@ -7,6 +7,7 @@
 #include "core/fs/pseudo/text.h"
 #include "core/ipc/ipc-namespace.h"
 #include "core/kernel.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/task.h"
 #include "core/time/timekeeper.h"
 
@@ -108,8 +109,8 @@ MsgStatus MsgQueue::status() const
         .bytes = bytes,
         .messages = messages_.size(),
         .max_bytes = max_bytes,
-        .last_sender = last_sender.value,
-        .last_receiver = last_receiver.value };
+        .last_sender = pid_out(current(), last_sender),
+        .last_receiver = pid_out(current(), last_receiver) };
 }
 
 Result<i32> msg_get(Task& task, i32 key, u32 flags)

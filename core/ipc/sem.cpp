@@ -26,18 +26,20 @@ Result<void> check_room(IpcNamespace const& ns, u64 bytes)
 
 } // namespace
 
+u64 SemUndo::cost(SemSet const& set) { return kOverhead + set.semaphores.size() * sizeof(i32); }
+
 SemUndo::SemUndo(SemSet& set)
     : owner(set.owner)
     , set(&set)
     , adjustments(set.semaphores.size())
 {
     set.undos.push_back(this);
-    owner.semaphore_bytes += adjustments.size() * sizeof(i32);
+    owner.semaphore_bytes += cost(set);
 }
 
 SemUndo::~SemUndo()
 {
-    owner.semaphore_bytes -= adjustments.size() * sizeof(i32);
+    owner.semaphore_bytes -= kOverhead + adjustments.size() * sizeof(i32);
     if (set) std::erase(set->undos, this);
 }
 
@@ -46,7 +48,7 @@ Result<SemUndo*> SemUndoList::of(SemSet& set)
     for (auto const& undo : undos_)
         if (undo->set == &set) return undo.get();
     std::erase_if(undos_, [](auto const& undo) { return !undo->set; });
-    TRY(check_room(set.owner, set.semaphores.size() * sizeof(i32)));
+    TRY(check_room(set.owner, SemUndo::cost(set)));
     undos_.push_back(std::make_unique<SemUndo>(set));
     return undos_.back().get();
 }
@@ -60,6 +62,7 @@ void SemUndoList::apply(Pid by)
             if (!undo->adjustments[i]) continue;
             auto& semaphore = set.semaphores[i];
             semaphore.value = std::clamp(semaphore.value + undo->adjustments[i], 0, kMaxSemaphoreValue);
+            ++semaphore.changes;
             semaphore.last = by;
         }
         set.operation_time = set.owner.kernel.time().realtime_timespec().sec;
@@ -106,6 +109,7 @@ Result<SemSet::Outcome> SemSet::attempt(Waiting& request)
         i32& value = semaphores[op.number].value;
         if ((op.change == 0 && value != 0) || value + op.change < 0) {
             request.blocking = done;
+            request.changes = semaphores[op.number].changes;
             outcome = op.flags & ipc_nowait ? Result<Outcome>(err::again) : Outcome::blocked;
             break;
         }
@@ -123,8 +127,10 @@ Result<SemSet::Outcome> SemSet::attempt(Waiting& request)
         value += op.change;
     }
     if (outcome.ok() && outcome.value() == Outcome::done) {
-        for (auto const& op : operations)
+        for (auto const& op : operations) {
             semaphores[op.number].last = request.by;
+            if (op.change) ++semaphores[op.number].changes;
+        }
         operation_time = owner.kernel.time().realtime_timespec().sec;
         return outcome;
     }
@@ -136,10 +142,28 @@ Result<SemSet::Outcome> SemSet::attempt(Waiting& request)
     return outcome;
 }
 
+/// What stood in its way has changed since.
+bool SemSet::may_be_possible(Waiting const& request) const
+{
+    return semaphores[request.operations[request.blocking].number].changes != request.changes;
+}
+
+/// Taking lets others go on only where it leaves nothing, for those who wait for that.
+bool SemSet::helps_others(Waiting const& request) const
+{
+    return std::ranges::any_of(request.operations, [&](SemOperation const& op) {
+        return op.change > 0 || (op.change < 0 && semaphores[op.number].value == 0);
+    });
+}
+
 void SemSet::serve_waiting()
 {
     for (auto at = waiting_.begin(); at != waiting_.end();) {
         Waiting& request = **at;
+        if (!may_be_possible(request)) {
+            ++at;
+            continue;
+        }
         auto outcome = attempt(request);
         if (outcome.ok() && outcome.value() == Outcome::blocked) {
             ++at;
@@ -147,9 +171,10 @@ void SemSet::serve_waiting()
         }
         request.over = true;
         if (outcome.is_error()) request.result = outcome.error();
-        waiting_.erase(at);
+        bool const restarts = outcome.ok() && helps_others(request); // what came earlier may be possible now
+        at = waiting_.erase(at);
         request.woken.wake_all();
-        at = waiting_.begin(); // what came earlier may be possible now
+        if (restarts) at = waiting_.begin();
     }
 }
 
@@ -181,7 +206,7 @@ Result<void> SemSet::operate(Task& task, std::span<SemOperation const> operation
 
 void SemSet::set(u64 number, i32 value, Pid by)
 {
-    semaphores[number] = { value, by };
+    semaphores[number] = { value, by, semaphores[number].changes + 1 };
     for (SemUndo* undo : undos)
         undo->adjustments[number] = 0;
 }

@@ -26,6 +26,8 @@ struct SemUndo {
     explicit SemUndo(SemSet& set); ///< the caller has asked for room
     ~SemUndo();
     SemUndo(SemUndo const&) = delete;
+    static constexpr u64 kOverhead = 128; ///< bytes of the object and of what refers to it
+    static u64 cost(SemSet const& set);
 
     IpcNamespace& owner;
     SemSet* set; ///< null once it was removed
@@ -48,6 +50,7 @@ public:
     struct Semaphore {
         i32 value = 0;
         Pid last {}; ///< whose operation was the last
+        u64 changes = 0; ///< how often the value was set
     };
 
     SemSet(IpcNamespace& owner, u64 count);
@@ -79,11 +82,14 @@ private:
         Pid by;
         SemUndo* undo;
         size_t blocking = 0; ///< the operation that cannot be done
+        u64 changes = 0; ///< of the semaphore that it is about, when it could not be done
         bool over = false;
         Result<void> result {};
         WaitQueue woken {};
     };
     Result<Outcome> attempt(Waiting& request);
+    bool may_be_possible(Waiting const& request) const;
+    bool helps_others(Waiting const& request) const;
 
     std::list<Waiting*> waiting_;
 };

@@ -11,6 +11,7 @@
 #include "core/ipc/ipc-namespace.h"
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/task.h"
 #include "core/time/timekeeper.h"
 
@@ -118,8 +119,8 @@ ShmStatus ShmSegment::status() const
         .attach_time = attach_time,
         .detach_time = detach_time,
         .change_time = change_time,
-        .creator = creator.value,
-        .last = last.value,
+        .creator = pid_out(current(), creator),
+        .last = pid_out(current(), last),
         .attached = attachments };
 }
 
@@ -268,8 +269,8 @@ std::string shm_listing(IpcNamespace const& ns)
         auto owner = s.permission();
         translate_permission(current(), owner);
         fs::append_format(out, "%10d %10d  %4o %21llu %5d %5d  %5llu %5u %5u %5u %5u", s.key, s.id, s.mode,
-            ull(s.size), s.creator.value, s.last.value, ull(s.attachments), owner.uid, owner.gid, owner.cuid,
-            owner.cgid);
+            ull(s.size), pid_out(current(), s.creator), pid_out(current(), s.last), ull(s.attachments),
+            owner.uid, owner.gid, owner.cuid, owner.cgid);
         fs::append_format(out, " %10lld %10lld %10lld %21llu %21u\n", (long long)s.attach_time,
             (long long)s.detach_time, (long long)s.change_time, ull(s.resident_pages() << kPageShift), 0u);
     });

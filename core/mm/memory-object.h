@@ -63,6 +63,8 @@ public:
     void resize(u64 size);
     /// Drops the pages wholly inside and zeroes the parts (fallocate's punch hole). May wait.
     void punch(u64 offset, u64 length);
+    /// Fills the holes in a range below size() (fallocate); all of them or none. ENOSPC. May wait.
+    Result<void> populate(u64 offset, u64 length);
     u64 resident_pages() const { return pages_.size(); }
     /// The first resident index at or after `index`, or ~0 (for SEEK_DATA and SEEK_HOLE).
     u64 next_resident(u64 index) const;
@@ -73,6 +75,8 @@ public:
     Result<u64> write(IoBuffer& in, u64 offset);
 
 protected:
+    /// Whether nothing was ever written there, nor kept for it.
+    virtual bool is_hole(u64 index) const { return !pages_.contains(index); }
     /// Fills a fresh frame that is zeroed already. Default: nothing (memory is the only store). May wait.
     virtual Result<void> fill(u64 index, std::span<u8> page);
     /// False where memory is the only store: read() gives zeroes for a hole then, without adding a page.

@@ -120,6 +120,26 @@ void PageCache::resize(u64 size)
     punch(size, page_up(old) - size);
 }
 
+Result<void> PageCache::populate(u64 offset, u64 length)
+{
+    u64 first = offset >> kPageShift, last = page_up(offset + length) >> kPageShift;
+    if (last - first > memory_.free() + resident_pages()) return err::nospc;
+    std::vector<u64> added;
+    for (u64 index = first; index < last; ++index) {
+        if (!is_hole(index)) continue;
+        auto frame = page(index, PageUse::write);
+        if (frame.ok()) {
+            added.push_back(index);
+            continue;
+        }
+        // Linux takes back what a failed fallocate has added.
+        for (u64 i : added)
+            punch(i << kPageShift, kPageSize);
+        return frame.error() == err::nomem ? err::nospc : frame.error();
+    }
+    return {};
+}
+
 void PageCache::punch(u64 offset, u64 length)
 {
     u64 end = offset + length;

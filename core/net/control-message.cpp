@@ -29,11 +29,7 @@ Result<void> from_guest(Task const& sender, abi::Ucred& identity)
     auto const& ids = *sender.credentials().user_namespace;
     auto const uid = ids.uid_in(identity.uid), gid = ids.gid_in(identity.gid);
     if (!uid || !gid) return err::inval;
-    if (!pid_namespace(sender).is_first()) {
-        Pid const known = pid_in(sender, identity.pid);
-        if (!sender.kernel().processes().find_task(known)) return err::srch;
-        identity.pid = known.value;
-    }
+    identity.pid = pid_in(sender, identity.pid).value;
     identity.uid = *uid, identity.gid = *gid;
     return {};
 }

@@ -10,6 +10,19 @@
 
 namespace umbra {
 
+std::string printable(std::string_view name)
+{
+    std::string text;
+    for (char c : name) {
+        char escaped[5];
+        bool const plain = c >= ' ' && c <= '~' && c != '"' && c != '\\';
+        if (!plain)
+            std::snprintf(escaped, sizeof escaped, "\\x%02x", unsigned(static_cast<unsigned char>(c)));
+        plain ? text += c : text += escaped;
+    }
+    return text;
+}
+
 namespace {
 u64 footprint(LogRecord const& record) { return sizeof(LogRecord) + record.text.capacity(); }
 

@@ -20,6 +20,9 @@ class Platform;
 }
 
 /// Linux's KERN_* levels; a lower number is more important.
+/// A name that a guest chose, fit for one line of the log: what is not printable becomes \xHH.
+std::string printable(std::string_view name);
+
 enum class LogLevel : u8 { emergency, alert, critical, error, warning, notice, info, debug };
 
 struct LogRecord {

@@ -10,8 +10,24 @@ namespace umbra::seccomp {
 
 using namespace abi;
 
+namespace {
+constexpr u64 kMemoryShare = 16; ///< of the memory limit
+constexpr u64 kFilterOverhead = 128; ///< bytes beside the object and its instructions
+} // namespace
+
+Filter::Filter(Kernel& kernel, Program checked, RefPtr<Filter> before)
+    : kernel(kernel)
+    , program(std::move(checked))
+    , previous(std::move(before))
+{
+    kernel.seccomp_bytes += cost();
+}
+
+u64 Filter::cost() const { return kFilterOverhead + sizeof(Filter) + program.length() * sizeof(SockFilter); }
+
 Filter::~Filter()
 {
+    kernel.seccomp_bytes -= cost();
     if (notifications) notifications->orphan();
     // A chain may be some thousand filters long: they end one after another, not each within the one before.
     RefPtr<Filter> next = std::move(previous);
@@ -108,9 +124,15 @@ Result<i64> install(Task& task, u32 flags, std::vector<SockFilter> code)
     bool const wants_listener = flags & seccomp_flag_new_listener;
     if (!may_enter(task, seccomp_mode_filter)) return err::inval;
     if (wants_listener && has_listener(task)) return err::busy;
+    // A thread that is about to run a program may gain by it what it would not under the filter.
+    auto const& executing = task.process().executing;
+    if (flags & seccomp_flag_tsync)
+        TRY(task.process().exec_over.wait_until([&] { return !executing; }, kNever, Interruption::killable));
     TRY(check_length(task, program));
     if (i64 const thread = TRY(check_threads(task, flags))) return thread;
-    auto filter = make_ref<Filter>(std::move(program), task.seccomp_filter);
+    auto& kernel = task.kernel();
+    auto filter = make_ref<Filter>(kernel, std::move(program), task.seccomp_filter);
+    if (kernel.seccomp_bytes > kernel.options().memory_limit / kMemoryShare) return err::nomem;
     filter->log = flags & seccomp_flag_log;
     i64 listener = 0;
     if (wants_listener) {

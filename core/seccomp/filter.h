@@ -18,13 +18,12 @@ constexpr u32 kMaxErrno = 4095;
 constexpr u32 kLogAllActions = 0x7f;
 
 struct Filter : RefCounted {
-    Filter(Program checked, RefPtr<Filter> before)
-        : program(std::move(checked))
-        , previous(std::move(before))
-    {
-    }
+    /// What it costs is counted in `kernel` while it lives.
+    Filter(Kernel& kernel, Program checked, RefPtr<Filter> before);
     ~Filter() override;
+    u64 cost() const;
 
+    Kernel& kernel;
     Program program;
     RefPtr<Filter> previous;
     bool log = false; ///< SECCOMP_FILTER_FLAG_LOG

@@ -10,6 +10,7 @@
 #include "core/task/core-dump.h"
 #include "core/task/lifecycle.h"
 #include "core/task/ptrace.h"
+#include "core/time/timekeeper.h"
 #include "core/trace/trace.h"
 
 namespace umbra::seccomp {
@@ -72,17 +73,29 @@ Decision decide(Task const& task, SeccompData const& data)
     return decision;
 }
 
+/// As printk_ratelimit() of Linux: so many lines in so much time, and no more until that is over.
+bool may_log(Kernel& kernel)
+{
+    constexpr Nanoseconds interval = 5 * kNanosecondsPerSecond;
+    constexpr u32 burst = 10;
+    auto& limit = kernel.seccomp_log_limit;
+    Nanoseconds const now = kernel.time().monotonic();
+    if (limit.lines == 0 || now - limit.since >= interval) limit = { now, 0 };
+    return ++limit.lines <= burst;
+}
+
 /// In the form of the audit system's records, which Linux prints where no auditd runs.
 void log(Task const& task, SeccompData const& data, u32 action, int signal, bool wanted)
 {
     bool const always = action == seccomp_ret_log || bit_of(action) <= 2; // the kills
     if (action == seccomp_ret_allow || !(always || wanted)) return;
     if (!(task.kernel().seccomp_logged_actions & bit_of(action))) return;
+    if (!may_log(task.kernel())) return;
     auto const& cred = task.credentials();
     task.kernel().printk().notice(
         "audit: type=1326 uid=%u gid=%u pid=%d comm=\"%s\" sig=%d arch=%x syscall=%d compat=%d "
         "ip=0x%llx code=0x%x",
-        cred.uid, cred.gid, task.tid().value, task.name().c_str(), signal, data.arch, data.number,
+        cred.uid, cred.gid, task.tid().value, printable(task.name()).c_str(), signal, data.arch, data.number,
         data.arch == audit_arch_i386, static_cast<unsigned long long>(data.instruction), action);
 }
 
@@ -98,27 +111,28 @@ bool skip(Task& task, i64 number, u64 result)
     return false;
 }
 
-bool trap(Task& task, SeccompData const& data, u32 reason)
+SigInfo bad_call(SeccompData const& data, u32 reason)
 {
     SigInfo info;
     info.signo = sigsys;
     info.code = sys_seccomp;
     info.error = i32(reason);
     info.sys = { data.instruction, data.number, data.arch };
-    force_signal(task, info);
+    return info;
+}
+
+bool trap(Task& task, SeccompData const& data, u32 reason)
+{
+    force_signal(task, bad_call(data, reason));
     task.guest().set_syscall_result(u64(i64(data.number)));
     return false;
 }
 
-bool kill_process(Task& task)
+bool kill_process(Task& task, SeccompData const& data, u32 reason)
 {
     // The call was not made: the core shows the registers as they were before.
     task.guest().set_syscall_result(u64(task.trap.number));
-    SigInfo info;
-    info.signo = sigsys;
-    info.code = sys_seccomp;
-    info.sys = { task.trap.instruction, i32(task.trap.number), audit_arch_x86_64 };
-    if (!dump_core(task, info)) exit_group(task.process(), u32(sigsys));
+    if (!dump_core(task, bad_call(data, reason))) exit_group(task.process(), u32(sigsys));
     return false;
 }
 
@@ -137,7 +151,7 @@ bool kill(Task& task, SeccompData const& data, Decision const& decision)
     task.kernel().trace().syscall_enter(task, data.number, task.trap.args);
     bool const others = task.process().live_threads() > 1;
     return decision.action() == seccomp_ret_kill_thread && others ? kill_thread(task, sigsys)
-                                                                  : kill_process(task);
+                                                                  : kill_process(task, data, decision.data());
 }
 
 Result<bool> ask_supervisor(Task& task, SeccompData const& data, Decision const& decision)

@@ -285,7 +285,8 @@ SyscallResult sys_capget(Task& task, GuestAddr header_at, GuestAddr data_at)
     if (data_at.is_null()) return 0;
     Task* t = header.pid == 0 ? &task : task.kernel().processes().find_task(pid_in(task, header.pid));
     if (!t) return err::srch;
-    auto const& c = t->credentials();
+    Ref<Credentials const> const kept = t->credentials_ref();
+    Credentials const& c = *kept;
     for (u32 i = 0; i < words.value(); ++i) {
         CapData d { u32(c.effective >> 32 * i), u32(c.permitted >> 32 * i), u32(c.inheritable >> 32 * i) };
         TRY((UserOut<CapData> { data_at }.copy_out(task, d, i)));

@@ -53,7 +53,7 @@ SyscallResult sys_pidfd_send_signal(
     if (!info_argument.is_null()) {
         info = TRY(info_argument.copy_in(task));
         if (info.signo != signal) return err::inval;
-        info.from_timer = 0; // guests' padding
+        info.origin = 0; // guests' padding
         // Nobody may claim to be the kernel or kill(2) towards another process.
         bool forged = info.code >= 0 || info.code == abi::si_tkill;
         if (forged && process.get() != &task.process()) return err::perm;

@@ -3,6 +3,7 @@
 #include "core/syscall/prctl.h"
 #include "core/abi/signal.h"
 #include "core/syscall/seccomp.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 
 namespace umbra {
@@ -48,7 +49,8 @@ SyscallResult set_ptracer(Task& task, u64 pid)
 {
     constexpr u64 any = ~u64 { 0 };
     if (pid == 0 || pid == any) return 0;
-    return task.kernel().processes().find_task(Pid(i32(pid))) ? SyscallResult(0) : SyscallResult(err::inval);
+    return task.kernel().processes().find_task(pid_in(task, i32(pid))) ? SyscallResult(0)
+                                                                       : SyscallResult(err::inval);
 }
 
 SyscallResult io_flusher(Task& task, PrctlCall const& call)

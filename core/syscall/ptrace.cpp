@@ -21,7 +21,7 @@ SyscallResult get_signal_info(Task& task, Tracee& tracee, GuestAddr out)
 {
     if (!tracee.info) return err::inval;
     SigInfo info = *tracee.info;
-    info.from_timer = 0; // guests' padding
+    info.origin = 0; // guests' padding
     TRY(UserOut<SigInfo> { out }.copy_out(task, info));
     return 0;
 }
@@ -30,7 +30,7 @@ SyscallResult set_signal_info(Task& task, Tracee& tracee, GuestAddr in)
 {
     auto info = TRY(UserIn<SigInfo> { in }.copy_in(task));
     if (!tracee.info) return err::inval;
-    info.from_timer = 0; // guests' padding
+    info.origin = 0; // guests' padding
     tracee.info = info;
     return 0;
 }
@@ -45,7 +45,7 @@ SyscallResult peek_signal_infos(Task& task, Tracee& tracee, GuestAddr request, G
     i64 copied = 0;
     for (u64 i = wanted.offset; i < infos.size() && copied < wanted.count; ++i, ++copied) {
         SigInfo info = infos[i];
-        info.from_timer = 0; // guests' padding
+        info.origin = 0; // guests' padding
         auto written = UserOut<SigInfo> { out }.copy_out(task, info, u64(copied));
         if (written.is_error()) return copied ? SyscallResult(copied) : SyscallResult(written.error());
     }

@@ -118,7 +118,7 @@ Result<SigInfo> copy_in_info(Task& task, UserIn<SigInfo> in, i32 signal)
 {
     SigInfo info = TRY(in.copy_in(task));
     info.signo = signal;
-    info.from_timer = 0; // guests' padding
+    info.origin = 0; // guests' padding
     if (info.code < 0 && !pid_namespace(task).is_first()) info.kill.pid = pid_in(task, info.kill.pid).value;
     auto const& users = *task.credentials().user_namespace;
     if (info.code < 0 && !users.is_first()) info.kill.uid = users.uid_in(info.kill.uid).value_or(kNoId);

@@ -35,6 +35,8 @@ Result<void> check_flags(Task& parent, CloneRequest const& r)
     // Its siblings would be children of a process outside.
     if ((f & clone_parent) && is_namespace_init(parent.process())) return err::inval;
     if (r.exit_signal > u32(signal_count)) return err::inval;
+    // A program that is about to run must not share it with one that does not (Linux: fs->in_exec).
+    if ((f & clone_fs) && parent.process().executing) return err::again;
     if (f & clone_into_cgroup) return err::inval;
     TRY(check_new_namespaces(parent, f));
     if ((f & clone_pidfd) && (f & clone_detached)) return err::inval;
@@ -91,8 +93,6 @@ void inherit(Task& parent, Task& child, CloneRequest const& request)
     child.machine_check_policy = parent.machine_check_policy;
     child.io_flusher = parent.io_flusher;
     if (!(request.flags & clone_vm)) child.rseq = parent.rseq;
-    child.no_new_privileges = parent.no_new_privileges;
-    seccomp::inherit(parent, child);
     child.set_memory_policy(parent.memory_policy());
     child.virtual_runtime = parent.virtual_runtime;
     child.vcpu = parent.vcpu;
@@ -237,6 +237,13 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
         --mm->users;
         return r.error();
     }
+    // What others may have changed while this one waited: the namespace's end, and filters that TSYNC brought in.
+    if (space.ended) {
+        --mm->users;
+        return err::nomem;
+    }
+    child->no_new_privileges = parent.no_new_privileges;
+    seccomp::inherit(parent, *child);
     // From here on nothing fails but copies to guest memory, whose errors Linux ignores or reports after the fact.
     kernel.processes().add(*child);
     process->threads.push_back(child.get());

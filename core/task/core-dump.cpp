@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
 #include "core/printk/printk.h"
 #include "core/task/lifecycle.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/scheduler.h"
 #include "core/task/task.h"
 #include "core/vfs/operations.h"
@@ -34,7 +36,7 @@ std::vector<u8> fp_note(std::span<u8 const> frame)
 
 CoreThread describe(Task& task, int signal)
 {
-    CoreThread thread { .tid = task.tid().value,
+    CoreThread thread { .tid = pid_out(task, task.tid()),
         .signal = signal,
         .pending = task.pending.set(),
         .blocked = task.blocked,
@@ -62,7 +64,7 @@ bool may_dump(Task& task, std::string const& pattern)
     if (!task.process().dumpable || task.process().core_dump) return false;
     if (!pattern.empty() && pattern.front() == '|') {
         task.kernel().printk().log(LogLevel::info, "%s[%d]: no core: programs as core_pattern are not run",
-            task.name().c_str(), task.tid().value);
+            printable(task.name()).c_str(), task.tid().value);
         return false;
     }
     return task.limit(Resource::core) >= kSmallestDump;
@@ -72,14 +74,19 @@ bool may_dump(Task& task, std::string const& pattern)
 
 void CoreDump::add(Task& task)
 {
-    threads.push_back(describe(task, 0));
+    threads.push_back(describe(task, 0)); // which may wait: only then has it come
+    task.passed_core_dump = true;
     changed_.wake_all();
     (void)changed_.wait_until([&] { return finished_; }, kNever, Interruption::refused).ok();
 }
 
-void CoreDump::wait_for_others()
+void CoreDump::wait_for_others(Task& writer)
 {
-    (void)changed_.wait_until([&] { return threads.size() > others_; }, kNever, Interruption::refused).ok();
+    auto const& all = writer.process().threads;
+    auto has_come = [&](Task* thread) { return thread == &writer || thread->passed_core_dump; };
+    (void)changed_
+        .wait_until([&] { return std::ranges::all_of(all, has_come); }, kNever, Interruption::refused)
+        .ok();
 }
 
 void CoreDump::finish()
@@ -92,27 +99,30 @@ bool dump_core(Task& task, abi::SigInfo const& info)
 {
     Process& process = task.process();
     if (process.group_exiting || !may_dump(task, task.kernel().core_pattern)) return false;
-    // A thread that is on its way out already does not come any more.
-    auto const others = std::ranges::count_if(
-        process.threads, [&](Task* thread) { return thread != &task && !thread->exiting; });
-    CoreDump dump { size_t(others) };
-    dump.threads.push_back(describe(task, info.signo));
-    process.core_dump = &dump;
+    auto const dump = make_ref<CoreDump>();
+    process.core_dump = dump;
     exit_group(process, u32(info.signo));
-    dump.wait_for_others();
+    auto own = describe(task, info.signo);
+    dump->threads.insert(dump->threads.begin(), std::move(own));
+    dump->wait_for_others(task);
+    // One that was being born may still come and wait; it has done nothing yet.
+    auto const threads = std::move(dump->threads);
     auto written = [&]() -> Result<void> {
         auto file = TRY(open_core_file(task, core_file_name(task, info.signo)));
-        return write_core_image(task, *file, dump.threads, info, task.limit(Resource::core));
+        return write_core_image(task, *file, threads, info, task.limit(Resource::core));
     }();
     process.core_dump = nullptr;
-    dump.finish();
+    dump->finish();
     if (written.ok()) process.exit_code |= 0x80;
     return written.ok();
 }
 
 void join_core_dump(Task& task)
 {
-    if (auto* dump = task.process().core_dump) dump->add(task);
+    if (RefPtr<CoreDump> dump = task.process().core_dump)
+        dump->add(task);
+    else
+        task.passed_core_dump = true;
 }
 
 } // namespace umbra

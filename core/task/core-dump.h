@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Core dumps, core(5): what a process leaves behind that dies of a signal. The thread that takes the signal writes; the
-// others leave their registers on their way out and wait until the file is written, so that memory stands still.
+// others leave their registers on their way out and wait until the file is written. Processes that share the memory
+// (CLONE_VM) run on: what they unmap meanwhile is a hole in the core.
 #pragma once
 
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "core/abi/signal.h"
 #include "core/base/error.h"
+#include "core/base/ref.h"
 #include "core/platform/registers.h"
 #include "core/sync/wait-queue.h"
 
@@ -18,10 +20,6 @@ class Task;
 namespace vfs {
 class File;
 }
-namespace mm {
-class AddressSpace;
-class Vma;
-} // namespace mm
 
 /// A thread as its notes show it.
 struct CoreThread {
@@ -33,23 +31,21 @@ struct CoreThread {
     std::vector<u8> fp_state; ///< the XSAVE image, XCR0 where Linux puts it; empty if it could not be had
 };
 
-/// One dump in progress; lives on the stack of the thread that writes it.
-class CoreDump {
+/// One dump in progress, held by its process until it is over and by each thread that waits for that.
+class CoreDump : public RefCounted {
 public:
-    explicit CoreDump(size_t others)
-        : others_(others)
-    {
-    }
     std::vector<CoreThread> threads; ///< the one that writes comes first
     /// Another thread has come: it is there, and waits for the end.
     void add(Task& task);
-    /// Waits for all others. Not interruptible: they come as soon as the host lets go of them.
-    void wait_for_others();
+    /// Waits for all others that have not passed by. Not interruptible: they come as soon as the host lets go of them.
+    void wait_for_others(Task& writer);
     void finish();
+    /// SIGKILL: what is not written yet stays unwritten.
+    void abandon() { abandoned_ = true; }
+    bool is_abandoned() const { return abandoned_; }
 
 private:
-    size_t others_;
-    bool finished_ = false;
+    bool finished_ = false, abandoned_ = false;
     WaitQueue changed_;
 };
 

@@ -8,6 +8,8 @@
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
 #include "core/task/core-dump.h"
+#include "core/task/pid-namespace.h"
+#include "core/task/scheduler.h"
 #include "core/task/task.h"
 #include "core/vfs/operations.h"
 
@@ -61,9 +63,9 @@ CoreStatus status_of(Task& task, CoreThread const& thread, SigInfo const& info)
     status.pending = thread.pending;
     status.held = thread.blocked;
     status.pid = thread.tid;
-    status.parent = process.parent ? process.parent->id.value : 0;
-    status.group = process.group->id.value;
-    status.session = process.session().id.value;
+    status.parent = process.parent ? pid_out(task, process.parent->id) : 0;
+    status.group = pid_out(task, process.group->id);
+    status.session = pid_out(task, process.session().id);
     status.user = to_time(thread.user);
     status.system = to_time(thread.system);
     status.children_user = to_time(process.children_usage.user);
@@ -97,18 +99,21 @@ CoreProcess process_of(Task& task)
     CoreProcess info {};
     info.state_letter = 'R';
     info.nice = i8(task.nice);
-    info.uid = task.credentials().uid;
-    info.gid = task.credentials().gid;
-    info.pid = process.id.value;
-    info.parent = process.parent ? process.parent->id.value : 0;
-    info.group = process.group->id.value;
-    info.session = process.session().id.value;
+    Credentials const& who = task.credentials();
+    info.uid = who.user_namespace->uid_out(who.uid);
+    info.gid = who.user_namespace->gid_out(who.gid);
+    info.pid = pid_out(task, process.id);
+    info.parent = process.parent ? pid_out(task, process.parent->id) : 0;
+    info.group = pid_out(task, process.group->id);
+    info.session = pid_out(task, process.session().id);
     task.name().copy(info.name, sizeof info.name - 1);
     arguments_of(task).copy(info.arguments, sizeof info.arguments - 1);
     return info;
 }
 
-/// NT_FILE: which area shows which file from where.
+constexpr u64 kMostFileNote = 4 << 20; ///< as Linux: a longer one is left out
+
+/// NT_FILE: which area shows which file from where. Empty if that is too much.
 std::vector<u8> file_note(Task& task)
 {
     std::vector<u64> numbers { 0, kPageSize };
@@ -119,6 +124,7 @@ std::vector<u8> file_note(Task& task)
         names += vfs::path_to_string(*area->path, task.fs().root);
         names += '\0';
         numbers[0]++;
+        if (numbers.size() * sizeof(u64) + names.size() > kMostFileNote) return {};
     }
     std::vector<u8> note(numbers.size() * sizeof(u64) + names.size());
     std::memcpy(note.data(), numbers.data(), numbers.size() * sizeof(u64));
@@ -145,12 +151,20 @@ Notes make_notes(Task& task, std::vector<CoreThread> const& threads, SigInfo con
             auto const& auxv = task.mm().auxv;
             notes.add("CORE", nt_core_auxv,
                 { reinterpret_cast<u8 const*>(auxv.data()), auxv.size() * sizeof(u64) }); // its words
-            notes.add("CORE", nt_core_file, file_note(task));
+            if (auto const files = file_note(task); !files.empty()) notes.add("CORE", nt_core_file, files);
         }
         add_fp_notes(notes, thread);
     }
     return notes;
 }
+
+/// What the image says of an area, taken before anything waits: the area itself may go meanwhile.
+struct Part {
+    u64 start, end;
+    u32 prot;
+    u64 size; ///< bytes of it that are written
+    bool is_head = false; ///< only its first page, and that only if an ELF header stands there
+};
 
 /// Whether a private area of a file has pages of its own.
 bool has_own_pages(mm::AddressSpace& space, mm::Vma const& area)
@@ -161,28 +175,31 @@ bool has_own_pages(mm::AddressSpace& space, mm::Vma const& area)
     return found || (area.prot & 2);
 }
 
-bool starts_with_elf_header(mm::AddressSpace& space, mm::Vma const& area)
+bool starts_with_elf_header(mm::AddressSpace& space, u64 start)
 {
-    auto view = space.kernel_view(GuestAddr(area.start), Protection::read);
+    auto view = space.kernel_view(GuestAddr(start), Protection::read);
     return view.ok() && view.value().size() >= 4 && !std::memcmp(view.value().data(), "\177ELF", 4);
 }
 
-/// vma_dump_size(): how many bytes of an area the filter asks for.
-u64 dump_size(mm::AddressSpace& space, mm::Vma const& area)
+/// vma_dump_size(): what of an area the filter asks for.
+Part part_of(mm::AddressSpace& space, mm::Vma const& area)
 {
     u64 const whole = area.end - area.start;
     u32 const filter = space.dump_filter;
-    if (area.label == "[vdso]") return whole;
-    if (area.dont_dump) return 0;
+    auto part = [&](u64 size, bool is_head = false) {
+        return Part { area.start, area.end, area.prot, size, is_head };
+    };
+    if (area.label == "[vdso]") return part(whole);
+    if (area.dont_dump) return part(0);
     if (area.shared) {
         bool const named = area.path && area.path->inode().attributes().nlink;
-        return filter & (named ? dump_mapped_shared : dump_anonymous_shared) ? whole : 0;
+        return part(filter & (named ? dump_mapped_shared : dump_anonymous_shared) ? whole : 0);
     }
-    if (!area.object) return filter & dump_anonymous_private ? whole : 0;
-    if ((filter & dump_anonymous_private) && has_own_pages(space, area)) return whole;
-    if (filter & dump_mapped_private) return whole;
+    if (!area.object) return part(filter & dump_anonymous_private ? whole : 0);
+    if ((filter & dump_anonymous_private) && has_own_pages(space, area)) return part(whole);
+    if (filter & dump_mapped_private) return part(whole);
     bool const head = (filter & dump_elf_headers) && area.object_page == 0 && (area.prot & 1);
-    return head && starts_with_elf_header(space, area) ? kPageSize : 0;
+    return part(head ? kPageSize : 0, head);
 }
 
 /// Writes one thing behind the other, up to the limit.
@@ -194,10 +211,12 @@ public:
         , limit_(limit)
     {
     }
+    /// EFBIG at the limit; EINTR if the dump was abandoned.
     Result<void> write(std::span<u8 const> bytes)
     {
         if (offset_ + bytes.size() > limit_) return err::fbig;
         while (!bytes.empty()) {
+            if (task_.process().core_dump->is_abandoned()) return err::intr;
             auto buffer = IoBuffer::kernel_source(bytes);
             u64 const count = TRY(vfs::write_file(task_, file_, buffer, offset_));
             if (!count) return err::io;
@@ -206,8 +225,12 @@ public:
         }
         return {};
     }
-    void skip(u64 count) { offset_ += count; }
-    u64 offset() const { return offset_; }
+    /// A hole. EFBIG if it reaches the limit.
+    Result<void> skip_to(u64 offset)
+    {
+        offset_ = offset;
+        return offset > limit_ ? Result<void>(err::fbig) : Result<void>();
+    }
     /// A hole at the end counts too.
     Result<void> finish()
     {
@@ -223,24 +246,44 @@ private:
     u64 offset_ = 0;
 };
 
-/// What was never touched stays a hole.
-Result<void> write_area(mm::AddressSpace& space, mm::Vma const& area, u64 size, Output& out)
+/// Calls visit(page) for the pages of a part that are worth writing: what was never touched of anonymous memory, and what
+/// lies behind a file's end, stays a hole. Visiting may wait.
+template <typename Visit> Result<void> for_each_page(mm::AddressSpace& space, Part const& part, Visit visit)
 {
+    u64 const first = part.start >> kPageShift;
+    u64 last = (part.start + part.size) >> kPageShift;
+    mm::Vma const* area = space.find(part.start);
+    if (area && area->object) {
+        u64 const held = page_up(area->object->size()) >> kPageShift;
+        last = std::min(last, first + held - std::min(held, area->object_page));
+        for (u64 page = first; page < last; ++page)
+            TRY(visit(page));
+        return {};
+    }
+    std::vector<u64> pages; // the table may change while one waits
+    space.pages().for_each(first, last, [&](u64 page, mm::Pte& entry) {
+        if (entry.present()) pages.push_back(page);
+    });
+    for (u64 page : pages)
+        TRY(visit(page));
+    return {};
+}
+
+/// Writes a part at `offset` of the file.
+Result<void> write_part(Task& task, Part const& part, u64 offset, Output& out)
+{
+    auto& space = task.mm();
     std::vector<u8> copy(kPageSize);
-    for (u64 address = area.start; address < area.start + size; address += kPageSize) {
-        auto* entry = space.pages().find(address >> kPageShift);
-        bool const untouched = !area.object && (!entry || !entry->present());
-        auto view = untouched ? Result<std::span<u8>>(err::fault)
-                              : space.kernel_view(GuestAddr(address), Protection::read, true);
-        if (view.is_error()) {
-            out.skip(kPageSize);
-            continue;
-        }
+    TRY(for_each_page(space, part, [&](u64 page) -> Result<void> {
+        task.vcpu->reschedule_if_needed();
+        TRY(out.skip_to(offset + (page << kPageShift) - part.start));
+        auto view = space.kernel_view(GuestAddr(page << kPageShift), Protection::read, true);
+        if (view.is_error()) return {};
         // Writing may wait, and the view is good until then only.
         std::copy_n(view.value().begin(), kPageSize, copy.begin());
-        TRY(out.write(copy));
-    }
-    return {};
+        return out.write(copy);
+    }));
+    return out.skip_to(offset + part.size);
 }
 
 ElfFileHeader file_header(size_t segments)
@@ -258,10 +301,7 @@ ElfFileHeader file_header(size_t segments)
     return header;
 }
 
-u32 segment_flags(mm::Vma const& area)
-{
-    return (area.prot & 1 ? 4 : 0) | (area.prot & 2 ? 2 : 0) | (area.prot & 4 ? 1 : 0);
-}
+u32 segment_flags(u32 prot) { return (prot & 1 ? 4 : 0) | (prot & 2 ? 2 : 0) | (prot & 4 ? 1 : 0); }
 
 } // namespace
 
@@ -270,36 +310,36 @@ Result<void> write_core_image(
 {
     constexpr size_t most_segments = 0xfffe; // beyond, the count would stand in a section header
     auto& space = task.mm();
-    std::vector<std::pair<mm::Vma const*, u64>> areas;
+    std::vector<Part> parts;
     for (auto const& [start, area] : space.areas())
-        areas.emplace_back(area.get(), dump_size(space, *area));
-    if (areas.size() > most_segments) return err::too_big;
+        parts.push_back(part_of(space, *area));
+    if (parts.size() > most_segments) return err::too_big;
     Notes const notes = make_notes(task, threads, info);
-    u64 offset = sizeof(ElfFileHeader) + (areas.size() + 1) * sizeof(ElfProgramHeader);
+    for (Part& part : parts)
+        if (part.is_head && !starts_with_elf_header(space, part.start)) part.size = 0;
+    u64 offset = sizeof(ElfFileHeader) + (parts.size() + 1) * sizeof(ElfProgramHeader);
     std::vector<ElfProgramHeader> segments {
         { .type = pt_note, .offset = offset, .file_size = notes.bytes().size(), .alignment = 4 }
     };
     offset = (offset + notes.bytes().size() + kPageSize - 1) & ~(kPageSize - 1);
-    u64 const data = offset;
-    for (auto [area, size] : areas) {
+    for (Part const& part : parts) {
         segments.push_back({ .type = pt_load,
-            .flags = segment_flags(*area),
+            .flags = segment_flags(part.prot),
             .offset = offset,
-            .address = area->start,
-            .file_size = size,
-            .memory_size = area->end - area->start,
+            .address = part.start,
+            .file_size = part.size,
+            .memory_size = part.end - part.start,
             .alignment = kPageSize });
-        offset += size;
+        offset += part.size;
     }
     Output out(task, file, limit);
     TRY(out.write(bytes_of(file_header(segments.size()))));
     for (auto const& segment : segments)
         TRY(out.write(bytes_of(segment)));
     TRY(out.write(notes.bytes()));
-    out.skip(data - out.offset());
     // A limit that cuts the memory short leaves a core all the same, as on Linux.
-    for (auto [area, size] : areas)
-        if (write_area(space, *area, size, out).is_error()) return {};
+    for (size_t i = 0; i < parts.size(); ++i)
+        if (write_part(task, parts[i], segments[i + 1].offset, out).is_error()) return {};
     (void)out.finish().ok();
     return {};
 }

@@ -7,6 +7,7 @@
 #include "core/mm/address-space.h"
 #include "core/task/core-dump.h"
 #include "core/task/namespaces.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/scheduler.h"
 #include "core/task/task.h"
 #include "core/time/timekeeper.h"
@@ -36,9 +37,11 @@ std::string expand(Task& task, char specifier, int signal)
     case '%':
         return "%";
     case 'p':
+        return std::to_string(pid_out(task, task.pid()));
     case 'P':
         return std::to_string(task.pid().value);
     case 'i':
+        return std::to_string(pid_out(task, task.tid()));
     case 'I':
         return std::to_string(task.tid().value);
     case 'u':
@@ -85,7 +88,7 @@ std::string core_file_name(Task& task, int signal)
             name += expand(task, pattern[i], signal);
         }
     }
-    if (!has_pid && task.kernel().core_uses_pid) name += "." + std::to_string(task.pid().value);
+    if (!has_pid && task.kernel().core_uses_pid) name += "." + std::to_string(pid_out(task, task.pid()));
     return name;
 }
 

@@ -3,6 +3,8 @@
 // file's.
 #include "core/task/exec-credentials.h"
 
+#include <algorithm>
+
 #include "core/task/permissions.h"
 #include "core/task/ptrace.h"
 #include "core/vfs/file-capabilities.h"
@@ -67,7 +69,10 @@ void take_back_gains(Task const& task, Credentials const& old, Credentials& c, b
     bool const grows = c.permitted & ~old.permitted;
     bool const watched = task.tracee
         && !is_capable(task.tracee->tracer->credentials(), *c.user_namespace, Capability::sys_ptrace);
-    bool const shared = task.fs().ref_count() > task.process().live_threads();
+    auto const& threads = task.process().threads;
+    auto const ours
+        = std::ranges::count_if(threads, [&](Task* t) { return t->has_fs() && &t->fs() == &task.fs(); });
+    bool const shared = task.fs().ref_count() > size_t(ours);
     if (!(changes_ids || grows) || !(watched || shared || task.no_new_privileges)) return;
     if (!old.holds(Capability::setuid) || task.no_new_privileges) c.euid = c.uid, c.egid = c.gid;
     c.permitted &= old.permitted;

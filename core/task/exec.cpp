@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "core/abi/mman.h"
 #include "core/abi/prctl.h"
@@ -424,7 +425,7 @@ void reset_process(Task& task, std::string const& name)
     task.syscall_work &= ~u32 { work_dispatch };
     task.restart_block = nullptr;
     if (process.timers) process.timers->timers.clear();
-    process.has_execed = true;
+    ++process.programs_run;
     process.membarrier_registrations = 0;
     process.exit_signal = sigchld;
     auto slash = name.rfind('/');
@@ -465,6 +466,32 @@ Result<void> enter_new_program(Task& task, Ref<mm::AddressSpace> space, u64 entr
     return {};
 }
 
+/// While it is held nobody starts to trace the process, brings filters into its threads or shares its root and working
+/// directory: what the new credentials were judged by stays so until they are in place.
+class ExecGuard {
+public:
+    ~ExecGuard() { release(); }
+    void release()
+    {
+        auto process = std::exchange(process_, nullptr);
+        if (!process) return;
+        process->executing = nullptr;
+        process->exec_over.wake_all();
+    }
+    /// Waits for another thread's. EINTR where that ends this one.
+    Result<void> take(Task& task)
+    {
+        Process& process = task.process();
+        TRY(process.exec_over.wait_until([&] { return !process.executing; }, kNever, Interruption::killable));
+        process.executing = &task;
+        process_ = Ref<Process>(process);
+        return {};
+    }
+
+private:
+    RefPtr<Process> process_;
+};
+
 } // namespace
 
 Result<void> exec_task(Task& task, ExecRequest request)
@@ -496,6 +523,8 @@ Result<void> exec_task(Task& task, ExecRequest request)
         space->write_or_execute = task.mm().write_or_execute;
     if (task.has_mm()) space->dump_filter = task.mm().dump_filter;
     space->set_executable(*file.path());
+    ExecGuard guard;
+    TRY(guard.take(task));
     auto [credentials, secure] = TRY(credentials_after_exec(task, file));
     if (secure) task.personality &= ~personality_insecure;
     auto mapped = load_program(task, *space, program, interpreter);
@@ -517,8 +546,11 @@ Result<void> exec_task(Task& task, ExecRequest request)
         return r;
     }
     reset_process(task, file_name);
+    // A program that its user may not read must not be read from its memory either (Linux: would_dump()).
+    bool const may_read = vfs::check_permission(task.credentials(), file.inode(), abi::r_ok).ok();
     task.set_credentials(std::move(credentials));
-    task.process().dumpable = !secure;
+    task.process().dumpable = !secure && may_read;
+    guard.release();
     if (secure) task.parent_death_signal = 0;
     if (task.files().ref_count() > 1) TaskAccess(task).files() = task.files().clone();
     task.files().close_on_exec(task);

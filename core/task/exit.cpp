@@ -8,6 +8,7 @@
 #include "core/task/core-dump.h"
 #include "core/task/futex.h"
 #include "core/task/lifecycle.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
 #include "core/task/ptrace.h"
@@ -216,6 +217,9 @@ void exit_current_task()
     }
     access.fs() = nullptr;
     Ref<Process> keep(process);
+    // Again, since others may have left while this one waited.
+    last = process.live_threads() == 1;
+    process.group_exiting = process.group_exiting || last;
     bool const ends_namespace = last && is_namespace_init(process) && !process.pids->is_first();
     if (ends_namespace) end_pid_namespace(task);
     tracing::thread_ended(task, status());
@@ -243,9 +247,14 @@ void notify_parent(Process& process, i32 code, i32 status)
     SigInfo info;
     info.signo = signal;
     info.code = code;
-    info.child.pid = process.id.value;
     Task* any = process.leader();
-    info.child.uid = any ? any->credentials().uid : process.last_uid;
+    info.child = { process.id.value, any ? any->credentials().uid : process.last_uid };
+    if (signal != sigchld) {
+        // The information does not tell that it names a process: its ids are the parent's already.
+        info.child.pid = pid_out(process.kernel, *parent->pids, process.id);
+        if (Task* leader = parent->leader())
+            info.child.uid = leader->credentials().user_namespace->uid_out(info.child.uid);
+    }
     info.child.status = status;
     info.child.utime = process.own_usage.user / 10'000'000;
     info.child.stime = process.own_usage.system / 10'000'000;

@@ -6,7 +6,6 @@
 #include "core/mm/address-space.h"
 #include "core/printk/printk.h"
 #include "core/task/lifecycle.h"
-#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 #include "core/time/timekeeper.h"
 
@@ -17,8 +16,8 @@ namespace {
 i64 badness(Process const& process, i64 total)
 {
     Task* leader = process.any_thread();
-    if (is_namespace_init(process) || process.state == ProcessState::zombie || process.group_exiting
-        || !leader || !leader->has_mm() || process.oom_score_adj == -1000)
+    if (&process == process.kernel.processes().init() || process.state == ProcessState::zombie
+        || process.group_exiting || !leader || !leader->has_mm() || process.oom_score_adj == -1000)
         return -1;
     return i64(leader->mm().resident_pages()) + process.oom_score_adj * total / 1000;
 }
@@ -45,7 +44,7 @@ bool relieve_memory(Task& task)
     }
     if (!victim) return false;
     kernel.printk().error("Out of memory: killed process %d (%s), %lld pages resident", victim->id.value,
-        victim->leader() ? victim->leader()->name().c_str() : "?", static_cast<long long>(worst));
+        victim->leader() ? printable(victim->leader()->name()).c_str() : "?", static_cast<long long>(worst));
     exit_group(*victim, abi::sigkill);
     return &task.process() != victim;
 }

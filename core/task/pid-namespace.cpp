@@ -69,6 +69,9 @@ void end_pid_namespace(Task& last)
     // Its children are not waited for by anybody any more.
     init.handlers->actions[abi::sigchld - 1].handler = abi::sig_ign;
     for (;;) {
+        // One that would tell of its end by another signal, or by none, vanishes too.
+        for (Process* child : init.children)
+            child->exit_signal = abi::sigchld;
         reap_zombie_children(init);
         auto const numbers = space.numbers; // a process may go at once
         bool alone = true;

@@ -90,7 +90,7 @@ void SignalTimer::set(TimerSetting s, bool absolute)
 bool SignalTimer::is_under_way() const
 {
     auto mine = [this](SigInfo const& i) {
-        return i.from_timer && i.timer.timer_id == id && i.timer.private_ == generation_;
+        return i.origin == SigInfo::kTimer && i.timer.timer_id == id && i.timer.private_ == generation_;
     };
     if (process_.shared_pending.contains(mine)) return true;
     return std::any_of(
@@ -105,7 +105,7 @@ void SignalTimer::send()
         info.code = si_kernel;
     } else {
         info.code = si_timer;
-        info.from_timer = 1;
+        info.origin = SigInfo::kTimer;
         info.timer.timer_id = id;
         info.timer.value = value;
         info.timer.private_ = generation_;

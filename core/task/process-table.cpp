@@ -57,7 +57,7 @@ Result<Pid> ProcessTable::allocate(PidNamespace& space, std::span<i32 const> wan
     i32 const number = TRY(take_number(nullptr, first_namespace_->last_number, next()));
     for (PidNamespace* at = &space; !at->is_first(); at = at->parent())
         at->numbers[numbers.by_level[at->level() - 1]] = number;
-    if (!space.is_first()) numbers_.emplace(number, std::move(numbers));
+    numbers_.emplace(number, std::move(numbers));
     ++forks_;
     return Pid(number);
 }

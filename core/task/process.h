@@ -22,6 +22,7 @@ class Task;
 class Process;
 class PidNamespace;
 class PosixTimers;
+class CoreDump;
 struct Tracee;
 namespace tty {
 class Tty;
@@ -136,10 +137,14 @@ public:
     WaitQueue child_events; ///< wait4, waitid and pidfds of children
     WaitQueue exit_waiters; ///< pidfd: readable at exit
     bool is_subreaper = false;
-    bool has_execed = false; ///< setpgid(2) by the parent is EACCES then
     bool gave_up_terminal = false; ///< TIOCNOTTY of a process that does not lead the session
     bool dumpable = true;
-    class CoreDump* core_dump = nullptr; ///< being made: each thread that ends leaves its registers there
+    u32 programs_run
+        = 0; ///< how often it has called execve(2); after the first, its parent's setpgid(2) is EACCES
+    Task* executing
+        = nullptr; ///< the thread between its new credentials and its new program (Linux: cred_guard_mutex)
+    WaitQueue exec_over;
+    RefPtr<CoreDump> core_dump; ///< being made: each thread that ends leaves its registers there
     bool huge_pages_disabled = false; ///< PR_SET_THP_DISABLE; there are none either way
     u32 membarrier_registrations = 0; ///< MEMBARRIER_CMD_REGISTER_*
 

@@ -73,6 +73,11 @@ Result<void> trace_me(Task& task)
 Result<void> attach(Task& tracer, Task& target, Attach how, u32 options)
 {
     if (&tracer.process() == &target.process()) return err::perm;
+    // What it gains by a program that it is about to run counts.
+    Ref<Task> const kept(target);
+    Ref<Process> const process_kept(target.process());
+    TRY(target.process().exec_over.wait_until(
+        [&] { return !target.process().executing; }, kNever, Interruption::allowed));
     TRY(check_may_inspect(tracer, target));
     if (target.exiting || target.tracee || !target.has_mm()) return err::perm;
     bind(tracer, target, how == Attach::seize, options);

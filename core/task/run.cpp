@@ -47,7 +47,9 @@ void force_signal(Task& task, SigInfo const& info)
         action.handler = sig_dfl;
         task.blocked &= ~bit;
     }
-    task.pending.add(info);
+    SigInfo forced = info;
+    forced.origin = SigInfo::kForced;
+    task.pending.add(forced);
 }
 
 namespace {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Sending and delivering signals, as signal(7) has it.
 #include <algorithm>
+#include <utility>
 
 #include "core/abi/file.h"
 #include "core/kernel.h"
@@ -12,6 +13,7 @@
 #include "core/task/ptrace.h"
 #include "core/task/rseq.h"
 #include "core/task/scheduler.h"
+#include "core/task/watchpoints.h"
 #include "core/trace/trace.h"
 
 namespace umbra {
@@ -137,7 +139,8 @@ bool is_orphaned(ProcessGroup const& group)
 
 namespace {
 
-/// Whether the information names a process and a user: kill(2)'s, sigqueue(3)'s, a child's.
+/// Whether a task sends it, now, and the information names it: kill(2)'s, sigqueue(3)'s, a child's. notify_parent() has
+/// translated its ids where the signal is not SIGCHLD, since the information does not tell then.
 bool names_sender(SigInfo const& info)
 {
     if (info.signo == sigchld && info.code >= cld_exited && info.code <= cld_continued) return true;
@@ -162,8 +165,9 @@ bool init_is_immune(Process const& process, SigInfo const& info)
     if (process.handlers->actions[size_t(info.signo - 1)].handler != sig_dfl) return false;
     if (process.pids->is_first()) return info.code != si_kernel;
     if (info.signo != sigkill && info.signo != sigstop) return true;
-    // A sender outside has no number in it.
-    return info.code <= 0 && pid_out(process.kernel, *process.pids, current().pid());
+    // A sender outside has no number in it. Timers and files that were told to send one belong to somebody inside.
+    bool const from_outside = names_sender(info) && !pid_out(process.kernel, *process.pids, current().pid());
+    return info.code != si_kernel && !from_outside;
 }
 
 } // namespace
@@ -171,6 +175,7 @@ bool init_is_immune(Process const& process, SigInfo const& info)
 Result<void> send_signal(Process& process, SigInfo const& sent)
 {
     if (process.state == ProcessState::zombie) return {};
+    if (sent.signo == sigkill && process.core_dump) process.core_dump->abandon();
     SigInfo const info = seen_by(process, sent);
     if (info.signo == sigkill && init_is_immune(process, info)) return {};
     if (wants_immediate_death(process, info.signo)) {
@@ -219,11 +224,12 @@ void send_signal(ProcessGroup& group, SigInfo const& info)
             .ok(); // only realtime queues can refuse; terminal signals are standard ones
 }
 
-bool Task::take_signal(u64 wanted, SigInfo& out)
+bool Task::take_signal(u64 wanted, SigInfo& out, bool* forced)
 {
     while (pending.take(wanted, out) || process_->shared_pending.take(wanted, out)) {
-        if (!out.from_timer) return true;
-        out.from_timer = 0;
+        i32 const origin = std::exchange(out.origin, 0);
+        if (forced) *forced = origin == SigInfo::kForced;
+        if (origin != SigInfo::kTimer) return true;
         bool valid = process_->timers && process_->timers->deliver(out);
         out.timer.private_ = 0;
         if (valid) return true;
@@ -328,11 +334,10 @@ void run_handler(Task& task, SigInfo const& info, Errno restart_code)
         // Linux: the frame cannot be written, so the process gets an unblockable SIGSEGV.
         if (info.signo == sigsegv) process.handlers->actions[sigsegv - 1].handler = sig_dfl;
         auto fault = kernel_signal(sigsegv);
-        task.blocked &= ~sigbit(sigsegv);
         if (info.signo == sigsegv)
             exit_group(process, sigsegv);
         else
-            (void)send_signal(task, fault).ok();
+            force_signal(task, fault);
         return;
     }
     u64 add = taken.mask;
@@ -352,7 +357,8 @@ AfterSignals deliver_signals(Task& task, Errno restart_code)
             continue;
         }
         SigInfo info;
-        if (!task.take_signal(~task.blocked | kUnblockable, info)) break;
+        bool forced = false;
+        if (!task.take_signal(~task.blocked | kUnblockable, info, &forced)) break;
         if (task.tracee && info.signo != sigkill) {
             traced = true;
             if (!tracing::signal_stop(task, info, restart_code)) continue;
@@ -362,8 +368,7 @@ AfterSignals deliver_signals(Task& task, Errno restart_code)
         task.kernel().trace().signal(task, info);
         if (action.handler == sig_dfl) {
             // Blocked until now, it was not dropped when it was sent.
-            bool const fault = info.code > 0 && info.code != si_kernel;
-            if (is_namespace_init(task.process()) && !task.process().pids->is_first() && !fault
+            if (is_namespace_init(task.process()) && !task.process().pids->is_first() && !forced
                 && info.signo != sigkill && info.signo != sigstop)
                 continue;
             // SIGKILL to init from inside is dropped at sending; what arrives here acts.
@@ -373,6 +378,7 @@ AfterSignals deliver_signals(Task& task, Errno restart_code)
         run_handler(task, info, restart_code);
         restart_code = Errno {};
         handled = true;
+        if (task.watchpoints && task.watchpoints->is_stepping()) task.watchpoints->abandon_step(task);
         tracing::handler_step_stop(task);
     }
     if (task.is_dying()) return AfterSignals::enter_user;

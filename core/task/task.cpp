@@ -7,6 +7,7 @@
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
 #include "core/seccomp/filter.h"
+#include "core/task/core-dump.h"
 #include "core/task/namespaces.h"
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"

@@ -114,7 +114,8 @@ public:
     bool restore_mask = false;
     SignalQueue pending;
     /// Takes the next signal of `wanted`, the thread's own before the process's; false if there is none.
-    bool take_signal(u64 wanted, abi::SigInfo& out);
+    /// `forced`: whether it is force_signal()'s.
+    bool take_signal(u64 wanted, abi::SigInfo& out, bool* forced = nullptr);
     abi::StackT alt_stack { 0, abi::ss_disable, 0, 0 };
 
     // --- scheduling (scheduler.cpp) ---
@@ -149,6 +150,7 @@ public:
 
     // --- life (clone.cpp, exit.cpp) ---
     bool exiting = false;
+    bool passed_core_dump = false; ///< it is on its way out, and has taken part in a dump if there was one
     u32 exit_status = 0; ///< its own wait status, if it leaves alone
     GuestAddr clear_child_tid {}; ///< set_tid_address(2)
     GuestAddr robust_list {};

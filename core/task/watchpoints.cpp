@@ -144,14 +144,22 @@ bool Watchpoints::stepped(Task& task)
             = slot.length && std::find(pages.begin(), pages.end(), page_of(slot.address)) != pages.end();
         if (lent && slot.kind != Kind::execute && (slot.touched || read(slot) != slot.before))
             hits |= u64 { 1 } << i;
-        slot.touched = false;
     }
-    for (u64 page : pages)
-        space_->cover(page);
+    end_step(task, pages);
     passed_breakpoint_ = 0;
-    tracing::choose_stepping(task);
     if (hits) send_trap(task, hits);
     return hits != 0;
+}
+
+void Watchpoints::abandon_step(Task& task) { end_step(task, std::exchange(lent_, {})); }
+
+void Watchpoints::end_step(Task& task, std::vector<u64> const& pages)
+{
+    for (Slot& slot : slots_)
+        slot.touched = false;
+    for (u64 page : pages)
+        space_->cover(page);
+    tracing::choose_stepping(task);
 }
 
 void Watchpoints::send_trap(Task& task, u64 hits)

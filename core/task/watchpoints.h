@@ -44,6 +44,8 @@ public:
     bool faulted(Task& task, platform::Trap const& trap);
     /// Whether the next instruction is a step for this class's sake.
     bool is_stepping() const { return !lent_.empty(); }
+    /// The instruction will not be made now: a signal's handler comes first. May wait.
+    void abandon_step(Task& task);
     /// The step is over, by whatever trap: hides the pages again, and sends SIGTRAP if a register is hit. True if so. May
     /// wait.
     bool stepped(Task& task);
@@ -63,6 +65,7 @@ private:
         std::array<u64, kSlots> const& addresses, u64 control, u64 limit);
     void watch(std::array<Slot, kSlots> const& slots);
     u64 read(Slot const& slot) const;
+    void end_step(Task& task, std::vector<u64> const& pages);
     void send_trap(Task& task, u64 hits);
 
     Ref<mm::AddressSpace> space_;

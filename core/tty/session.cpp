@@ -42,7 +42,7 @@ Result<void> set_process_group(Task& task, Pid pid, Pid group)
     if (process != &caller) {
         if (process->parent != &caller) return err::srch;
         if (&process->session() != &caller.session()) return err::perm;
-        if (process->has_execed) return err::acces;
+        if (process->programs_run) return err::acces;
     }
     if (is_session_leader(*process)) return err::perm;
     if (group.value == 0) group = process->id;

@@ -243,8 +243,7 @@ Result<void> MountNamespace::pivot(Path const& new_root, Path const& put_old, Pa
 
 Ref<MountNamespace> MountNamespace::make_anonymous(MountTree tree) const
 {
-    return make_ref<MountNamespace>(std::move(tree), Kind::anonymous,
-        NamespaceOrigin { .number = 0, .owner = RefPtr<RefCounted>(owner()) });
+    return make_ref<MountNamespace>(std::move(tree), Kind::anonymous, NamespaceOrigin(0, owner()));
 }
 
 Result<Ref<MountNamespace>> MountNamespace::clone(

@@ -146,9 +146,10 @@ Namespace::Namespace(NamespaceKind kind, NamespaceOrigin origin)
 {
 }
 
-Namespace::~Namespace()
+// Only user namespaces become owners.
+NamespaceOrigin::~NamespaceOrigin()
 {
-    if (origin_.counted) uncharge(owner(), kind_, origin_.uid, nullptr);
+    if (counted_as_) uncharge(static_cast<UserNamespace*>(owner.get()), *counted_as_, uid, nullptr);
 }
 
 // Only user namespaces become owners.
@@ -158,7 +159,7 @@ Result<NamespaceOrigin> new_namespace_origin(
     Kernel& kernel, NamespaceKind kind, UserNamespace& owner, u32 uid)
 {
     TRY(charge(owner, kind, uid));
-    return NamespaceOrigin { kFirstFree + kernel.next_unique(), &owner, uid, true };
+    return NamespaceOrigin(kind, kFirstFree + kernel.next_unique(), &owner, uid);
 }
 
 NamespaceOrigin first_namespace_origin(NamespaceKind kind, UserNamespace& owner)

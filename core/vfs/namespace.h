@@ -3,6 +3,9 @@
 // it from others, and can be had as a file: /proc/PID/ns/KIND leads to its inode, setns(2) takes it open.
 #pragma once
 
+#include <optional>
+#include <utility>
+
 #include "core/base/error.h"
 #include "core/base/ref.h"
 #include "core/base/types.h"
@@ -31,17 +34,41 @@ NamespaceKindInfo const& info_of(NamespaceKind kind);
 constexpr size_t kNamespaceKinds = size_t(NamespaceKind::uts) + 1;
 
 /// What a namespace begins with.
-struct NamespaceOrigin {
+class NamespaceOrigin {
+public:
+    NamespaceOrigin(u64 number, RefPtr<RefCounted> owner)
+        : number(number)
+        , owner(std::move(owner))
+    {
+    }
+    /// One that counts against the limits of /proc/sys/user while it lives; the caller has charged it.
+    NamespaceOrigin(NamespaceKind kind, u64 number, RefPtr<RefCounted> owner, u32 uid)
+        : number(number)
+        , owner(std::move(owner))
+        , uid(uid)
+        , counted_as_(kind)
+    {
+    }
+    NamespaceOrigin(NamespaceOrigin&& from) noexcept
+        : number(from.number)
+        , owner(std::move(from.owner))
+        , uid(from.uid)
+        , counted_as_(std::exchange(from.counted_as_, std::nullopt))
+    {
+    }
+    ~NamespaceOrigin();
+
     u64 number;
     RefPtr<RefCounted> owner; ///< a UserNamespace; null for the first one only
     u32 uid = 0; ///< of who made it
-    bool counted = false; ///< against the limits of /proc/sys/user
+
+private:
+    std::optional<NamespaceKind> counted_as_;
 };
 
 class Namespace : public RefCounted {
 public:
     Namespace(NamespaceKind kind, NamespaceOrigin origin);
-    ~Namespace() override;
     NamespaceKind kind() const { return kind_; }
     u64 number() const { return origin_.number; }
     /// The user namespace whose capabilities rule it; of a user namespace, the parent.

@@ -338,6 +338,9 @@ TEST_F(Exec, execute_permission_is_needed)
     as_ordinary_user([] {
         // Executable though not readable.
         EXPECT_EQ(run("./secret", { "x", "--helper", "exit", "3" }).status, exited(3));
+        // Nor may it be read from its memory.
+        EXPECT_EQ(run("./secret", { "x", "--helper", "dumpable" }).output, "0\n");
+        EXPECT_EQ(run(self(), { "x", "--helper", "dumpable" }).output, "1\n");
     });
 }
 

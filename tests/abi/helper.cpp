@@ -148,6 +148,12 @@ int print_timers(int, char**)
     return 0;
 }
 
+int print_dumpable(int, char**)
+{
+    std::printf("%d\n", ::prctl(PR_GET_DUMPABLE));
+    return 0;
+}
+
 /// Where what a program starts with lies.
 int print_layout(int, char**)
 {
@@ -185,6 +191,7 @@ constexpr Helper kHelpers[] = {
     { "random", print_random },
     { "timers", print_timers },
     { "layout", print_layout },
+    { "dumpable", print_dumpable },
     { "exit", exit_with },
     { "wait-for-input", wait_for_input },
 };

@@ -9,6 +9,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 
 namespace abi_test {
 namespace {
@@ -150,6 +151,45 @@ TEST(PidNamespace, init_is_killed_from_outside)
     held.write_end.reset();
     char byte;
     EXPECT_EQ(::read(held.read_end, &byte, 1), 0) << "nobody is left in it";
+}
+
+TEST(PidNamespace, init_is_immune_to_its_own_timers)
+{
+    NEEDS_PID_NAMESPACES();
+    for (int signal : { SIGKILL, SIGSTOP })
+        in_namespace([signal] {
+            sigevent event {};
+            event.sigev_notify = SIGEV_SIGNAL;
+            event.sigev_signo = signal;
+            timer_t timer;
+            ASSERT_OK(::timer_create(CLOCK_MONOTONIC, &event, &timer));
+            itimerspec value { {}, { 0, 1'000'000 } };
+            ASSERT_OK(::timer_settime(timer, 0, &value, nullptr));
+            do {
+                ::usleep(1000);
+                ASSERT_OK(::timer_gettime(timer, &value));
+            } while (value.it_value.tv_sec || value.it_value.tv_nsec);
+        });
+}
+
+TEST(PidNamespace, init_dies_of_its_own_faults)
+{
+    NEEDS_PID_NAMESPACES();
+    EXPECT_EQ(wait_for(start_init([] { asm volatile("hlt"); })), killed_by(SIGSEGV));
+    EXPECT_EQ(wait_for(start_init([] { asm volatile("int3"); })), killed_by(SIGTRAP));
+}
+
+TEST(PidNamespace, ends_whatever_its_children_would_tell)
+{
+    NEEDS_PID_NAMESPACES();
+    for (int exit_signal : { 0, SIGUSR1 })
+        in_namespace([exit_signal] {
+            long const child = raw(SYS_clone, exit_signal, 0, 0, 0, 0);
+            if (child == 0)
+                for (;;)
+                    ::pause();
+            ASSERT_GT(child, 0);
+        });
 }
 
 TEST(PidNamespace, ends_with_its_init)

@@ -202,6 +202,24 @@ TEST(Thread, last_thread_out_ends_the_process)
     EXPECT_TRUE(status == exited(4) || status == exited(9)) << status;
 }
 
+TEST(Thread, all_may_leave_at_once)
+{
+    for (int round = 0; round < 100; ++round) {
+        pid_t child = start([] {
+            static pthread_barrier_t together;
+            ::pthread_barrier_init(&together, nullptr, 3);
+            for (int i = 0; i < 2; ++i)
+                std::thread([] {
+                    ::pthread_barrier_wait(&together);
+                    raw(SYS_exit, 0);
+                }).detach();
+            ::pthread_barrier_wait(&together);
+            raw(SYS_exit, 0);
+        });
+        ASSERT_EQ(wait_for(child), exited(0));
+    }
+}
+
 TEST(Thread, exec_after_the_main_thread_has_left)
 {
     pid_t child = start([] {

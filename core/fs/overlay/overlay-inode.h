@@ -193,6 +193,7 @@ public:
 
 protected:
     Result<void> fill(u64 index, std::span<u8> page) override;
+    bool is_hole(u64 index) const override { return !is_lower(index) && PageCache::is_hole(index); }
 
 private:
     enum class Source : u8 { own, lower, hole };

@@ -148,6 +148,21 @@ TEST_F(OverlayTest, HolesInLowerFiles)
     EXPECT_EQ(read_at(file, kPageSize, 2), std::string("y\0", 2));
 }
 
+TEST_F(OverlayTest, AllocationFillsHolesAndKeepsTheLowerPages)
+{
+    write_file("/file", std::string(2 * kPageSize, 'x'));
+    enter();
+    auto file = open_rw("/file");
+    u64 const used = kernel.memory().used();
+    ASSERT_TRUE(file->fallocate(0, 0, 5 * kPageSize).ok());
+    EXPECT_EQ(kernel.memory().used(), used + 3);
+    EXPECT_EQ(stat("/file").size, 5 * kPageSize);
+    EXPECT_EQ(stat("/file").blocks, 40u);
+    EXPECT_EQ(read_at(file, 2 * kPageSize - 1, 2), std::string("x\0", 2));
+    EXPECT_EQ(error_of(file->fallocate(0, 0, u64 { 1 } << 40)), err::nospc);
+    EXPECT_EQ(stat("/file").size, 5 * kPageSize);
+}
+
 TEST_F(OverlayTest, PagesAreTheLowerOnesUntilTheFirstChange)
 {
     write_file("/file", std::string(2 * kPageSize, 'x'));

@@ -100,12 +100,17 @@ Result<void> OverlayRegular::allocate(u32 mode, u64 offset, u64 length)
     if (mode & kFallocPunchHole) {
         TRY(pages_->punch_hole(offset, length));
     } else {
-        // Nothing is reserved beyond what memory there is now.
-        if (page_up(length) >> kPageShift > fs_.kernel().memory().free()) return err::nospc;
-        if (!(mode & kFallocKeepSize) && offset + length > attributes_.size) {
-            TRY(pages_->set_size(offset + length));
-            attributes_.size = offset + length;
+        u64 const old_size = attributes_.size;
+        bool const grows = !(mode & kFallocKeepSize) && offset + length > old_size;
+        TRY(pages_->set_size(grows ? offset + length : old_size));
+        // As in tmpfs: pages beyond the end cannot be kept without a size that covers them.
+        u64 const end = std::min(offset + length, page_up(pages_->size()));
+        auto populated = offset < end ? pages_->populate(offset, end - offset) : Result<void>();
+        if (populated.is_error()) {
+            if (grows) TRY(pages_->set_size(old_size));
+            return populated;
         }
+        attributes_.size = pages_->size();
     }
     keep();
     touch(false, true, true);

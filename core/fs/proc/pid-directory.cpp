@@ -69,8 +69,6 @@ constexpr PidRow kRows[] = {
     { "oom_adj", kFile | 0644, both, open_, pid_oom_adj, set_pid_oom_adj },
     { "oom_score_adj", kFile | 0644, both, open_, pid_oom_score_adj, set_pid_oom_score_adj },
     { "coredump_filter", kFile | 0644, both, open_, pid_coredump_filter, set_pid_coredump_filter },
-    { "loginuid", kFile | 0444, both, open_, pid_login_uid },
-    { "sessionid", kFile | 0444, both, open_, pid_session_id },
     { "io", kFile | 0400, both, inspection, pid_io },
     { "uid_map", kFile | 0644, both, open_, nullptr, nullptr, make_uid_map },
     { "gid_map", kFile | 0644, both, open_, nullptr, nullptr, make_gid_map },

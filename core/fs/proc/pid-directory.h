@@ -102,8 +102,6 @@ Result<void> set_pid_oom_score_adj(Subject const&, std::string_view);
 Result<std::string> pid_oom_adj(Subject const&);
 Result<void> set_pid_oom_adj(Subject const&, std::string_view);
 // pid-ids.cpp
-Result<std::string> pid_login_uid(Subject const&);
-Result<std::string> pid_session_id(Subject const&);
 // pid-memory.cpp
 Result<std::string> pid_maps(Subject const&);
 Result<std::string> pid_smaps(Subject const&);

@@ -9,8 +9,6 @@ namespace umbra::fs {
 
 namespace {
 
-constexpr char const* kUnset = "4294967295"; // (uid_t)-1, without a newline, as Linux writes it
-
 enum class Kind : u8 { users, groups, projects };
 
 IdMap& map_of(UserNamespace& space, Kind kind)
@@ -174,9 +172,6 @@ public:
 };
 
 } // namespace
-
-Result<std::string> pid_login_uid(Subject const&) { return std::string(kUnset); }
-Result<std::string> pid_session_id(Subject const&) { return std::string(kUnset); }
 
 Ref<vfs::Inode> make_uid_map(
     vfs::FileSystem& fs, PidReference const& reference, PseudoAttributes const& attributes)

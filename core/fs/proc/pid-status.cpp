@@ -255,7 +255,7 @@ Result<std::string> pid_stat(Subject const& subject)
         terminal ? i32(terminal->device()) : 0,
         terminal && terminal->foreground() ? subject.shown(terminal->foreground()->id) : -1);
     // PF_RANDOMIZE, and PF_FORKNOEXEC, which ps shows as flag 1.
-    append_format(out, "%u %llu %llu %llu %llu ", process.has_execed ? 0x400000 : 0x400040,
+    append_format(out, "%u %llu %llu %llu %llu ", process.programs_run ? 0x400000 : 0x400040,
         ull(usage.minor_faults), ull(children.minor_faults), ull(usage.major_faults),
         ull(children.major_faults));
     append_format(out, "%llu %llu %llu %llu %d %d %zu 0 %llu ", ticks(usage.user), ticks(usage.system),

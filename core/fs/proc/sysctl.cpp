@@ -43,6 +43,8 @@ constexpr FixedRow kFixed[] = {
     { "fs/protected_regular", "0\n" },
     { "fs/protected_symlinks", "0\n" },
     { "fs/suid_dumpable", "0\n" },
+    { "fs/aio-max-nr", "0\n" },
+    { "fs/aio-nr", "0\n" },
     { "fs/inotify/max_queued_events", "16384\n" },
     { "fs/inotify/max_user_instances", "128\n" },
     { "fs/inotify/max_user_watches", "65536\n" },
@@ -390,9 +392,6 @@ void add_sysctls(StaticDirectory& sys, Kernel& kernel)
     add_core_dumps(sys, kernel);
     add_obeyed<i64>(sys, "fs/leases-enable", kernel.leases_enabled, INT32_MIN, INT32_MAX);
     add_obeyed<i64>(sys, "fs/lease-break-time", kernel.lease_break_time, INT32_MIN, INT32_MAX);
-    add_obeyed<u64>(sys, "fs/aio-max-nr", kernel.max_aio_events, 0, ~u64 { 0 });
-    add(sys, "fs/aio-nr",
-        [&kernel] { return Result<std::string>(std::to_string(kernel.aio_events) + "\n"); });
     add_seccomp(sys, kernel);
     add_namespace_limits(sys);
     add_last_pid(sys);

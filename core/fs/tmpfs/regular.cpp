@@ -80,26 +80,6 @@ Result<u64> TmpfsRegular::seek(i64 offset, i32 whence) const
     return std::min(std::max(u64(offset), index << kPageShift), size);
 }
 
-Result<void> TmpfsRegular::populate(u64 offset, u64 length)
-{
-    u64 first = offset >> kPageShift, last = page_up(offset + length) >> kPageShift;
-    if (last - first > tmpfs().kernel().memory().free() + pages_->resident_pages()) return err::nospc;
-    std::vector<u64> added;
-    for (u64 index = first; index < last; ++index) {
-        if (!pages_->resident_page(index).is_null()) continue;
-        auto frame = pages_->page(index, mm::PageUse::write);
-        if (frame.ok()) {
-            added.push_back(index);
-            continue;
-        }
-        // Linux takes back what a failed fallocate has added.
-        for (u64 i : added)
-            pages_->punch(i << kPageShift, kPageSize);
-        return frame.error() == err::nomem ? err::nospc : frame.error();
-    }
-    return {};
-}
-
 Result<void> TmpfsRegular::allocate(u32 mode, u64 offset, u64 length)
 {
     if (mode & ~(kFallocKeepSize | kFallocPunchHole)) return err::opnotsupp;
@@ -116,7 +96,7 @@ Result<void> TmpfsRegular::allocate(u32 mode, u64 offset, u64 length)
     // Pages beyond the end cannot be kept without a size that covers them: with KEEP_SIZE only those below
     // are added.
     u64 end = std::min(offset + length, page_up(pages_->size()));
-    auto populated = offset < end ? populate(offset, end - offset) : Result<void>();
+    auto populated = offset < end ? pages_->populate(offset, end - offset) : Result<void>();
     if (populated.is_error()) {
         if (grows) pages_->resize(old_size);
         return populated;

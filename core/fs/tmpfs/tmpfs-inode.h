@@ -180,8 +180,6 @@ public:
     u32 seals = kSealSeal;
 
 private:
-    Result<void> populate(u64 offset, u64 length);
-
     Ref<TmpfsPages> pages_;
 };
 

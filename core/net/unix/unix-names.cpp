@@ -6,6 +6,7 @@
 #include "core/net/unix/unix-socket.h"
 #include "core/task/namespaces.h"
 #include "core/task/permissions.h"
+#include "core/task/process-table.h"
 #include "core/task/task.h"
 #include "core/vfs/operations.h"
 
@@ -131,6 +132,8 @@ Result<void> prepare_ancillary(Task& task, Ancillary& ancillary)
         ancillary.credentials = abi::Ucred { task.pid().value, mine.uid, mine.gid };
     else if (!may_claim(task, *ancillary.credentials))
         return err::perm;
+    else if (!task.kernel().processes().find_task(Pid(ancillary.credentials->pid)))
+        return err::srch;
     if (ancillary.files.empty()) return {};
     bool privileged = mine.has(Capability::sys_resource) || mine.has(Capability::sys_admin);
     bool too_many = Network::of(task.kernel()).files_in_flight > task.limit(Resource::nofile);

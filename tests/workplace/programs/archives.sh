@@ -12,7 +12,10 @@ gzip -k9 want; xz -kT2 want; zstd -qk19 want; bzip2 -k want
 for name in want.gz want.xz want.zst want.bz2; do
     case $name in *.gz) zcat $name ;; *.xz) xzcat $name ;; *.zst) zstdcat $name ;; *.bz2) bzcat $name ;; esac | cmp - want && echo "$name: same"
 done
-(cd tree; find . -depth -print0 | cpio -0o --quiet -H newc) > archive.cpio; mkdir out.cpio; (cd out.cpio; cpio -idm --quiet < ../archive.cpio); diff -r --no-dereference -x fifo tree out.cpio && echo "cpio: same"
+(cd tree; find . -depth -print0 | cpio -0o --quiet -H newc) > archive.cpio
+mkdir out.cpio
+(cd out.cpio; cpio -idm --quiet < ../archive.cpio)
+diff -r --no-dereference -x fifo tree out.cpio && echo "cpio: same"
 rsync -aHS tree/ copy/; rsync -aHSni --delete tree/ copy/ | wc -l
 echo changed >> tree/json/tool.py; rm tree/hard; rsync -aHSi --delete tree/ copy/ | LC_ALL=C sort
 rsync -a --checksum --bwlimit=100000 --partial --inplace tree/ other/ && diff -r --no-dereference -x fifo tree other && echo "rsync: same"

@@ -57,4 +57,9 @@ test('main', executable('main', 'main.c', link_with: add))
 test('check', executable('check', 'test.cpp', link_with: add, dependencies: dependency('threads')))
 C
 meson setup by-meson >/dev/null && ninja -C by-meson -j2 >/dev/null && meson test -C by-meson | grep '^Ok:'
-gcc -g -O0 main.c add.c -o main && gdb -q -batch -ex 'break add' -ex run -ex 'print a' ./main 2>&1 | grep '^\$1'; objdump -d main | grep -c '<add>:'; nm main | grep -c ' T add'; strip main; ./main; ldd main | grep -o libc.so.6
+gcc -g -O0 main.c add.c -o main && gdb -q -batch -ex 'break add' -ex run -ex 'print a' ./main 2>&1 | grep '^\$1'
+objdump -d main | grep -c '<add>:'
+nm main | grep -c ' T add'
+strip main
+./main
+ldd main | grep -o libc.so.6

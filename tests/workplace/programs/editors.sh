@@ -14,9 +14,19 @@ mux list-panes | wc -l
 mux send-keys -t 0 'vim -u NONE -N text' Enter; shows 0 'line 1'
 mux send-keys -t 0 ':%s/line/row/' Enter 'Goadded' Escape ':wq' Enter
 for _ in $(seq 200); do grep -q added text && break; sleep 0.05; done; tail -2 text; head -1 text
-mux send-keys -t 1 'less text' Enter; shows 1 'row 1'; mux send-keys -t 1 G; shows 1 'added'; mux send-keys -t 1 '?row 50' Enter; shows 1 'row 50'; mux send-keys -t 1 q
+mux send-keys -t 1 'less text' Enter
+shows 1 'row 1'
+mux send-keys -t 1 G
+shows 1 'added'
+mux send-keys -t 1 '?row 50' Enter
+shows 1 'row 50'
+mux send-keys -t 1 q
 mux send-keys -t 1 'top -d 100' Enter; shows 1 'load average'; mux send-keys -t 1 q
-mux send-keys -t 1 'clear; sleep 1000' Enter; runs 1 sleep; mux send-keys -t 1 C-c; mux send-keys -t 1 'echo "ended: $?"' Enter; shows 1 'ended: 130'
+mux send-keys -t 1 'clear; sleep 1000' Enter
+runs 1 sleep
+mux send-keys -t 1 C-c
+mux send-keys -t 1 'echo "ended: $?"' Enter
+shows 1 'ended: 130'
 mux send-keys -t 1 'clear; cat' Enter; runs 1 cat; mux send-keys -t 1 'typed' Enter C-d; runs 1 sh
 mux send-keys -t 1 'sleep 1000' Enter; runs 1 sleep; mux send-keys -t 1 C-z; shows 1 'Stopped'
 mux resize-pane -t 0 -x 30; mux send-keys -t 0 'clear; stty size' Enter; shows 0 ' 30'

@@ -79,5 +79,7 @@ fn main() {
     println!("rust {} {} {}", total.lock().unwrap(), receive.iter().sum::<i32>(), failed);
 }
 RUST
-rustc -O work.rs -o rust && ./rust 2>/dev/null; rustc -C target-feature=+crt-static -o rust work.rs && ./rust 2>/dev/null
-echo 'int puts(const char*); int main(void) { return puts("musl") < 0; }' > m.c; musl-gcc -static m.c -o musl && ./musl
+rustc -O work.rs -o rust && ./rust 2>/dev/null
+rustc -C target-feature=+crt-static -o rust work.rs && ./rust 2>/dev/null
+echo 'int puts(const char*); int main(void) { return puts("musl") < 0; }' > m.c
+musl-gcc -static m.c -o musl && ./musl

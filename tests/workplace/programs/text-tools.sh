@@ -13,8 +13,11 @@ comm -12 <(seq 1 3 30) <(seq 1 2 30 | sort) 2>/dev/null | wc -l
 mkfifo pipe; (seq 1000 > pipe &) ; tee copy < pipe | tail -1; cmp copy <(seq 1000) && echo same
 truncate -s 10M sparse; du -k --apparent-size sparse | cut -f1; du -k sparse | cut -f1
 dd if=/dev/urandom of=random bs=64k count=16 status=none; sha256sum random > sum; sha256sum -c sum
-install -D -m 4711 /bin/true a/b/true; stat -c '%a %s' a/b/true | cut -d' ' -f1; ln -s b/true a/link; readlink -f a/link | grep -o 'a/b/true'
+install -D -m 4711 /bin/true a/b/true
+stat -c '%a %s' a/b/true | cut -d' ' -f1
+ln -s b/true a/link
+readlink -f a/link | grep -o 'a/b/true'
 cp -a a b; find b -printf '%y %m %P\n' | LC_ALL=C sort
 timeout 0.1 sleep 100; echo "timeout: $?"
-nice -n 5 nice; env -i A=1 printenv; id -un; date -u -d @1700000000 +%FT%T; numfmt --to=iec 1048576; factor 1000000007
+echo $(($(nice -n 5 nice) - $(nice))); env -i A=1 printenv; id -un; date -u -d @1700000000 +%FT%T; numfmt --to=iec 1048576; factor 1000000007
 find a b -type f -newer files -exec chmod 600 {} + ; find . -perm 600 -type f | LC_ALL=C sort

@@ -2,7 +2,12 @@
 # user: root
 # cron's job at start, and timers of each kind.
 mkdir -p spool; echo "@reboot echo from cron > $PWD/cron.out" | crontab -u root -; crontab -l | grep -c reboot
-rm -f /run/crond.reboot /var/run/crond.pid; cron; for _ in $(seq 400); do [ -s cron.out ] && break; sleep 0.05; done; cat cron.out; pkill -x cron; crontab -r
+rm -f /run/crond.reboot /var/run/crond.pid
+cron
+for _ in $(seq 400); do [ -s cron.out ] && break; sleep 0.05; done
+cat cron.out
+pkill -x cron
+crontab -r
 python3 - <<'PYTHON'
 import os, select, signal, time
 count = 0

@@ -23,9 +23,11 @@ int main(void) {
 }
 C
 gcc -g -O0 -pthread traced.c -o traced
-strace -f -qq -e trace=wait4,exit_group,write -e signal=SIGUSR1,SIGCHLD -o calls ./traced
+strace -f -qq -e trace=exit_group,write -e signal=SIGUSR1,SIGCHLD -o calls ./traced
 sed 's/[0-9]\{2,\}/N/g; s/^N *//' calls | grep -vE 'resumed|unfinished' | LC_ALL=C sort
-strace -c -f -o table ./traced >/dev/null; grep -c execve table; strace -e inject=getppid:error=EPERM -e trace=getppid sh -c 'echo $PPID' 2>&1 | grep -c '^getppid.*INJECTED'
+strace -c -f -o table ./traced >/dev/null
+grep -c execve table
+strace -e inject=getppid:error=EPERM -e trace=getppid sh -c 'echo $PPID' 2>&1 | grep -c '^getppid.*INJECTED'
 strace -k -e trace=write ./traced 2>&1 | grep -c 'traced(main'
 ltrace -e printf -e malloc ./traced 2>&1 | grep -o 'printf("counter [^)]*)\|exited (status 0)'
 cat > commands <<'GDB'
@@ -58,7 +60,16 @@ GDB
 gdb -q -batch -x commands ./traced > session 2>&1
 grep -oE '^#[01] .* in main|^#0 +add|^\$1 = 1|Value returned is .*|Old value = .*|New value = .*|Hardware watchpoint 2: counter|Program received signal SIGUSR1.*|Catchpoint [0-9]+ \(forked|exited with code 05|exited normally|=> 0x[0-9a-f]* <handle' session | sed 's/0x[0-9a-f]*/ADDRESS/g'
 gdb -q -batch -ex 'thread apply all backtrace 1' -ex detach --args sleep 100 2>&1 | tail -1
-sleep 1000 & gdb -q -batch -p $! -ex 'backtrace 1' -ex 'print (int)getpid()' -ex 'kill' 2>&1 | grep -cE '^#0|^\$1 = [0-9]+'; { wait $!; } 2>/dev/null; echo "attached: $?"
-sleep 1000 & { kill -SEGV $!; wait $!; } 2>/dev/null; echo "fault: $?"
-valgrind -q --error-exitcode=9 --leak-check=full ./traced 2>&1 | grep -oE 'counter.*|definitely lost'; valgrind -q --tool=helgrind ./traced | cut -d, -f1
+exec 3>&2 2>/dev/null # the shell's own words about what was killed have numbers
+sleep 1000 &
+gdb -q -batch -p $! -ex 'backtrace 1' -ex 'print (int)getpid()' -ex 'kill' 2>&1 | grep -cE '^#0|^\$1 = [0-9]+'
+wait $!
+echo "attached: $?"
+sleep 1000 &
+kill -SEGV $!
+wait $!
+echo "fault: $?"
+exec 2>&3
+valgrind -q --error-exitcode=9 --leak-check=full ./traced 2>&1 | grep -oE 'counter.*|definitely lost'
+valgrind -q --tool=helgrind ./traced | cut -d, -f1
 valgrind --tool=callgrind ./traced 2>&1 | grep -c Collected

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # user: root
 # Accounts, passwords, su and sudo.
-useradd -m -s /bin/bash ann; useradd -m -G users ben; echo 'ann:secret' | chpasswd; id ann | sed 's/[0-9]\+//g'; getent shadow ann | cut -d: -f1
+useradd -m -s /bin/bash ann
+useradd -m -G users ben
+echo 'ann:secret' | chpasswd
+id ann | sed 's/[0-9]\+//g'
+getent shadow ann | cut -d: -f1
 su ann -c 'id -un; echo ~; touch ~/file'; stat -c %U /home/ann/file
 su - ben -c 'umask; pwd; cat /etc/shadow' 2>&1 | grep -o '^00.*\|/home/ben\|Permission denied'
 echo 'ann ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ann; chmod 440 /etc/sudoers.d/ann
@@ -32,5 +36,14 @@ text, status = dialogue("ann", ["passwd"], ["secret", "n3w-Pass-word", "n3w-Pass
 text, status = dialogue("ben", ["su", "ann", "-c", "id -un"], ["n3w-Pass-word"]); print("su:", status, "ann" in text.split())
 PYTHON
 python3 dialogue.py
-groupadd team; usermod -aG team ben; gpasswd -d ben team >/dev/null; chage -l ann | head -1 | cut -d: -f1; chsh -s /bin/sh ben; getent passwd ben | cut -d: -f7
-userdel -r ben 2>/dev/null; userdel -rf ann 2>/dev/null; groupdel team; getent passwd ann ben || echo gone; rm /etc/sudoers.d/ann
+groupadd team
+usermod -aG team ben
+gpasswd -d ben team >/dev/null
+chage -l ann | head -1 | cut -d: -f1
+chsh -s /bin/sh ben
+getent passwd ben | cut -d: -f7
+userdel -r ben 2>/dev/null
+userdel -rf ann 2>/dev/null
+groupdel team
+getent passwd ann ben || echo gone
+rm /etc/sudoers.d/ann
