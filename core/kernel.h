@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -100,6 +101,8 @@ public:
 
     RefPtr<RefCounted> network; ///< net::Network; made on first use
 
+    std::map<std::string, i64> kept_numbers; ///< sysctls that are kept and shown, and without effect, by path
+    std::string boot_id; ///< of /proc/sys/kernel/random; made when it is first asked for
     /// Open file descriptions, and the most there may be (fs.file-max): as Linux, a tenth of memory's KiB, at least 8,192.
     /// Unlike Linux's, root's count too: what they cost is the host's memory, not the instance's.
     u64 open_files = 0;

@@ -18,7 +18,6 @@ namespace {
 vfs::FileSystemType singleton(Kernel& kernel, char const* name, Ref<vfs::FileSystem> (*make)(Kernel&))
 {
     return { .name = name,
-        .in_user_namespaces = true,
         .make = [&kernel, make, made = RefPtr<vfs::FileSystem>()](vfs::MountRequest const& request) mutable {
             if (!request.options.empty()) return Result<Ref<vfs::FileSystem>>(err::inval);
             if (!made) made = make(kernel);

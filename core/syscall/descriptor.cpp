@@ -6,6 +6,7 @@
 #include "core/fs/tmpfs/tmpfs.h"
 #include "core/ipc/pipe.h"
 #include "core/syscall/path-argument.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 #include "core/task/task-access.h"
 #include "core/vfs/directory-notice.h"
@@ -93,9 +94,10 @@ SyscallResult set_flags(Task& task, vfs::File& file, u32 flags)
 SyscallResult set_owner(Task& task, vfs::File& file, u32 type, i32 id)
 {
     auto& table = task.kernel().processes();
-    if (id && !table.find_process(Pid(id)) && !table.find_task(Pid(id)) && !table.find_group(Pid(id)))
+    Pid const owner = pid_in(task, id);
+    if (id && !table.find_process(owner) && !table.find_task(owner) && !table.find_group(owner))
         return err::srch;
-    vfs::set_async_owner(file, task, type, id);
+    vfs::set_async_owner(file, task, type, owner.value);
     return 0;
 }
 
@@ -109,7 +111,7 @@ SyscallResult fcntl_owner(Task& task, vfs::File& file, u32 command, u64 argument
             task, file, id < 0 ? vfs::AsyncOwner::group : vfs::AsyncOwner::process, std::abs(id));
     }
     case f_getown:
-        return vfs::live_owner(task.kernel(), file.async_owner);
+        return vfs::live_owner(task, file.async_owner);
     case f_setsig:
         if (argument > u64(abi::signal_count)) return err::inval;
         file.async_owner.signal = i32(argument);
@@ -122,7 +124,7 @@ SyscallResult fcntl_owner(Task& task, vfs::File& file, u32 command, u64 argument
         return set_owner(task, file, owner.type, owner.pid);
     }
     default: {
-        OwnerEx owner { file.async_owner.type, std::abs(vfs::live_owner(task.kernel(), file.async_owner)) };
+        OwnerEx owner { file.async_owner.type, std::abs(vfs::live_owner(task, file.async_owner)) };
         TRY(UserOut<OwnerEx> { GuestAddr(argument) }.copy_out(task, owner));
         return 0;
     }

@@ -34,7 +34,7 @@ WholeHandle handle_of(vfs::Path const& path)
 
 Result<void> copy_out_mount(Task& task, vfs::Mount const& mount, GuestAddr out, u32 flags)
 {
-    if (flags & abi::at_handle_mnt_id_unique) return UserOut<u64> { out }.copy_out(task, mount.id());
+    if (flags & abi::at_handle_mnt_id_unique) return UserOut<u64> { out }.copy_out(task, mount.unique_id());
     return UserOut<i32> { out }.copy_out(task, i32(mount.id()));
 }
 

@@ -57,8 +57,10 @@ Result<void> check_sight(Task& task, vfs::MountNamespace const& space, vfs::Path
 /// The structure and the strings behind it.
 class Description {
 public:
-    Description(Task& task, vfs::Mount& mount, u64 wanted)
+    /// `space`: whose mount it is; it may be detached while the file system is asked.
+    Description(Task& task, vfs::MountNamespace const& space, vfs::Mount& mount, u64 wanted)
         : task_(task)
+        , space_(space)
         , mount_(mount)
         , wanted_(wanted)
     {
@@ -104,8 +106,8 @@ private:
             out_.master = mount_.master() ? mount_.master()->id() : 0;
         }
         if (wants(abi::statmount_propagate_from) && mount_.master())
-            out_.propagate_from = vfs::dominating_group(mount_, *mount_.mount_namespace(), task_.fs().root);
-        if (wants(abi::statmount_mnt_ns_id)) out_.namespace_id = mount_.mount_namespace()->number();
+            out_.propagate_from = vfs::dominating_group(mount_, space_, task_.fs().root);
+        if (wants(abi::statmount_mnt_ns_id)) out_.namespace_id = space_.number();
     }
     u64 propagation() const
     {
@@ -126,6 +128,7 @@ private:
     }
 
     Task& task_;
+    vfs::MountNamespace const& space_;
     vfs::Mount& mount_;
     u64 wanted_;
     abi::StatMount out_ {};
@@ -141,7 +144,7 @@ SyscallResult sys_statmount(Task& task, GuestAddr request_in, GuestAddr buffer, 
     auto space = TRY(namespace_by_number(task, request.namespace_id));
     auto mount = TRY(find(*space, request.mount_id));
     TRY(check_sight(task, *space, { mount, mount->root() }));
-    Description const description(task, *mount, request.parameter);
+    Description const description(task, *space, *mount, request.parameter);
     auto fixed = description.fixed();
     auto const& strings = description.strings();
     u64 const fixed_size = std::min<u64>(size, sizeof fixed);

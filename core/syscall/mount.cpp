@@ -7,6 +7,7 @@
 #include "core/task/process-table.h"
 #include "core/task/task-access.h"
 #include "core/vfs/file-system-types.h"
+#include "core/vfs/mount-table.h"
 
 namespace umbra {
 
@@ -96,6 +97,7 @@ Result<void> new_mount(Task& task, MountArguments const& a)
     auto fs = TRY(type->make({ task.kernel(), a.source, a.options, flags, task.credentials_ref() }));
     // An instance that others show stays as it is for them.
     if (fs->mount_count == 0 && (flags & vfs::kMountReadOnly)) fs->set_read_only(true);
+    TRY(task.kernel().mount_table().check_room(1));
     auto mount = make_ref<vfs::Mount>(fs, flags, a.source.empty() ? "none" : a.source);
     return task.fs().mounts->attach(mount, a.target);
 }

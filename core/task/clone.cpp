@@ -195,6 +195,18 @@ private:
     RefPtr<FdTable> files_; ///< while the number is only reserved
 };
 
+/// CLONE_PARENT_SETTID and CLONE_CHILD_SETTID, each in the number's own namespace. Returns the parent's. May wait.
+i32 tell_numbers(Task& parent, Task& child, CloneRequest const& request)
+{
+    i32 const parents_number = pid_out(parent, child.tid()), own_number = pid_out(child, child.tid());
+    // As Linux, neither copy is checked.
+    if (request.flags & clone_parent_settid)
+        (void)copy_to_user(parent, request.parent_tid, &parents_number, sizeof parents_number).ok();
+    if (request.flags & clone_child_settid)
+        (void)copy_to_user(child, request.child_tid, &own_number, sizeof own_number).ok();
+    return parents_number;
+}
+
 Result<void> wait_for_vfork(Task& parent, Task& child, WaitQueue& done)
 {
     (void)child;
@@ -249,13 +261,7 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     process->threads.push_back(child.get());
     if (!thread) link_process(parent, *process, request);
     if (parent.is_dying() && thread) child->exiting = true;
-    i32 const parents_number = pid_out(parent, tid), own_number = pid_out(*child, tid);
-    if (request.flags & clone_parent_settid)
-        (void)copy_to_user(parent, request.parent_tid, &parents_number, sizeof parents_number)
-            .ok(); // as Linux: not checked
-    if (request.flags & clone_child_settid)
-        (void)copy_to_user(*child, request.child_tid, &own_number, sizeof own_number)
-            .ok(); // as Linux: not checked
+    i32 const parents_number = tell_numbers(parent, *child, request);
     if (request.flags & clone_pidfd) pidfd.install(*process);
     u64 const message = tracers_number(parent, tid); // the child may be gone when it is told
     WaitQueue done;

@@ -5,6 +5,7 @@
 #include "core/abi/file.h"
 #include "core/abi/signal.h"
 #include "core/kernel.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 
 namespace umbra::vfs {
@@ -97,10 +98,11 @@ void set_async_owner(File& file, Task& task, u32 type, i32 id)
         = { .type = type, .id = id, .uid = who.uid, .euid = who.euid, .signal = file.async_owner.signal };
 }
 
-i32 live_owner(Kernel& kernel, AsyncOwner const& owner)
+i32 live_owner(Task const& reader, AsyncOwner const& owner)
 {
-    if (!owner.id || !exists(kernel, owner)) return 0;
-    return owner.type == AsyncOwner::group ? -owner.id : owner.id;
+    if (!owner.id || !exists(reader.kernel(), owner)) return 0;
+    i32 const number = pid_out(reader, Pid(owner.id));
+    return owner.type == AsyncOwner::group ? -number : number;
 }
 
 void send_async_event(Kernel& kernel, AsyncOwner const& owner, i32 fd, AsyncEvent event)

@@ -28,7 +28,7 @@ enum class AsyncEvent : i32 { in = 1, out, message, error, priority, hang_up }; 
 /// `task` makes somebody the owner; 0 for nobody.
 void set_async_owner(File& file, Task& task, u32 type, i32 id);
 /// The owner if it still exists, as F_GETOWN shows it: a group is negative.
-i32 live_owner(Kernel& kernel, AsyncOwner const& owner);
+i32 live_owner(Task const& reader, AsyncOwner const& owner);
 /// Tells the owner, if there is one, of an event of descriptor `fd`. Does not wait.
 void send_async_event(Kernel& kernel, AsyncOwner const& owner, i32 fd, AsyncEvent event);
 /// Sends SIGURG (data out of band); true if there is an owner.

@@ -154,8 +154,15 @@ Result<void> truncate(Task& task, Path const& path, u64 size)
     TRY(check_writable_mount(*path.mount));
     TRY(check_permission(task.credentials(), inode, abi::w_ok));
     if (inode.write_count < 0) return err::txtbsy;
-    TRY(break_leases(task, inode, abi::o_wronly));
-    TRY(truncate_checked(task, inode, size, nullptr));
+    // As an opener for writing, that no new lease comes in the way.
+    Ref<Inode> const kept(inode);
+    ++inode.write_count;
+    auto truncated = [&]() -> Result<void> {
+        TRY(break_leases(task, inode, abi::o_wronly));
+        return truncate_checked(task, inode, size, nullptr);
+    }();
+    --inode.write_count;
+    TRY(truncated);
     notify_path(path, abi::in_modify);
     return {};
 }

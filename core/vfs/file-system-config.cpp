@@ -6,6 +6,7 @@
 
 #include "core/kernel.h"
 #include "core/task/permissions.h"
+#include "core/vfs/mount-table.h"
 
 namespace umbra::vfs {
 
@@ -80,6 +81,9 @@ Result<void> FileSystemConfig::set(std::string const& name, std::optional<std::s
     bool const fits = value ? value->find(',') == std::string::npos : true;
     if (!fits || !parameter->accepts(value ? std::optional<std::string_view>(*value) : std::nullopt))
         return complain(type + ": Bad value for '" + name + "'");
+    // As Linux bounds what mount(2) takes.
+    if (options_.size() + name.size() + (value ? value->size() : 0) + 2 > kPageSize)
+        return complain(type + ": Cumulative options too large");
     if (!options_.empty()) options_ += ',';
     options_ += value ? name + "=" + *value : name;
     return {};
@@ -128,6 +132,7 @@ Result<Ref<Mount>> FileSystemConfig::mount(u32 flags)
 {
     if (!fs_) return err::inval;
     if (phase_ != Phase::awaiting_mount) return err::busy;
+    TRY(kernel_.mount_table().check_room(1));
     phase_ = Phase::mounted;
     return make_ref<Mount>(Ref<FileSystem>(fs_), flags, source_.value_or("none"));
 }

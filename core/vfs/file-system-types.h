@@ -33,7 +33,7 @@ struct MountParameter {
     enum class Kind : u8 {
         flag,
         text,
-        number, ///< 32 bits, decimal or with 0 or 0x before it
+        number, ///< 32 bits, decimal
         octal,
         size, ///< with k, m, g, t
         size_or_share, ///< the same, or a percentage of memory

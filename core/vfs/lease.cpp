@@ -131,6 +131,7 @@ Result<void> Leases::break_for(Kernel& kernel, Mode breaker, bool nonblocking)
     announce(kernel, breaker);
     if (nonblocking) return err::again;
     while (conflicts(breaker)) {
+        announce(kernel, breaker); // those that came while this one waited
         auto waited = breakers_.wait_until([&] { return !conflicts(breaker); }, next_expiry());
         if (waited.is_error() && waited.error() != err::timedout) return waited;
         expire(kernel);

@@ -174,6 +174,7 @@ Result<void> MountNamespace::move(Path const& from, Path const& to, Placing plac
         parent = Ref<Mount>(*at.mount->parent());
     }
     auto tree = MountTree::of(*from.mount);
+    if (tree.holds_namespace_until(number())) return err::loop;
     if (parent->is_shared() && tree.has_unbindable()) return err::inval;
     if (is_above(*from.mount, parent.get())) return err::loop;
     return tree.graft(*parent, *place);

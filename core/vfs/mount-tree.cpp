@@ -103,10 +103,18 @@ bool is_mount_namespace_file(Mount const& mount)
 
 } // namespace
 
+bool MountTree::holds_namespace_until(u64 number) const
+{
+    return std::any_of(mounts_.begin(), mounts_.end(), [&](auto const& m) {
+        return is_mount_namespace_file(*m) && namespace_of_inode(m->root()->inode())->number() <= number;
+    });
+}
+
 Result<MountTree> MountTree::copy(Mount& from, Dentry& root, MountCopying how)
 {
     auto& table = from.fs_->kernel().mount_table();
     if (from.is_unbindable() && !how.unbindable_too) return err::inval;
+    if (!how.namespace_files_too && is_mount_namespace_file(from)) return err::inval;
     TRY(table.check_room(1));
     MountTree copies;
     struct Step {
@@ -141,7 +149,8 @@ Result<MountTree> MountTree::copy(Mount& from, Dentry& root, MountCopying how)
 
 Result<MountTree> MountTree::copy_for(Mount& receiver, MountCopying how) const
 {
-    how.namespace_files_too = true;
+    // A namespace's file might come to lie within that namespace, which would then hold itself.
+    how.namespace_files_too = false;
     auto tree = TRY(copy(top(), *top().root(), how));
     auto& space = *receiver.namespace_;
     TRY(space.check_room(space.pending_ + tree.mounts_.size()));

@@ -39,6 +39,8 @@ public:
     Mount& top() const { return *mounts_.front(); }
     std::vector<Ref<Mount>> const& mounts() const { return mounts_; }
     bool has_unbindable() const;
+    /// Whether the file of a mount namespace is mounted in it that is not newer than the one of that number.
+    bool holds_namespace_until(u64 number) const;
     /// For a less privileged namespace: what it is given it can neither uncover nor loosen.
     void lock() const;
 

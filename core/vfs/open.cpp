@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // open(2) and openat2(2): flags, walking to the file, creating it, permission, truncation (Linux: fs/open.c
 // and the end of fs/namei.c).
+#include <optional>
+
 #include "core/device/device-table.h"
 #include "core/ipc/pipe.h"
 #include "core/kernel.h"
@@ -56,15 +58,22 @@ Result<void> truncate_on_open(Task& task, Inode& inode)
         { .mask = C::kSize | C::kMtime | C::kCtime, .size = 0, .mtime = now, .ctime = now });
 }
 
-/// Whoever waits for a lease's end counts as having the file open: no new lease comes in its way.
-Result<void> break_leases_to_open(Task& task, Inode& inode, u32 flags)
-{
-    i32& count = wants_to_write(flags) ? inode.write_count : inode.read_count;
-    ++count;
-    auto broken = break_leases(task, inode, flags);
-    --count;
-    return broken;
-}
+/// Whoever is about to open a file counts as having it open: no new lease comes in its way.
+class Opener {
+public:
+    Opener(Inode& inode, u32 flags)
+        : inode_(inode)
+        , count_(wants_to_write(flags) ? inode.write_count : inode.read_count)
+    {
+        ++count_;
+    }
+    ~Opener() { --count_; }
+    Opener(Opener const&) = delete;
+
+private:
+    Ref<Inode> inode_;
+    i32& count_;
+};
 
 enum class Opening : u8 { existing, just_created };
 
@@ -80,7 +89,9 @@ Result<Ref<File>> finish_open(Task& task, Path const& path, u32 flags, Opening o
         if (inode.write_count < 0) return err::txtbsy;
         TRY(check_writable_mount(*path.mount));
     }
-    if (inode.has_locks()) TRY(break_leases_to_open(task, inode, flags));
+    std::optional<Opener> opener;
+    if (inode.is_regular()) opener.emplace(inode, flags);
+    TRY(break_leases(task, inode, flags));
     if (truncates) {
         TRY(truncate_on_open(task, inode));
         notify_path(path, abi::in_modify);

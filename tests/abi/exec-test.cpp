@@ -335,6 +335,7 @@ TEST_F(Exec, execute_permission_is_needed)
     copy_self("plain", 0644);
     EXPECT_EQ(exec_error("./plain"), EACCES);
     copy_self("secret", 0711);
+    ASSERT_EQ(::chmod("secret", 0111), 0);
     as_ordinary_user([] {
         // Executable though not readable.
         EXPECT_EQ(run("./secret", { "x", "--helper", "exit", "3" }).status, exited(3));

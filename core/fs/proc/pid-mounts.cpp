@@ -116,10 +116,7 @@ public:
     }
     Result<u64> read(IoBuffer& buffer, u64 offset) override
     {
-        // Whoever starts anew sees the present; reads in pieces fit together.
-        if (offset == 0 || text_.empty()) text_ = describe_(view_);
-        if (offset >= text_.size()) return u64 { 0 };
-        return buffer.put(text_.data() + offset, std::min<u64>(text_.size() - offset, buffer.remaining()));
+        return text_.read(buffer, offset, [this] { return Result<std::string>(describe_(view_)); });
     }
     bool is_seekable() const override { return true; }
     u64 end_offset() override { return 0; }
@@ -136,7 +133,7 @@ private:
     View view_;
     Describe describe_;
     u64 event_; ///< of the namespace, when it was last asked for
-    std::string text_;
+    Snapshot text_;
 };
 
 class MountsInode final : public PseudoInode {

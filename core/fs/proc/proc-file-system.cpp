@@ -55,13 +55,14 @@ char const* hide_name(HidePid value)
     return "ptraceable";
 }
 
-Result<ProcOptions> parse_options(std::string_view text, ProcOptions options)
+Result<ProcOptions> parse_options(
+    std::string_view text, ProcOptions options, vfs::MountRequest const& request)
 {
     for (auto const& [name, value] : vfs::split_options(text)) {
         if (name == "hidepid")
             options.hide = TRY(parse_hide(value));
         else if (name == "gid")
-            options.gid = TRY(vfs::parse_number(value, 10));
+            options.gid = TRY(request.gid(TRY(vfs::parse_number(value, 10))));
         else if (name == "subset" && value == "pid")
             options.only_processes = true;
         else
@@ -80,9 +81,11 @@ std::span<vfs::MountParameter const> const kProcParameters = kParameters;
 
 Result<Ref<vfs::FileSystem>> mount_procfs(vfs::MountRequest const& request)
 {
-    auto const options = TRY(parse_options(request.options, {}));
+    auto const options = TRY(parse_options(request.options, {}, request));
     // The root's mounts are made before there is a task to ask.
     auto& pids = request.who ? pid_namespace(current()) : request.kernel.processes().first_namespace();
+    // Else anybody could see around hidepid= of the one that is mounted.
+    if (request.who && !is_capable(*request.who, *pids.owner(), Capability::sys_admin)) return err::perm;
     auto fs = make_ref<ProcFileSystem>(request.kernel, pids, options);
     return Ref<vfs::FileSystem>(fs);
 }
@@ -98,7 +101,7 @@ std::string ProcFileSystem::show_options() const
 
 Result<void> ProcFileSystem::reconfigure(std::string_view text)
 {
-    options_ = TRY(parse_options(text, options_));
+    options_ = TRY(parse_options(text, options_, { kernel_, {}, {}, 0, current().credentials_ref() }));
     return {};
 }
 

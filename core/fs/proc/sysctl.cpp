@@ -144,16 +144,17 @@ void add_fixed(StaticDirectory& sys)
     }
 }
 
-void add_numbers(StaticDirectory& sys)
+void add_numbers(StaticDirectory& sys, Kernel& kernel)
 {
     for (NumberRow const& row : kNumbers) {
-        auto value = std::make_shared<i64>(row.value);
+        // Of the kernel, not of one mounted proc.
+        i64& value = kernel.kept_numbers.try_emplace(row.path, row.value).first->second;
         add(
-            sys, row.path, [value] { return Result<std::string>(std::to_string(*value) + "\n"); },
-            [value, &row](std::string_view text) -> Result<void> {
+            sys, row.path, [&value] { return Result<std::string>(std::to_string(value) + "\n"); },
+            [&value, &row](std::string_view text) -> Result<void> {
                 i64 wanted = TRY(parse_integer(text));
                 if (wanted < row.least || wanted > row.most) return err::inval;
-                *value = wanted;
+                value = wanted;
                 return {};
             });
     }
@@ -319,6 +320,12 @@ std::string make_uuid(Kernel& kernel)
 }
 
 /// console_loglevel, default message level, minimum, default console level.
+std::string const& boot_id(Kernel& kernel)
+{
+    if (kernel.boot_id.empty()) kernel.boot_id = make_uuid(kernel);
+    return kernel.boot_id;
+}
+
 void add_printk(StaticDirectory& sys, Kernel& kernel)
 {
     Printk& log = kernel.printk();
@@ -385,7 +392,7 @@ Result<void> drop_caches(Kernel& kernel, std::string_view text)
 void add_sysctls(StaticDirectory& sys, Kernel& kernel)
 {
     add_fixed(sys);
-    add_numbers(sys);
+    add_numbers(sys, kernel);
     add_name(sys, "kernel/hostname", &UtsNamespace::hostname);
     add_name(sys, "kernel/domainname", &UtsNamespace::domainname);
     add_printk(sys, kernel);
@@ -397,7 +404,7 @@ void add_sysctls(StaticDirectory& sys, Kernel& kernel)
     add_last_pid(sys);
     add_ipc(sys);
     add(sys, "kernel/random/uuid", [&kernel] { return Result<std::string>(make_uuid(kernel)); });
-    add(sys, "kernel/random/boot_id", [id = make_uuid(kernel)] { return Result<std::string>(id); });
+    add(sys, "kernel/random/boot_id", [&kernel] { return Result<std::string>(boot_id(kernel)); });
     add(sys, "kernel/sem", [] { return Result<std::string>("32000\t1024000000\t500\t32000\n"); });
     add(sys, "kernel/threads-max",
         [&kernel] { return Result<std::string>(std::to_string(kernel.options().max_tasks) + "\n"); });

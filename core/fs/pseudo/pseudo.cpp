@@ -58,13 +58,7 @@ Result<void> TextInode::take_text(std::string_view) { return err::io; }
 
 Result<u64> TextFile::read(IoBuffer& buffer, u64 offset)
 {
-    // As seq_file: whoever starts anew sees the present.
-    if (offset == 0 || !made_) {
-        text_ = TRY(text_inode().make_text());
-        made_ = true;
-    }
-    if (offset >= text_.size()) return u64 { 0 };
-    return buffer.put(text_.data() + offset, std::min<u64>(text_.size() - offset, buffer.remaining()));
+    return text_.read(buffer, offset, [this] { return text_inode().make_text(); });
 }
 
 Result<u64> TextFile::write(IoBuffer& buffer, u64)

@@ -4,7 +4,9 @@
 // its children; an open file holds its inode by way of its path.
 #pragma once
 
+#include <algorithm>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -78,6 +80,23 @@ private:
     TextTaker take_;
 };
 
+/// The text that an open file shows: made anew when somebody reads from the start, kept for reads in pieces. A reader keeps
+/// the one that he copies from, since copying may wait and another may begin anew meanwhile.
+class Snapshot {
+public:
+    /// `make` gives a Result<std::string>. May wait.
+    template <typename Make> Result<u64> read(IoBuffer& buffer, u64 offset, Make make)
+    {
+        if (offset == 0 || !text_) text_ = std::make_shared<std::string const>(TRY(make()));
+        auto const text = text_;
+        if (offset >= text->size()) return u64 { 0 };
+        return buffer.put(text->data() + offset, std::min<u64>(text->size() - offset, buffer.remaining()));
+    }
+
+private:
+    std::shared_ptr<std::string const> text_;
+};
+
 /// An open TextInode: keeps the text from its first read on, so that reads in pieces fit together.
 class TextFile : public vfs::File {
 public:
@@ -90,8 +109,7 @@ public:
 private:
     TextInode& text_inode() const { return static_cast<TextInode&>(inode()); }
 
-    std::string text_;
-    bool made_ = false;
+    Snapshot text_;
 };
 
 class LinkInode final : public PseudoInode {

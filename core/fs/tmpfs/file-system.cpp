@@ -88,9 +88,11 @@ Ref<vfs::FileSystem> make_tmpfs(Kernel& kernel, TmpfsOptions const& options)
 Result<Ref<vfs::FileSystem>> mount_tmpfs(vfs::MountRequest const& request)
 {
     u64 half = (request.kernel.options().memory_limit >> kPageShift) / 2;
-    TmpfsOptions options {
-        .max_pages = half, .max_inodes = half, .default_pages = half, .default_inodes = half
-    };
+    TmpfsOptions options { .max_pages = half,
+        .max_inodes = half,
+        .most_inodes = half,
+        .default_pages = half,
+        .default_inodes = half };
     if (request.who) options.uid = request.who->fsuid, options.gid = request.who->fsgid;
     TRY(parse_options(request.options, request, options));
     auto fs = make_tmpfs(request.kernel, options);
@@ -100,7 +102,10 @@ Result<Ref<vfs::FileSystem>> mount_tmpfs(vfs::MountRequest const& request)
 
 Result<Ref<vfs::FileSystem>> mount_ramfs(vfs::MountRequest const& request)
 {
-    TmpfsOptions options { .mode = 0755, .type = "ramfs", .magic = kRamfsMagic };
+    TmpfsOptions options { .most_inodes = (request.kernel.options().memory_limit >> kPageShift) / 2,
+        .mode = 0755,
+        .type = "ramfs",
+        .magic = kRamfsMagic };
     for (auto const& [name, value] : vfs::split_options(request.options))
         if (name == "mode") options.mode = TRY(vfs::parse_number(value, 8)) & 07777;
     auto fs = make_tmpfs(request.kernel, options);
@@ -115,7 +120,7 @@ TmpfsFileSystem::TmpfsFileSystem(Kernel& kernel, TmpfsOptions const& options)
 {
     magic_ = options.magic;
     account_->max_pages = options.max_pages;
-    account_->max_inodes = options.max_inodes;
+    account_->max_inodes = std::min(options.max_inodes, options.most_inodes);
     account_->used_inodes = 1; // the root
     vfs::NewInode root { .mode = abi::s_ifdir | options.mode, .uid = options.uid, .gid = options.gid };
     root_ = make_ref<TmpfsDirectory>(*this, initial(root));
@@ -194,7 +199,8 @@ Result<void> TmpfsFileSystem::reconfigure(std::string_view text)
     TRY(check_limit(options_.max_inodes, wanted.max_inodes, account_->used_inodes));
     if (wanted.no_swap != options_.no_swap) return err::inval;
     account_->max_pages = options_.max_pages = wanted.max_pages;
-    account_->max_inodes = options_.max_inodes = wanted.max_inodes;
+    options_.max_inodes = wanted.max_inodes;
+    account_->max_inodes = std::min(wanted.max_inodes, options_.most_inodes);
     options_.huge = wanted.huge;
     options_.long_inode_numbers = wanted.long_inode_numbers;
     return {};

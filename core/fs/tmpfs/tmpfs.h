@@ -15,6 +15,8 @@ struct TmpfsOptions {
     static constexpr u64 kUnlimited = ~u64 { 0 };
     u64 max_pages = kUnlimited; ///< size=
     u64 max_inodes = kUnlimited; ///< nr_inodes=
+    /// However many were asked for: inodes are of the host's memory, not of the guest's.
+    u64 most_inodes = kUnlimited;
     u32 mode = 01777, uid = 0, gid = 0; ///< of the root directory
     u64 default_pages = kUnlimited, default_inodes = kUnlimited; ///< what /proc/mounts need not show
     std::string huge; ///< huge= but "never"; a hint: there are no huge pages
