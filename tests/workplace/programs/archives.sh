@@ -17,6 +17,8 @@ mkdir out.cpio
 (cd out.cpio; cpio -idm --quiet < ../archive.cpio)
 diff -r --no-dereference -x fifo tree out.cpio && echo "cpio: same"
 rsync -aHS tree/ copy/; rsync -aHSni --delete tree/ copy/ | wc -l
-echo changed >> tree/json/tool.py; rm tree/hard; # A directory's time differs if the second has changed meanwhile.
+echo changed >> tree/json/tool.py
+rm tree/hard
+# A directory's time differs if the second has changed meanwhile.
 rsync -aHSi --delete tree/ copy/ | grep -v '^\.d' | LC_ALL=C sort
 rsync -a --checksum --bwlimit=100000 --partial --inplace tree/ other/ && diff -r --no-dereference -x fifo tree other && echo "rsync: same"
