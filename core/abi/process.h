@@ -64,7 +64,8 @@ struct SchedAttr {
 };
 static_assert(sizeof(SchedAttr) == 56);
 constexpr u32 sched_attr_size_first = 48;
-constexpr u32 sched_deadline = 6; ///< SCHED_DEADLINE
+constexpr u32 sched_other = 0, sched_fifo = 1, sched_rr = 2, sched_batch = 3, sched_idle = 5,
+              sched_deadline = 6;
 constexpr u64 sched_flag_reset_on_fork = 1, sched_flag_reclaim = 2, sched_flag_dl_overrun = 4,
               sched_flag_keep_policy = 8, sched_flag_keep_params = 16;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Scheduling: yield, policies, affinity, attributes. Nice values are in priority.cpp.
+#include "core/task/futex.h"
 #include "core/task/permissions.h"
 #include "core/task/pid-namespace.h"
 #include "core/task/scheduler.h"
@@ -23,9 +24,8 @@ SyscallResult sys_sched_yield(Task& task)
 
 namespace {
 
-constexpr u32 kOther = 0, kFifo = 1, kRr = 2, kBatch = 3, kIdle = 5, kResetOnFork = 0x40000000;
-
-constexpr u32 kDeadline = sched_deadline;
+constexpr u32 kOther = sched_other, kFifo = sched_fifo, kRr = sched_rr, kBatch = sched_batch,
+              kIdle = sched_idle, kDeadline = sched_deadline, kResetOnFork = 0x40000000;
 constexpr u64 kDeadlineFlags = sched_flag_reclaim | sched_flag_dl_overrun;
 
 bool is_realtime(u32 policy) { return policy == kFifo || policy == kRr; }
@@ -90,12 +90,15 @@ Result<void> apply(Task& task, Task& target, Wanted const& w)
         u64 const possible = (u64 { 1 } << task.kernel().scheduler().vcpu_count()) - 1;
         if ((target.affinity & possible) != possible) return err::perm;
         if (!is_admissible(target, w.deadline)) return err::busy;
-        target.deadline = w.deadline;
     }
-    target.policy = w.policy;
-    target.rt_priority = w.priority;
     target.reset_on_fork = w.reset_on_fork;
-    if (!is_realtime(w.policy) && w.policy != kDeadline) target.nice = w.nice;
+    task.kernel().scheduler().change(target, [&] {
+        if (w.policy == kDeadline) target.deadline = w.deadline;
+        target.policy = w.policy;
+        target.rt_priority = w.priority;
+        if (!is_realtime(w.policy) && w.policy != kDeadline) target.nice = w.nice;
+    });
+    futex_priority_changed(target);
     return {};
 }
 
@@ -267,7 +270,7 @@ SyscallResult sys_sched_rr_get_interval(Task& task, i32 pid, UserOut<Timespec> o
 {
     Task* t = TRY(scheduling_target(task, pid));
     bool const sliced = !(t->policy == kFifo || t->policy == kDeadline);
-    TRY(out.copy_out(task, { 0, t->policy == kRr ? 100'000'000 : sliced ? 4'000'000 : 0 }));
+    TRY(out.copy_out(task, { 0, t->policy == kRr ? Scheduler::kRoundRobinSlice : sliced ? 4'000'000 : 0 }));
     return 0;
 }
 

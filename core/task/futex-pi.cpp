@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // PI locks: the owner's number is in the word, and the kernel hands the lock from owner to waiter, at unlocking and when
-// the owner dies. Ownership is right; priorities are not lent: the scheduler is fair.
+// the owner dies. Until then the owner runs with the priority of the most urgent who waits for it, directly or through
+// other locks.
+#include <algorithm>
 #include <optional>
 
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
 #include "core/task/futex-words.h"
 #include "core/task/process-table.h"
+#include "core/task/scheduler.h"
 #include "core/task/task.h"
 
 namespace umbra {
@@ -39,13 +42,73 @@ u32 owned_by(FutexWaiter const& waiter, bool more_waiters)
     return futex_tid(*waiter.task) | (more_waiters ? futex_waiters : 0);
 }
 
-void tell_new_owner(FutexTable::Queue& queue, Pid owner)
+/// What a waiter lends: 1 to 99, or 0. One with a deadline cannot lend that, and lends the highest priority.
+i32 lends(Task const& waiter)
 {
+    u32 const rank = rank_of(waiter);
+    return rank == Place::kDeadline ? 99 : i32(Place::kFair - rank);
+}
+
+/// Brings what the owner is lent up to date, and what those are lent for whom it waits itself.
+void settle(Kernel& kernel, FutexTable const& table, Pid owner)
+{
+    // Tasks that wait for each other in a circle wait for ever, but the kernel does not go round with them.
+    constexpr int kLongestChain = 1024;
+    for (int i = 0; i < kLongestChain; ++i) {
+        Task* task = kernel.processes().find_task(owner);
+        if (!task) return;
+        i32 lent = 0;
+        FutexWaiter const* own_wait = nullptr;
+        for (FutexWaiter const* waiter : table.pi_waiters) {
+            if (waiter->task == task)
+                own_wait = waiter;
+            else if (waiter->pi_owner == owner)
+                lent = std::max(lent, lends(*waiter->task));
+        }
+        if (lent == task->lent_priority) return;
+        kernel.scheduler().change(*task, [&] { task->lent_priority = lent; });
+        if (!own_wait || own_wait->pi_owner == owner) return;
+        owner = own_wait->pi_owner;
+    }
+}
+
+void tell_new_owner(FutexTable const& table, FutexTable::Queue& queue, Pid owner)
+{
+    Pid before = owner;
+    Kernel* kernel = nullptr;
     for (FutexWaiter& waiter : queue.waiters)
-        if (waiter.pi) waiter.pi_owner = owner;
+        if (waiter.pi) before = std::exchange(waiter.pi_owner, owner), kernel = &waiter.task->kernel();
+    if (!kernel || before == owner) return;
+    settle(*kernel, table, before);
+    settle(*kernel, table, owner);
 }
 
 } // namespace
+
+void pi_begin_wait(FutexWaiter& waiter)
+{
+    auto& table = futex_table(*waiter.task);
+    table.pi_waiters.push_back(&waiter);
+    settle(waiter.task->kernel(), table, waiter.pi_owner);
+}
+
+void futex_priority_changed(Task& task)
+{
+    auto& table = futex_table(task);
+    for (FutexWaiter* waiter : table.pi_waiters) {
+        if (waiter->task != &task || !waiter->is_linked()) continue;
+        waiter->unlink();
+        futex_enqueue(table.queue(waiter->key), *waiter);
+        return settle(task.kernel(), table, waiter->pi_owner);
+    }
+}
+
+void pi_end_wait(FutexWaiter& waiter)
+{
+    auto& table = futex_table(*waiter.task);
+    std::erase(table.pi_waiters, &waiter);
+    settle(waiter.task->kernel(), table, waiter.pi_owner);
+}
 
 SyscallResult pi_lock(Task& task, FutexCall const& c, bool is_private, bool try_only)
 {
@@ -68,7 +131,7 @@ SyscallResult pi_lock(Task& task, FutexCall const& c, bool is_private, bool try_
         if (!(value & futex_waiters) && !futex_swap_if(p, value, value | futex_waiters)) continue;
         FutexWaiter waiter;
         waiter.key = key, waiter.address = c.address;
-        waiter.pi = true, waiter.pi_owner = Pid(i32(owner));
+        waiter.pi = true, waiter.pi_owner = pid_in(task, i32(owner));
         auto result = futex_sleep(task, waiter, c.deadline);
         if (result.ok()) return 0; // the unlocker made us the owner
         return result.error() == err::timedout ? Errno::timedout : Errno::restart_nointr;
@@ -87,7 +150,7 @@ SyscallResult pi_unlock(Task& task, FutexCall const& c, bool is_private)
         FutexWaiter* next = first_heir(queue, others);
         if (!futex_swap_if(p, value, next ? owned_by(*next, others) : 0)) continue;
         if (next) {
-            tell_new_owner(*queue, next->task->tid());
+            tell_new_owner(futex_table(task), *queue, next->task->tid());
             futex_wake_waiter(*next);
             futex_table(task).drop_if_empty(key);
         }
@@ -137,8 +200,8 @@ void move_to_lock(Task& task, FutexWaiter& waiter, Pid owner)
     waiter.key = waiter.pi_key, waiter.address = waiter.pi_address;
     waiter.requeue_pi = false;
     waiter.pi = true, waiter.pi_owner = owner;
-    ++table.pi_waiters;
-    table.queue(waiter.key).waiters.push_back(waiter);
+    futex_enqueue(table.queue(waiter.key), waiter);
+    pi_begin_wait(waiter);
 }
 
 } // namespace
@@ -165,7 +228,7 @@ SyscallResult pi_requeue(Task& task, FutexCall const& c, bool is_private)
         futex_wake_waiter(*first);
         ++done;
     }
-    Pid owner(i32(futex_load(lock) & futex_tid_mask));
+    Pid const owner = pid_in(task, i32(futex_load(lock) & futex_tid_mask));
     for (FutexWaiter& waiter : queue->waiters) {
         if (done > c.value2) break;
         move_to_lock(task, waiter, owner);
@@ -180,12 +243,9 @@ namespace {
 /// A lock of the task's that others wait for.
 std::optional<FutexKey> lock_held_by(Task& dying)
 {
-    std::optional<FutexKey> found;
-    futex_table(dying).for_each([&](FutexKey const& key, FutexTable::Queue& queue) {
-        for (FutexWaiter& waiter : queue.waiters)
-            if (waiter.pi && waiter.pi_owner == dying.tid()) found = key;
-    });
-    return found;
+    for (FutexWaiter* waiter : futex_table(dying).pi_waiters)
+        if (waiter->is_linked() && waiter->pi_owner == dying.tid()) return waiter->key;
+    return {};
 }
 
 /// The first waiter becomes the owner of the dead task's lock, in its own memory.
@@ -202,12 +262,12 @@ void inherit_lock(FutexTable& table, FutexKey const& key, Pid dead)
     while (!given) {
         u32 value = futex_load(word.value());
         owner = value & futex_tid_mask;
-        if (owner != 0 && owner != u32(dead.value)) break;
+        if (owner != 0 && pid_in(*keep, i32(owner)) != dead) break;
         given = futex_swap_if(word.value(), value, owned_by(*heir, others) | futex_owner_died);
     }
     auto& queue = table.queue(key);
-    if (!given) return tell_new_owner(queue, Pid(i32(owner))); // somebody took it in between
-    tell_new_owner(queue, keep->tid());
+    if (!given) return tell_new_owner(table, queue, pid_in(*keep, i32(owner))); // taken in between
+    tell_new_owner(table, queue, keep->tid());
     futex_wake_waiter(*heir);
     table.drop_if_empty(key);
 }
@@ -217,7 +277,7 @@ void inherit_lock(FutexTable& table, FutexKey const& key, Pid dead)
 void pi_hand_on_locks(Task& dying)
 {
     auto& table = futex_table(dying);
-    while (table.pi_waiters) {
+    while (!table.pi_waiters.empty()) {
         auto key = lock_held_by(dying);
         if (!key) return;
         inherit_lock(table, *key, dying.tid());

@@ -24,6 +24,8 @@ inline bool futex_swap_if(u32* p, u32 expected, u32 desired)
 /// What a task writes into the locks it holds: its number as it knows it.
 inline u32 futex_tid(Task const& task) { return u32(pid_out(task, task.tid())); }
 
+/// Urgent tasks stand before others, by their priority; the rest in the order of their coming.
+void futex_enqueue(FutexTable::Queue& queue, FutexWaiter& waiter);
 /// Sleeps in the queue of waiter.key (or where the waiter is moved to) until woken.
 Result<void> futex_sleep(Task& task, FutexWaiter& waiter, Nanoseconds deadline);
 void futex_wake_waiter(FutexWaiter& waiter);
@@ -33,6 +35,9 @@ SyscallResult pi_lock(Task& task, FutexCall const& call, bool is_private, bool t
 SyscallResult pi_unlock(Task& task, FutexCall const& call, bool is_private);
 SyscallResult pi_wait_requeue(Task& task, FutexCall const& call, bool is_private);
 SyscallResult pi_requeue(Task& task, FutexCall const& call, bool is_private);
+/// The waiter lends its priority to the lock's owner, until it has stopped waiting or the owner is another.
+void pi_begin_wait(FutexWaiter& waiter);
+void pi_end_wait(FutexWaiter& waiter);
 /// The PI locks of a dying task that others wait for go to the first of those, marked FUTEX_OWNER_DIED.
 void pi_hand_on_locks(Task& dying);
 

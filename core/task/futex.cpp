@@ -46,12 +46,20 @@ void futex_wake_waiter(FutexWaiter& waiter)
     wake_task(*waiter.task);
 }
 
+void futex_enqueue(FutexTable::Queue& queue, FutexWaiter& waiter)
+{
+    if (u32 const rank = rank_of(*waiter.task); rank < Place::kFair)
+        for (FutexWaiter& other : queue.waiters)
+            if (rank < rank_of(*other.task)) return queue.waiters.insert_before(other, waiter);
+    queue.waiters.push_back(waiter);
+}
+
 Result<void> futex_sleep(Task& task, FutexWaiter& waiter, Nanoseconds deadline)
 {
     auto& table = futex_table(task);
     waiter.task = &task;
-    table.queue(waiter.key).waiters.push_back(waiter);
-    if (waiter.pi) ++table.pi_waiters;
+    futex_enqueue(table.queue(waiter.key), waiter);
+    if (waiter.pi) pi_begin_wait(waiter);
     task.wake_pending = false;
     Result<void> result;
     while (!waiter.woken) {
@@ -62,7 +70,7 @@ Result<void> futex_sleep(Task& task, FutexWaiter& waiter, Nanoseconds deadline)
         waiter.unlink();
         table.drop_if_empty(waiter.key);
     }
-    if (waiter.pi) --table.pi_waiters;
+    if (waiter.pi) pi_end_wait(waiter);
     return waiter.woken ? Result<void>() : result;
 }
 
@@ -122,7 +130,7 @@ SyscallResult move_waiters(Task& task, FutexKey const& from, FutexKey const& to,
         }
         waiter.unlink();
         waiter.key = to;
-        futex_table(task).queue(to).waiters.push_back(waiter);
+        futex_enqueue(futex_table(task).queue(to), waiter);
         ++moved;
     }
     futex_table(task).drop_if_empty(from);

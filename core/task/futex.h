@@ -5,6 +5,7 @@
 
 #include <span>
 #include <unordered_map>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/base/list.h"
@@ -48,7 +49,7 @@ struct FutexWaiter : ListNode {
     u32 bitset = abi::futex_bitset_any;
     bool woken = false;
     bool pi = false; ///< waits for a PI lock: woken as its new owner
-    Pid pi_owner {}; ///< who held the lock when it began to wait
+    Pid pi_owner {}; ///< who holds the lock
     bool requeue_pi = false; ///< FUTEX_WAIT_REQUEUE_PI: becomes a waiter for the PI lock at pi_key
     FutexKey pi_key {};
     GuestAddr pi_address {};
@@ -72,13 +73,8 @@ public:
         if (it != queues_.end() && it->second.waiters.is_empty()) queues_.erase(it);
     }
 
-    /// Calls visit(key, queue) for each queue that somebody waits in.
-    template <typename Visit> void for_each(Visit visit)
-    {
-        for (auto& [key, queue] : queues_)
-            visit(key, queue);
-    }
-    u32 pi_waiters = 0; ///< waiting for PI locks: a task's end looks for its heirs only if there are any
+    /// All that wait for PI locks, each once.
+    std::vector<FutexWaiter*> pi_waiters;
 
 private:
     std::unordered_map<FutexKey, Queue, FutexKeyHash> queues_;
@@ -110,5 +106,7 @@ SyscallResult futex_move_waiters(Task& task, FutexWord const& from, FutexWord co
 void futex_wake_address(Task& task, GuestAddr address, u32 count);
 /// The robust list of a dying task: marks its locks FUTEX_OWNER_DIED and wakes waiters.
 void futex_exit(Task& task);
+/// The task's rank is another: its place among those who wait for a PI lock, and what it lends the lock's owner.
+void futex_priority_changed(Task& task);
 
 } // namespace umbra

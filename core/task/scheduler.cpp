@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Run queues, switching, waking, sleeping.
+// Kernel stacks, sleeping and waking, who goes where. What a vCPU does is in vcpu.cpp.
 #include "core/task/scheduler.h"
 
 #include <algorithm>
 #include <cmath>
 
+#include "core/abi/process.h"
 #include "core/kernel.h"
-#include "core/task/rseq.h"
 #include "core/task/task.h"
 #include "core/trace/trace.h"
 
@@ -14,13 +14,11 @@ namespace umbra {
 
 namespace {
 
-constexpr Nanoseconds kSlice = 4'000'000;
 /// A waking task may be this far ahead of the others, so that sleeping does not buy a monopoly.
 constexpr u64 kSleeperCredit = 3'000'000;
 /// A woken task preempts one that is this much ahead of it.
 constexpr u64 kWakeupGranularity = 1'000'000;
-/// How long a task waits for its vCPU before another may take it: several wake-ups on another CPU.
-constexpr Nanoseconds kStealDelay = 250'000;
+constexpr u32 kIdleWeight = 3; ///< of SCHED_IDLE
 
 constexpr u32 kWeights[40] = { 88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548,
     7620, 6100, 4904, 3906, 3121, 2501, 1991, 1586, 1277, 1024, 820, 655, 526, 423, 335, 272, 215, 172, 137,
@@ -108,236 +106,6 @@ Result<void> sleep_current(Nanoseconds deadline, Interruption mode)
     return {};
 }
 
-bool Vcpu::Order::operator()(Task const* a, Task const* b) const
-{
-    if (a->virtual_runtime != b->virtual_runtime) return a->virtual_runtime < b->virtual_runtime;
-    return a < b;
-}
-
-Vcpu::Vcpu(Kernel& kernel, unsigned index, platform::VcpuPort& port)
-    : kernel_(kernel)
-    , index_(index)
-    , port_(port)
-{
-}
-
-bool Vcpu::shutting_down() const { return kernel_.is_shutting_down(); }
-
-void Vcpu::wait(Nanoseconds deadline)
-{
-    deadline = std::min({ deadline, timers_.next(), offer_deadline() });
-    kernel_.lock().release();
-    port_.wait(deadline);
-    kernel_.lock().acquire(port_);
-    kernel_.scheduler().active_ = this;
-    port_.dispatch();
-    for (auto& work : std::exchange(soon_, {}))
-        work();
-    if (timers_.next() != kNever) timers_.run(kernel_.time().monotonic());
-    if (running_ && !queue_.empty() && !need_resched_ && kernel_.time().monotonic() >= slice_end_)
-        need_resched_ = true;
-    if (offer_deadline() != kNever) offer_work();
-}
-
-Nanoseconds Vcpu::offer_deadline() const
-{
-    if (queue_.empty() || kernel_.scheduler().idle_count_ == 0 || idle_) return kNever;
-    return std::max(waiting_since_ + kStealDelay, next_offer_);
-}
-
-/// Wakes an idle vCPU if somebody here has waited long enough and may run there.
-void Vcpu::offer_work()
-{
-    Nanoseconds const now = kernel_.time().monotonic();
-    if (now < offer_deadline()) return;
-    next_offer_ = now + kSlice; // unless the one that is woken makes a difference before
-    for (auto& other : kernel_.scheduler().vcpus_) {
-        if (!other->idle_) continue;
-        auto const fits = [&](Task const* task) { return task->affinity >> other->index_ & 1; };
-        if (std::any_of(queue_.begin(), queue_.end(), fits)) return other->port_.wake();
-    }
-}
-
-/// Gives a task away to the vCPU with the shortest queue.
-void Vcpu::balance()
-{
-    auto const& vcpus = kernel_.scheduler().vcpus_;
-    Vcpu& least = **std::min_element(vcpus.begin(), vcpus.end(),
-        [](auto const& a, auto const& b) { return a->queue_length() < b->queue_length(); });
-    if (queue_.size() < least.queue_.size() + 2) return;
-    Task* task = least.take(*this);
-    if (!task) return;
-    least.enqueue(*task);
-    least.port_.wake();
-}
-
-void Vcpu::charge(Task& task)
-{
-    Nanoseconds now = kernel_.time().monotonic();
-    auto spent = u64(std::max<Nanoseconds>(0, now - charged_until_));
-    charged_until_ = now;
-    task.virtual_runtime += spent * 1024 / Scheduler::weight(task.nice);
-    u64 least = task.virtual_runtime;
-    if (!queue_.empty()) least = std::min(least, (*queue_.begin())->virtual_runtime);
-    min_virtual_runtime_ = std::max(min_virtual_runtime_, least);
-}
-
-void Vcpu::enter_user(Task& task)
-{
-    count_system(task);
-    task.in_user = true;
-}
-
-void Vcpu::leave_user(Task& task)
-{
-    task.in_user = false;
-    ++guest_exits_;
-    if (kernel_.scheduler().guest_left_.has_waiters()) kernel_.scheduler().guest_left_.wake_all();
-    u64 now = Timekeeper::cycles();
-    task.user_cycles += now - task.last_switch_cycles;
-    user_cycles_ += now - task.last_switch_cycles;
-    task.last_switch_cycles = now;
-}
-
-void Vcpu::count_system(Task& task)
-{
-    u64 now = Timekeeper::cycles();
-    task.system_cycles += now - task.last_switch_cycles;
-    system_cycles_ += now - task.last_switch_cycles;
-    task.last_switch_cycles = now;
-}
-
-void Vcpu::enqueue(Task& task)
-{
-    task.vcpu = this;
-    task.state = TaskState::runnable;
-    if (queue_.empty()) {
-        waiting_since_ = kernel_.time().monotonic();
-        slice_end_ = waiting_since_ + kSlice;
-        next_offer_ = 0;
-    }
-    queue_.insert(&task);
-}
-
-Task* Vcpu::take(Vcpu& from)
-{
-    for (Task* task : from.queue_) {
-        if (!(task->affinity >> index_ & 1)) continue;
-        from.queue_.erase(task);
-        if (from.queue_.empty()) from.waiting_since_ = kNever;
-        if (&from != this) {
-            // Virtual runtimes of two queues do not compare: carry the distance over.
-            u64 ahead = task->virtual_runtime - std::min(task->virtual_runtime, from.min_virtual_runtime_);
-            task->virtual_runtime = min_virtual_runtime_ + ahead;
-            task->vcpu = this;
-        }
-        return task;
-    }
-    return nullptr;
-}
-
-Task* Vcpu::pick()
-{
-    if (Task* task = take(*this)) return task;
-    Vcpu* busiest = nullptr;
-    for (auto& other : kernel_.scheduler().vcpus_)
-        if (other.get() != this && (!busiest || other->queue_length() > busiest->queue_length()))
-            busiest = other.get();
-    if (!busiest || busiest->queue_.empty()) return nullptr;
-    // A task that was woken just now is about to run where it is.
-    if (busiest->running_ && kernel_.time().monotonic() < busiest->waiting_since_ + kStealDelay)
-        return nullptr;
-    return take(*busiest);
-}
-
-void Vcpu::switch_to(Task& task)
-{
-    running_ = &task;
-    task.state = TaskState::running;
-    task.rseq_pending = !task.rseq.area.is_null();
-    need_resched_ = false;
-    charged_until_ = kernel_.time().monotonic();
-    slice_end_ = charged_until_ + kSlice;
-    cpu_deadline_ = kNever;
-    ++kernel_.scheduler().context_switches_;
-    kernel_.trace().context_switch(nullptr, &task);
-    // The time between this vCPU and the last was nobody's.
-    task.last_switch_cycles = Timekeeper::cycles();
-    platform::fiber_switch(loop_, task.fiber_);
-    count_system(task);
-    rseq::release_id(task);
-    kernel_.trace().context_switch(&task, nullptr);
-    // A task that is queued again was charged before: its runtime is its place in the queue and must not move.
-    if (task.state != TaskState::runnable) charge(task);
-    running_ = nullptr;
-    if (task.state != TaskState::dead) return;
-    kernel_.platform().free_stack(task.stack_, kStackSize);
-    task.stack_ = nullptr;
-    task.unref(); // the scheduler's own
-}
-
-void Vcpu::switch_away()
-{
-    // The task may come back on another vCPU: nothing of this one is used after the switch.
-    platform::fiber_switch(running_->fiber_, loop_);
-}
-
-void Vcpu::run()
-{
-    kernel_.lock().acquire(port_);
-    kernel_.scheduler().active_ = this;
-    while (!shutting_down()) {
-        if (Task* task = pick()) {
-            switch_to(*task);
-            continue;
-        }
-        idle_ = true;
-        ++kernel_.scheduler().idle_count_;
-        wait(kNever);
-        --kernel_.scheduler().idle_count_;
-        idle_ = false;
-    }
-    kernel_.lock().release();
-}
-
-void Vcpu::reschedule_if_needed()
-{
-    if (!need_resched_) return;
-    need_resched_ = false;
-    if (queue_.empty()) return;
-    Task& task = *running_;
-    if (kernel_.time().monotonic() >= slice_end_) balance();
-    if (queue_.empty()) return;
-    charge(task);
-    if ((*queue_.begin())->virtual_runtime >= task.virtual_runtime && kernel_.time().monotonic() < slice_end_)
-        return;
-    ++task.usage.involuntary_switches;
-    enqueue(task);
-    switch_away();
-}
-
-void Vcpu::yield()
-{
-    if (queue_.empty()) return;
-    Task& task = *running_;
-    charge(task);
-    task.virtual_runtime = std::max(task.virtual_runtime, (*queue_.rbegin())->virtual_runtime + 1);
-    enqueue(task);
-    switch_away();
-}
-
-void Vcpu::run_soon(std::function<void()> work)
-{
-    soon_.push_back(std::move(work));
-    port_.wake();
-}
-
-void Vcpu::request_attention()
-{
-    need_resched_ = true;
-    if (kernel_.scheduler().active_ != this) port_.wake();
-}
-
 Scheduler::Scheduler(Kernel& kernel)
     : kernel_(kernel)
 {
@@ -349,7 +117,10 @@ Scheduler::Scheduler(Kernel& kernel)
 
 Scheduler::~Scheduler() = default;
 
-u32 Scheduler::weight(i32 nice) { return kWeights[std::clamp(nice + 20, 0, 39)]; }
+u32 Scheduler::weight_of(Task const& task)
+{
+    return task.policy == abi::sched_idle ? kIdleWeight : kWeights[std::clamp(task.nice + 20, 0, 39)];
+}
 
 Result<void> Scheduler::prepare(Task& task, void (*entry)(Task&))
 {
@@ -378,37 +149,108 @@ void Scheduler::wake(Task& task)
     }
     kernel_.trace().wake(task);
     update_load();
+    if (task.deadline_server) task.deadline_server->begin(kernel_.time().monotonic());
+    place(task);
+}
+
+/// Where the task would run at once, for one that outranks others: where it ran last if it can, else where the least
+/// urgent one runs. Null: nowhere.
+Vcpu* Scheduler::vcpu_for_urgent(Task const& task, Vcpu* preferred)
+{
+    Place const place = place_of(task);
+    if (preferred && preferred->may_run(task) && place.outranks(preferred->running_place())) return preferred;
+    Vcpu* best = nullptr;
+    for (auto& vcpu : vcpus_)
+        if (vcpu->may_run(task) && place.outranks(vcpu->running_place())
+            && (!best || best->running_place() < vcpu->running_place()))
+            best = vcpu.get();
+    return best;
+}
+
+Vcpu& Scheduler::suitable_vcpu(Task const& task)
+{
     Vcpu* target = task.vcpu ? task.vcpu : active_;
-    if (!(task.affinity >> target->index() & 1)
-        || (target->running_ && target != active_ && !target->idle_)) {
+    if (is_urgent(task)) {
+        if (Vcpu* found = vcpu_for_urgent(task, target)) return *found;
+    } else if (!target->may_run(task) || (target->running_ && target != active_ && !target->idle_)) {
         for (auto& candidate : vcpus_)
-            if (candidate->idle_ && (task.affinity >> candidate->index() & 1)) {
+            if (candidate->idle_ && candidate->may_run(task)) {
                 target = candidate.get();
                 break;
             }
     }
-    while (!(task.affinity >> target->index() & 1))
+    while (!target->may_run(task))
         target = vcpus_[(target->index() + 1) % vcpus_.size()].get();
-    if (task.vcpu != target && task.vcpu) {
+    return *target;
+}
+
+void Scheduler::place(Task& task)
+{
+    Vcpu& target = suitable_vcpu(task);
+    if (task.vcpu != &target && task.vcpu) {
         u64 ahead = task.virtual_runtime - std::min(task.virtual_runtime, task.vcpu->min_virtual_runtime_);
-        task.virtual_runtime = target->min_virtual_runtime_ + ahead;
+        task.virtual_runtime = target.min_virtual_runtime_ + ahead;
     }
     u64 floor
-        = target->min_virtual_runtime_ > kSleeperCredit ? target->min_virtual_runtime_ - kSleeperCredit : 0;
+        = target.min_virtual_runtime_ > kSleeperCredit ? target.min_virtual_runtime_ - kSleeperCredit : 0;
     task.virtual_runtime = std::max(task.virtual_runtime, floor);
-    target->enqueue(task);
-    if (target->running_) {
-        // What has run since the last charge counts, or a spinner would look younger than it is.
-        Task& running = *target->running_;
-        u64 spent = u64(std::max<Nanoseconds>(0, kernel_.time().monotonic() - target->charged_until_));
-        u64 now_at = running.virtual_runtime + spent * 1024 / weight(running.nice);
-        if (task.virtual_runtime + kWakeupGranularity < now_at)
-            target->request_attention();
-        else if (target != active_)
-            target->port_.wake(); // its slice deadline has changed
-    } else if (target != active_) {
-        target->port_.wake();
+    target.enqueue(task);
+    notify(target, task);
+}
+
+/// The vCPU lets the new one run, if it goes before the one that runs.
+void Scheduler::notify(Vcpu& target, Task const& placed)
+{
+    if (!target.running_) {
+        if (&target != active_) target.port_.wake();
+        return;
     }
+    Task& running = *target.running_;
+    bool first = false;
+    if (placed.place.is_urgent() || is_urgent(running)) {
+        first = placed.place.outranks(place_of(running));
+    } else {
+        // What has run since the last charge counts, or a spinner would look younger than it is.
+        u64 spent = u64(std::max<Nanoseconds>(0, kernel_.time().monotonic() - target.charged_until_));
+        u64 now_at = running.virtual_runtime + spent * 1024 / weight_of(running);
+        bool const is_idle = placed.policy == abi::sched_idle, over_idle = running.policy == abi::sched_idle;
+        bool const is_eager = placed.policy != abi::sched_batch && !is_idle;
+        first = is_eager && (over_idle || placed.virtual_runtime + kWakeupGranularity < now_at);
+    }
+    if (first)
+        target.request_attention();
+    else if (&target != active_)
+        target.port_.wake(); // its slice deadline has changed
+}
+
+/// Another vCPU than its own takes it, if what runs there is less urgent.
+void Scheduler::find_room(Task& urgent)
+{
+    Vcpu* vcpu = vcpu_for_urgent(urgent, nullptr);
+    if (!vcpu || vcpu == urgent.vcpu) return;
+    vcpu->idle_ ? vcpu->port_.wake() : vcpu->request_attention();
+}
+
+void Scheduler::change(Task& task, std::function<void()> const& apply)
+{
+    bool const waits = task.state == TaskState::runnable;
+    if (waits) task.vcpu->dequeue(task);
+    bool const had_deadline = task.policy == abi::sched_deadline;
+    auto const before = task.deadline;
+    apply();
+    bool const has_deadline = task.policy == abi::sched_deadline;
+    if (!has_deadline) {
+        task.deadline_server.reset();
+    } else if (!had_deadline || task.deadline != before) {
+        task.deadline_server = std::make_unique<DeadlineServer>(task);
+        task.deadline_server->begin(kernel_.time().monotonic());
+    } else if (task.deadline_server->is_throttled()) {
+        return;
+    }
+    if (waits) return place(task);
+    if (task.state != TaskState::running) return;
+    task.vcpu->begin_slice(kernel_.time().monotonic());
+    task.vcpu->request_attention();
 }
 
 void Scheduler::migrate_current()
@@ -417,9 +259,9 @@ void Scheduler::migrate_current()
     Vcpu* from = task.vcpu;
     from->charge(task);
     for (auto& vcpu : vcpus_) {
-        if (!(task.affinity >> vcpu->index() & 1)) continue;
+        if (!vcpu->may_run(task)) continue;
         vcpu->enqueue(task);
-        if (vcpu.get() != from) vcpu->port_.wake();
+        if (vcpu.get() != from) notify(*vcpu, task);
         break;
     }
     from->switch_away();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The scheduler: a run queue per vCPU ordered by virtual runtime (fair time-sharing weighted by nice), preemption by
-// attention. A vCPU is one host thread; it runs task fibers, and sleeps in its port.
+// The scheduler: a run queue per vCPU (run-queue.h: deadlines, realtime priorities, then fair time-sharing weighted by
+// nice), preemption by attention. A vCPU is one host thread; it runs task fibers, and sleeps in its port.
+// Urgent tasks run where they can at once: the most urgent ones of all, as many as there are vCPUs.
 // Balance: a wake-up on another CPU costs twenty traps, so a task stays where it was woken while it need not wait
 // long. Once a queue has had somebody waiting for a while, idle vCPUs are woken to steal; at the end of a slice, a vCPU
 // whose queue is longer than another's by two gives one task away.
@@ -8,13 +9,13 @@
 
 #include <functional>
 #include <memory>
-#include <set>
 #include <vector>
 
 #include "core/platform/fiber.h"
 #include "core/platform/platform.h"
 #include "core/sync/kernel-lock.h"
 #include "core/sync/wait-queue.h"
+#include "core/task/run-queue.h"
 #include "core/time/timekeeper.h"
 
 namespace umbra {
@@ -47,8 +48,8 @@ public:
     bool attention() const override { return need_resched_ || shutting_down(); }
     Nanoseconds attention_deadline() const override
     {
-        Nanoseconds slice = queue_.empty() ? kNever : slice_end_;
-        return cpu_deadline_ < slice ? cpu_deadline_ : slice;
+        Nanoseconds const due = attention_due();
+        return cpu_deadline_ < due ? cpu_deadline_ : due;
     }
     platform::VcpuPort& port() override { return port_; }
 
@@ -73,14 +74,24 @@ private:
     friend class Scheduler;
     friend Result<void> sleep_current(Nanoseconds, Interruption);
 
-    struct Order {
-        bool operator()(Task const* a, Task const* b) const;
-    };
-
     bool shutting_down() const;
+    bool may_run(Task const& task) const; ///< by its affinity
+    Place running_place() const; ///< behind all others while it is idle
+    /// When the running task's turn is to be looked at.
+    Nanoseconds attention_due() const
+    {
+        Nanoseconds const slice = queue_.is_empty() ? kNever : slice_end_;
+        return budget_end_ < slice ? budget_end_ : slice;
+    }
     void run(); ///< the loop of the vCPU's thread
     Task* pick();
-    void enqueue(Task& task);
+    void enqueue(Task& task, RunQueue::End end = RunQueue::End::tail);
+    void dequeue(Task& task); ///< if it is there
+    bool is_held_back(Task const& urgent) const;
+    Vcpu* with_most_urgent() const;
+    bool must_make_room(Task const& task, Nanoseconds now) const;
+    void wait_for_budget(Task& task);
+    void begin_slice(Nanoseconds now);
     void switch_to(Task& task);
     void switch_away(); ///< from the running task's fiber to the loop
     Task* take(Vcpu& from); ///< the first of `from`'s queue that may run here
@@ -95,10 +106,12 @@ private:
     platform::VcpuPort& port_;
     platform::Fiber loop_;
     Task* running_ = nullptr;
-    std::set<Task*, Order> queue_;
+    RunQueue queue_;
     TimerQueue timers_;
     u64 min_virtual_runtime_ = 0;
     Nanoseconds slice_end_ = kNever;
+    Nanoseconds budget_end_ = kNever; ///< of a running task of SCHED_DEADLINE
+    RealtimeLimit realtime_limit_;
     Nanoseconds waiting_since_
         = kNever; ///< somebody has been in the queue without a gap; kNever: it is empty
     Nanoseconds next_offer_ = 0;
@@ -126,6 +139,10 @@ public:
     /// The running task is done: never returns. Its stack is freed by the loop; the loop drops the scheduler's reference.
     [[noreturn]] void exit_current();
     void wake(Task& task);
+    /// Puts a task that is runnable, and in no queue, into the one of the vCPU that suits it.
+    void place(Task& task);
+    /// Applies a change of what the task's place depends on: policy, priority, deadline, lent priority.
+    void change(Task& task, std::function<void()> const& apply);
     /// Returns once each other vCPU that runs guest code (of `space`, if given) has left it. Waits.
     void make_guests_cross(mm::AddressSpace const* space);
     /// The running task's affinity no longer allows its vCPU: it goes on on another.
@@ -139,17 +156,23 @@ public:
     void load_average(double out[3]);
     u64 context_switches() const { return context_switches_; }
 
-    /// Weight of a nice value (sched_prio_to_weight: 1.25x a step).
-    static u32 weight(i32 nice);
+    /// Its share against the others': 1.25x a step of nice, least under SCHED_IDLE.
+    static u32 weight_of(Task const& task);
+    static constexpr Nanoseconds kRoundRobinSlice = 100'000'000; ///< of SCHED_RR
 
 private:
     friend class Vcpu;
+    Vcpu& suitable_vcpu(Task const& task);
+    Vcpu* vcpu_for_urgent(Task const& task, Vcpu* preferred);
+    void find_room(Task& urgent);
+    void notify(Vcpu& target, Task const& placed);
     void update_load();
 
     Kernel& kernel_;
     std::vector<std::unique_ptr<Vcpu>> vcpus_;
     Vcpu* active_ = nullptr;
     unsigned idle_count_ = 0;
+    u64 urgent_waiting_ = 0; ///< in all queues
     u64 context_switches_ = 0;
     WaitQueue guest_left_; ///< woken when a vCPU has left guest code
     double load_[3] = { 0, 0, 0 };

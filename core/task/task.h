@@ -18,6 +18,7 @@
 #include "core/sync/wait-queue.h"
 #include "core/task/credentials.h"
 #include "core/task/process.h"
+#include "core/task/run-queue.h"
 #include "core/task/signal-queue.h"
 #include "core/vfs/fd-table.h"
 #include "core/vfs/path.h"
@@ -46,6 +47,7 @@ enum SyscallWork : u32 {
 struct DeadlineReservation {
     Nanoseconds runtime = 0, deadline = 0, period = 0;
     u64 flags = 0; ///< SCHED_FLAG_RECLAIM and SCHED_FLAG_DL_OVERRUN, as they were given
+    bool operator==(DeadlineReservation const&) const = default;
 };
 
 enum class TaskState : u8 { runnable, running, sleeping, dead };
@@ -126,9 +128,12 @@ public:
     i32 nice = 0;
     u64 virtual_runtime = 0;
     u64 affinity = ~u64 { 0 };
-    u32 policy = 0;
+    Place place; ///< in the queue that it was in last
+    u32 policy = 0; ///< changed by Scheduler::change(), as the priorities and the deadline are
     i32 rt_priority = 0;
+    i32 lent_priority = 0; ///< of those who wait for its PI locks (futex-pi.cpp)
     DeadlineReservation deadline; ///< of SCHED_DEADLINE
+    std::unique_ptr<DeadlineServer> deadline_server; ///< under SCHED_DEADLINE
     bool reset_on_fork = false; ///< SCHED_RESET_ON_FORK: children start with the default policy
     u32 io_priority = 0; ///< ioprio_set(2); kept, and without effect on the host's I/O
     ResourceUsage usage;

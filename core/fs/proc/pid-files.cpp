@@ -97,7 +97,7 @@ Result<std::string> pid_sched(Subject const& subject)
     number("nr_switches", usage.voluntary_switches + usage.involuntary_switches);
     number("nr_voluntary_switches", usage.voluntary_switches);
     number("nr_involuntary_switches", usage.involuntary_switches);
-    number("se.load.weight", Scheduler::weight(task->nice));
+    number("se.load.weight", Scheduler::weight_of(*task));
     number("policy", task->policy);
     number("prio", u64(task->rt_priority ? 99 - task->rt_priority : 120 + task->nice));
     return out;
