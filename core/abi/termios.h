@@ -77,6 +77,7 @@ constexpr u32 tiocssoftcar = 0x541a, tiocinq = 0x541b, tioccons = 0x541d, tiocpk
 constexpr u32 tiocsetd = 0x5423, tiocgetd = 0x5424, tcsbrkp = 0x5425, tiocsbrk = 0x5427, tioccbrk = 0x5428;
 constexpr u32 tiocgsid = 0x5429, tcgets2 = 0x802c542a, tcsets2 = 0x402c542b, tcsetsw2 = 0x402c542c;
 constexpr u32 tcsetsf2 = 0x402c542d, tiocgptn = 0x80045430, tiocsptlck = 0x40045431, tiocgdev = 0x80045432;
+constexpr u32 tiocglcktrmios = 0x5456, tiocslcktrmios = 0x5457;
 constexpr u32 tiocvhangup = 0x5437, tiocgpkt = 0x80045438, tiocgptlck = 0x80045439, tiocgexcl = 0x80045440;
 constexpr u32 tiocgptpeer = 0x5441, tiocsig = 0x40045436;
 

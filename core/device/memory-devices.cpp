@@ -15,14 +15,21 @@ namespace {
 constexpr u32 kMemoryMajor = 1;
 constexpr u32 kNull = 3, kZero = 5, kFull = 7, kRandom = 8, kUrandom = 9;
 
-class NullFile : public vfs::File {
+/// Has a position, at which nothing is: lseek(2) to anywhere ends at 0.
+class Placeless : public vfs::File {
 public:
     using File::File;
+    bool is_seekable() const override { return true; }
+    bool has_own_position() const override { return true; }
+    Result<u64> seek_special(i64, i32) override { return u64 { 0 }; }
+};
+
+class NullFile : public Placeless {
+public:
+    using Placeless::Placeless;
     Result<u64> read(IoBuffer&, u64) override { return u64 { 0 }; }
     /// Takes everything without looking at it: a bad buffer is no error, as on Linux.
     Result<u64> write(IoBuffer& buffer, u64) override { return buffer.remaining(); }
-    bool is_seekable() const override { return true; }
-    u64 end_offset() override { return 0; }
 };
 
 class ZeroFile : public NullFile {
@@ -45,9 +52,9 @@ public:
     Result<u64> write(IoBuffer&, u64) override { return err::nospc; }
 };
 
-class RandomFile final : public vfs::File {
+class RandomFile final : public Placeless {
 public:
-    using File::File;
+    using Placeless::Placeless;
     Result<u64> read(IoBuffer& buffer, u64) override
     {
         auto& platform = inode().file_system().kernel().platform();

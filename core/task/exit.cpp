@@ -87,7 +87,16 @@ void give_children_away(Process& dying)
         tell_parent_of_end(*zombie);
 }
 
-/// POSIX: a group that becomes orphaned with a stopped member gets SIGHUP and SIGCONT.
+/// Whether the child is the link that keeps its group from being orphaned: its parent is of the session, and not of the
+/// group.
+bool is_link_to_parent(Process const& child)
+{
+    Process const* parent = child.parent;
+    return child.group && parent && parent->group && child.group != parent->group
+        && child.group->session == parent->group->session;
+}
+
+/// POSIX: a group that becomes orphaned, since a link has gone, with a stopped member gets SIGHUP and SIGCONT.
 void check_orphaned(ProcessGroup& group)
 {
     if (!is_orphaned(group)) return;
@@ -106,12 +115,12 @@ void end_process(Process& process)
     process.timers.reset();
     auto groups = std::vector<Ref<ProcessGroup>>();
     for (Process* child : process.children)
-        if (child->group) groups.push_back(Ref<ProcessGroup>(*child->group));
+        if (is_link_to_parent(*child)) groups.push_back(Ref<ProcessGroup>(*child->group));
+    if (is_link_to_parent(process)) groups.push_back(Ref<ProcessGroup>(*process.group));
     if (process.session().id == process.id) tty::session_leader_exits(process);
     give_children_away(process);
     for (auto& group : groups)
         check_orphaned(*group);
-    if (process.group) check_orphaned(*process.group);
     process.exit_waiters.wake_all();
     if (process.pids->reboot_signal && is_namespace_init(process))
         process.exit_code = process.pids->reboot_signal;

@@ -131,6 +131,7 @@ bool is_orphaned(ProcessGroup const& group)
 {
     for (Process* member : group.members) {
         if (member->state == ProcessState::zombie || !member->parent || !member->parent->group) continue;
+        if (member->parent == member->kernel.processes().init()) continue; // it takes no care of jobs
         if (member->parent->group.get() != &group && member->parent->group->session == group.session)
             return false;
     }

@@ -69,6 +69,19 @@ Result<void> drain(Tty& tty)
     return tty.queue().wait_until([&] { return tty.device_pending() == 0 || tty.is_other_end_closed(); });
 }
 
+/// TIOCSLCKTRMIOS: what is locked stays.
+abi::Termios keep_locked(abi::Termios wanted, abi::Termios const& now, abi::Termios const& locked)
+{
+    auto keep = [](u32 next, u32 old, u32 mask) { return (next & ~mask) | (old & mask); };
+    wanted.iflag = keep(wanted.iflag, now.iflag, locked.iflag);
+    wanted.oflag = keep(wanted.oflag, now.oflag, locked.oflag);
+    wanted.cflag = keep(wanted.cflag, now.cflag, locked.cflag);
+    wanted.lflag = keep(wanted.lflag, now.lflag, locked.lflag);
+    for (unsigned i = 0; i < std::size(wanted.cc); ++i)
+        if (locked.cc[i]) wanted.cc[i] = now.cc[i];
+    return wanted;
+}
+
 enum class When : u8 { now, drained, flushed };
 
 Result<i64> change_termios(Task& task, Tty& tty, abi::Termios wanted, When when)
@@ -77,7 +90,7 @@ Result<i64> change_termios(Task& task, Tty& tty, abi::Termios wanted, When when)
     if (when != When::now) TRY(drain(tty));
     if (when == When::flushed) tty.flush_input();
     wanted.line = 0; // N_TTY is the only discipline there is
-    tty.set_termios(wanted);
+    tty.set_termios(keep_locked(wanted, tty.termios(), tty.locked));
     tty.input_wanted();
     return i64 { 0 };
 }
@@ -115,6 +128,15 @@ std::optional<Result<i64>> termios_ioctl(Task& task, Tty& tty, u32 command, u64 
         if (in.is_error()) return Result<i64>(in.error());
         return change_termios(
             task, tty, merge_termio(tty.termios(), in.value()), when(command - abi::tcseta));
+    }
+    case abi::tiocglcktrmios:
+        return give(task, argument, tty.locked);
+    case abi::tiocslcktrmios: {
+        if (!task.credentials().has(Capability::sys_admin)) return Result<i64>(err::perm);
+        auto in = take<abi::Termios>(task, argument);
+        if (in.is_error()) return Result<i64>(in.error());
+        tty.locked = in.value();
+        return Result<i64>(0);
     }
     case abi::tiocgsoftcar:
         return give(task, argument, i32((tty.termios().cflag & abi::clocal) != 0));

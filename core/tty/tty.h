@@ -35,6 +35,8 @@ public:
     LineDiscipline& line() { return line_; }
     abi::Termios const& termios() const { return line_.termios(); }
     void set_termios(abi::Termios termios);
+    /// What TIOCSLCKTRMIOS holds fast: bits of the flags, and characters whose byte is not 0.
+    abi::Termios locked {};
     abi::WindowSize window_size() const { return window_; }
     /// SIGWINCH to the foreground group if it is a change.
     void set_window_size(abi::WindowSize size);

@@ -328,5 +328,19 @@ TEST_F(DescriptorOfFile, who_created_the_file)
     EXPECT_EQ(::fcntl(copy, kCreatedQuery, 0), 1);
 }
 
+TEST(Descriptor, devices_without_content_have_no_places)
+{
+    for (char const* name : { "/dev/null", "/dev/zero", "/dev/full", "/dev/urandom" }) {
+        Fd device = ::open(name, O_RDWR);
+        for (off_t offset : { off_t(5), off_t(-7), off_t(INT64_MIN) })
+            for (int whence : { SEEK_SET, SEEK_CUR, SEEK_END })
+                EXPECT_EQ(::lseek(device, offset, whence), 0) << name << " " << offset << " " << whence;
+        char c = 0;
+        EXPECT_OK(::read(device, &c, 1));
+        EXPECT_OK(::pread(device, &c, 1, 1 << 20));
+        EXPECT_EQ(::lseek(device, 0, SEEK_CUR), 0) << name;
+    }
+}
+
 } // namespace
 } // namespace abi_test

@@ -171,6 +171,28 @@ TEST(Session, sigcont_is_allowed_within_a_session)
     wait_for(root_child);
 }
 
+TEST(Session, a_group_that_was_orphaned_before_gets_no_sighup)
+{
+    // The leader of a session has its parent in another one: its group has been orphaned from the start.
+    in_child([] {
+        ASSERT_OK(::setsid());
+        Gate ready;
+        pid_t const stopped = start([&] {
+            ready.open();
+            for (;;)
+                ::pause();
+        });
+        ready.wait();
+        ASSERT_OK(::kill(stopped, SIGSTOP));
+        int status = 0;
+        ASSERT_EQ(::waitpid(stopped, &status, WUNTRACED), stopped);
+        EXPECT_EQ(wait_for(start([] {})), exited(0)); // another member ends
+        EXPECT_EQ(process_state(stopped), 'T');
+        ASSERT_OK(::kill(stopped, SIGKILL));
+        EXPECT_EQ(wait_for(stopped), killed_by(SIGKILL));
+    });
+}
+
 TEST(Session, stopped_member_of_an_orphaned_group_gets_sighup_and_sigcont)
 {
     Pipe pids;

@@ -51,6 +51,26 @@ TEST_F(Terminal, default_settings)
     EXPECT_EQ(t.c_cc[VMIN], 1);
 }
 
+TEST_F(Terminal, what_is_locked_stays)
+{
+    termios const before = settings();
+    termios locked {};
+    ASSERT_EQ(::ioctl(slave_, TIOCGLCKTRMIOS, &locked), 0);
+    EXPECT_EQ(locked.c_lflag, 0u);
+    locked.c_lflag = ECHO;
+    locked.c_cc[VINTR] = 1;
+    as_ordinary_user([&] { EXPECT_ERROR(::ioctl(slave_, TIOCSLCKTRMIOS, &locked), EPERM); });
+    if (::ioctl(slave_, TIOCSLCKTRMIOS, &locked) != 0) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
+    termios wanted = before;
+    wanted.c_lflag &= ~tcflag_t(ECHO | ICANON);
+    wanted.c_cc[VINTR] = 5, wanted.c_cc[VQUIT] = 6;
+    ASSERT_EQ(::tcsetattr(slave_, TCSANOW, &wanted), 0);
+    termios const now = settings();
+    EXPECT_EQ(now.c_lflag & (ECHO | ICANON), tcflag_t(ECHO));
+    EXPECT_EQ(now.c_cc[VINTR], before.c_cc[VINTR]);
+    EXPECT_EQ(now.c_cc[VQUIT], 6);
+}
+
 TEST_F(Terminal, line_is_delivered_when_complete)
 {
     type("hel");
