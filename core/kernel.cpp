@@ -4,7 +4,6 @@
 
 #include "core/device/device-table.h"
 #include "core/fs/table.h"
-#include "core/ipc/ipc-namespace.h"
 #include "core/mm/frame.h"
 #include "core/mm/memory-object.h"
 #include "core/printk/kmsg.h"
@@ -27,7 +26,6 @@ namespace umbra {
 
 Kernel::Kernel(platform::Platform& platform, KernelOptions options)
     : first_user_namespace(make_ref<UserNamespace>(options.max_tasks / 2)) // as Linux's limits
-    , first_namespaces(make_ref<NamespaceSet>(options.hostname, *first_user_namespace))
     , platform_(platform)
     , options_(std::move(options))
     , lock_(std::make_unique<KernelLock>())
@@ -37,7 +35,7 @@ Kernel::Kernel(platform::Platform& platform, KernelOptions options)
     , memory_(std::make_unique<mm::PhysicalMemory>(platform, options_.memory_limit))
     , mount_table_(std::make_unique<vfs::MountTable>(options_.memory_limit))
     , dentries_(std::make_unique<vfs::DentryCache>())
-    , ipc_(make_ref<ipc::IpcNamespace>(*this))
+    , first_namespaces_(make_ref<NamespaceSet>(*this))
     , scheduler_(std::make_unique<Scheduler>(*this))
     , processes_(std::make_unique<ProcessTable>(*this))
     , futexes_(std::make_unique<FutexTable>())

@@ -37,9 +37,6 @@ struct InternalMounts;
 namespace device {
 class DeviceTable;
 }
-namespace ipc {
-class IpcNamespace;
-}
 namespace tty {
 class TtyRegistry;
 }
@@ -83,12 +80,10 @@ public:
     vfs::FileSystemTypes& file_system_types() const { return *file_system_types_; }
     device::DeviceTable& devices() const { return *devices_; }
     tty::TtyRegistry& ttys() const { return *ttys_; }
-    /// The first namespace; tasks ask ipc::ipc_namespace() for theirs.
-    ipc::IpcNamespace& ipc() const { return *ipc_; }
+    NamespaceSet& first_namespaces() const { return *first_namespaces_; } ///< those of the first process
 
     RefPtr<mm::MemoryObject> vdso_object; ///< made when the first program starts
     Ref<UserNamespace> first_user_namespace; ///< whose ids are the kernel's
-    Ref<NamespaceSet> first_namespaces; ///< those of the first process
 
     /// Of /proc/sys/kernel/seccomp/actions_logged, as a set of seccomp::kLogAllActions.
     u32 seccomp_logged_actions = 0x7f;
@@ -133,7 +128,7 @@ private:
     std::unique_ptr<vfs::DentryCache> dentries_; ///< before the processes: their working directories end here
     RefPtr<vfs::FileSystem> anonymous_files_;
     std::unique_ptr<vfs::InternalMounts> internal_mounts_;
-    RefPtr<ipc::IpcNamespace> ipc_; ///< before the processes: their areas let go of its segments
+    RefPtr<NamespaceSet> first_namespaces_; ///< before the processes: their areas let go of its segments
     std::unique_ptr<Scheduler> scheduler_;
     std::unique_ptr<ProcessTable> processes_;
     std::unique_ptr<FutexTable> futexes_;

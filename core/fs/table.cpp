@@ -9,6 +9,7 @@
 #include "core/fs/tmpfs/tmpfs.h"
 #include "core/ipc/mqueue.h"
 #include "core/kernel.h"
+#include "core/task/scheduler.h"
 
 namespace umbra::fs {
 
@@ -45,8 +46,8 @@ void add_file_system_types(Kernel& kernel)
     types.add({ .name = "devtmpfs", .make = [devices](vfs::MountRequest const&) { return devices; } });
     types.add(
         { .name = "proc", .parameters = kProcParameters, .in_user_namespaces = true, .make = mount_procfs });
-    types.add({ .name = "mqueue", .make = [&kernel](vfs::MountRequest const&) {
-                   return Result<Ref<vfs::FileSystem>>(ipc::mqueue_file_system(kernel));
+    types.add({ .name = "mqueue", .in_user_namespaces = true, .make = [](vfs::MountRequest const& request) {
+                   return ipc::mount_message_queues(request.kernel, request.who ? &current() : nullptr);
                } });
 }
 

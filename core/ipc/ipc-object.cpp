@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/ipc/ipc-namespace.h"
 #include "core/kernel.h"
 #include "core/task/namespaces.h"
 #include "core/task/permissions.h"

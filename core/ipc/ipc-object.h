@@ -16,6 +16,15 @@ enum class Capability : u8;
 
 namespace umbra::ipc {
 
+/// What the objects of all namespaces take together: it is the kernel's memory, not the instance's.
+struct IpcMemory : RefCounted {
+    u64 semaphore_bytes = 0; ///< values and undos
+    u64 message_bytes = 0; ///< queued System V messages, with overhead
+    u64 mqueue_bytes = 0; ///< POSIX messages that are queued or wait for room
+    std::map<u32, u64>
+        mqueue_room; ///< by uid, what RLIMIT_MSGQUEUE counts: room of the queues that a user made
+};
+
 class IpcObject : public RefCounted {
 public:
     i32 key = abi::ipc_private;

@@ -5,6 +5,7 @@
 #include "core/ipc/ipc-namespace.h"
 #include "core/ipc/mqueue.h"
 #include "core/kernel.h"
+#include "core/task/namespaces.h"
 #include "core/task/task.h"
 #include "core/vfs/dentry-cache.h"
 #include "core/vfs/file-system.h"
@@ -43,7 +44,7 @@ class Directory;
 
 class MqueueFileSystem final : public vfs::FileSystem {
 public:
-    MqueueFileSystem(Kernel& kernel, Ref<MqueueLimits> limits);
+    MqueueFileSystem(Kernel& kernel, Ref<UserNamespace> ruler, Ref<MqueueLimits> limits);
     Ref<vfs::Inode> root() override;
     MqueueLimits& limits() const { return *limits_; }
     Ref<MqueueLimits> const& limits_ref() const { return limits_; }
@@ -94,15 +95,16 @@ Result<Ref<vfs::Inode>> Directory::create_queue(
     // It is the file system that made this directory.
     auto& owner = static_cast<MqueueFileSystem&>(file_system());
     auto& limits = owner.limits();
+    if (limits.ended) return err::acces;
     if (limits.queues >= limits.queues_max && !task.credentials().has(Capability::sys_resource))
         return err::nospc;
     abi::MqAttributes const usual { .max_messages = std::min(limits.msg_max, limits.msg_default),
         .message_size = std::min(limits.msgsize_max, limits.msgsize_default) };
     abi::MqAttributes const& wanted = shape ? *shape : usual;
     u64 const room = TRY(room_of(task, limits, wanted));
-    auto used = limits.bytes_of_user.find(what.uid);
-    if ((used == limits.bytes_of_user.end() ? 0 : used->second) + room > task.limit(Resource::msgqueue))
-        return err::mfile;
+    auto const& rooms = limits.memory->mqueue_room;
+    auto used = rooms.find(what.uid);
+    if ((used == rooms.end() ? 0 : used->second) + room > task.limit(Resource::msgqueue)) return err::mfile;
     auto attributes = new_attributes(owner.kernel(), abi::s_ifreg | (what.mode & 07777));
     attributes.uid = what.uid;
     attributes.gid = what.gid;
@@ -155,10 +157,11 @@ public:
 
 constexpr u64 kRootNumber = 1, kLastReservedNumber = 2;
 
-MqueueFileSystem::MqueueFileSystem(Kernel& kernel, Ref<MqueueLimits> limits)
+MqueueFileSystem::MqueueFileSystem(Kernel& kernel, Ref<UserNamespace> ruler, Ref<MqueueLimits> limits)
     : FileSystem(kernel, "mqueue")
     , limits_(std::move(limits))
 {
+    set_user_namespace(std::move(ruler));
     magic_ = kMqueueMagic;
     last_inode_ = kLastReservedNumber; // directory positions below are the dots'
     auto root = new_attributes(kernel, abi::s_ifdir | abi::s_isvtx | 0777);
@@ -169,12 +172,22 @@ MqueueFileSystem::MqueueFileSystem(Kernel& kernel, Ref<MqueueLimits> limits)
 
 Ref<vfs::Inode> MqueueFileSystem::root() { return Ref<vfs::Inode>(*root_); }
 
+/// Where a namespace has its queues, made when it is first asked for.
+vfs::Mount& mount_of(IpcNamespace& ns)
+{
+    auto& space = ns.mqueues;
+    if (!space.mount) {
+        auto fs = make_ref<MqueueFileSystem>(ns.kernel, Ref<UserNamespace>(*ns.owner()), space.limits);
+        space.mount = make_ref<vfs::Mount>(fs, 0, "mqueue");
+    }
+    return *space.mount;
+}
+
 /// The root of the file system of the task's namespace.
 vfs::Path queue_root(Task& task)
 {
-    auto& space = ipc_namespace(task).mqueues;
-    if (!space.mount) space.mount = make_ref<vfs::Mount>(mqueue_file_system(task.kernel()), 0, "mqueue");
-    return { Ref<vfs::Mount>(space.mount), Ref<vfs::Dentry>(space.mount->root()) };
+    vfs::Mount& mount = mount_of(ipc_namespace(task));
+    return { Ref<vfs::Mount>(mount), Ref<vfs::Dentry>(mount.root()) };
 }
 
 /// lookup_one_len(): a name is one component.
@@ -244,13 +257,12 @@ MessageQueue* as_message_queue(vfs::File& file)
     return queue ? &queue->queue() : nullptr;
 }
 
-Ref<vfs::FileSystem> mqueue_file_system(Kernel& kernel)
+Result<Ref<vfs::FileSystem>> mount_message_queues(Kernel& kernel, Task* mounter)
 {
-    auto& space = ipc_namespace(current()).mqueues;
-    if (space.mount) return Ref<vfs::FileSystem>(space.mount->file_system());
-    auto made = make_ref<MqueueFileSystem>(kernel, space.limits);
-    space.mount = make_ref<vfs::Mount>(made, 0, "mqueue");
-    return made;
+    // The root's mounts are made before there is a task to ask.
+    IpcNamespace& ns = mounter ? ipc_namespace(*mounter) : *kernel.first_namespaces().ipc;
+    if (mounter && !rules_ipc(*mounter, Capability::sys_admin)) return err::perm;
+    return Ref<vfs::FileSystem>(mount_of(ns).file_system());
 }
 
 } // namespace umbra::ipc

@@ -34,7 +34,7 @@ MessageQueue::MessageQueue(vfs::FileSystem& fs, u64 number, vfs::Attributes cons
     , account_(attributes.uid)
 {
     limits_->queues++;
-    limits_->bytes_of_user[account_] += accounted_;
+    limits_->memory->mqueue_room[account_] += accounted_;
 }
 
 MessageQueue::~MessageQueue()
@@ -42,7 +42,8 @@ MessageQueue::~MessageQueue()
     for (auto const& message : messages_)
         uncharge(message);
     limits_->queues--;
-    if ((limits_->bytes_of_user[account_] -= accounted_) == 0) limits_->bytes_of_user.erase(account_);
+    auto& room = limits_->memory->mqueue_room;
+    if ((room[account_] -= accounted_) == 0) room.erase(account_);
 }
 
 /// Stands in line until somebody serves it. The line's order is that of arrival.
@@ -58,12 +59,16 @@ Result<void> MessageQueue::charge(QueuedMessage const& message)
 {
     auto& kernel = file_system().kernel();
     u64 const cost = cost_of(message);
-    if (limits_->held_bytes + cost > kernel.options().memory_limit / kMemoryShare) return err::nomem;
-    limits_->held_bytes += cost;
+    u64& held = limits_->memory->mqueue_bytes;
+    if (held + cost > kernel.options().memory_limit / kMemoryShare) return err::nomem;
+    held += cost;
     return {};
 }
 
-void MessageQueue::uncharge(QueuedMessage const& message) { limits_->held_bytes -= cost_of(message); }
+void MessageQueue::uncharge(QueuedMessage const& message)
+{
+    limits_->memory->mqueue_bytes -= cost_of(message);
+}
 
 void MessageQueue::enqueue(QueuedMessage message)
 {

@@ -11,6 +11,7 @@
 
 #include "core/abi/mqueue.h"
 #include "core/abi/process.h"
+#include "core/ipc/ipc-object.h"
 #include "core/task/process.h"
 #include "core/vfs/file.h"
 #include "core/vfs/inode.h"
@@ -22,8 +23,13 @@ namespace umbra::ipc {
 struct MqueueLimits : RefCounted {
     i64 queues_max = 256, msg_max = 10, msgsize_max = 8192, msg_default = 10, msgsize_default = 8192;
     i64 queues = 0;
-    std::map<u32, u64> bytes_of_user; ///< what RLIMIT_MSGQUEUE counts: room of the queues that a user made
-    u64 held_bytes = 0; ///< of messages that are queued now or wait for room
+    bool ended = false; ///< the namespace has gone; a mount may stay
+    Ref<IpcMemory> memory;
+
+    explicit MqueueLimits(Ref<IpcMemory> memory)
+        : memory(std::move(memory))
+    {
+    }
 };
 
 struct QueuedMessage {
@@ -94,12 +100,12 @@ Result<void> unlink_message_queue(Task& task, std::string const& name);
 /// The queue that a file is open on, or null.
 MessageQueue* as_message_queue(vfs::File& file);
 
-/// The file system of the caller's IPC namespace, for mount(2).
-Ref<vfs::FileSystem> mqueue_file_system(Kernel& kernel);
+/// The file system of the IPC namespace of `mounter`, or of the first one for null. EPERM.
+Result<Ref<vfs::FileSystem>> mount_message_queues(Kernel& kernel, Task* mounter);
 
 /// What an IPC namespace has of it.
 struct MqueueSpace {
-    Ref<MqueueLimits> limits = make_ref<MqueueLimits>();
+    Ref<MqueueLimits> limits;
     RefPtr<vfs::Mount> mount; ///< where mq_open(2) looks; made on first use
 };
 

@@ -42,6 +42,7 @@ void MsgQueue::count(Message const& message, i64 sign)
     bytes += u64(sign) * message.data.size();
     owner.msg.bytes += u64(sign) * message.data.size();
     owner.msg.messages += u64(sign);
+    owner.memory->message_bytes += u64(sign) * (message.data.size() + kOverhead);
 }
 
 Result<void> MsgQueue::send(Task& task, Message message, u32 flags)
@@ -53,7 +54,7 @@ Result<void> MsgQueue::send(Task& task, Message message, u32 flags)
         if (waited.is_error()) return err::restart_nohand;
         if (removed) return err::idrm;
     }
-    u64 const all = owner.msg.bytes + size + (owner.msg.messages + 1) * kOverhead;
+    u64 const all = owner.memory->message_bytes + size + kOverhead;
     if (all > owner.kernel.options().memory_limit / kMemoryShare) return err::nobufs;
     count(message, 1);
     messages_.push_back(std::move(message));

@@ -21,7 +21,7 @@ constexpr u64 kMemoryShare = 16; ///< values and undos may take a sixteenth of t
 Result<void> check_room(IpcNamespace const& ns, u64 bytes)
 {
     u64 const most = ns.kernel.options().memory_limit / kMemoryShare;
-    return ns.semaphore_bytes + bytes > most ? Result<void>(err::nomem) : Result<void>();
+    return ns.memory->semaphore_bytes + bytes > most ? Result<void>(err::nomem) : Result<void>();
 }
 
 } // namespace
@@ -34,12 +34,12 @@ SemUndo::SemUndo(SemSet& set)
     , adjustments(set.semaphores.size())
 {
     set.undos.push_back(this);
-    owner.semaphore_bytes += cost(set);
+    owner.memory->semaphore_bytes += cost(set);
 }
 
 SemUndo::~SemUndo()
 {
-    owner.semaphore_bytes -= kOverhead + adjustments.size() * sizeof(i32);
+    owner.memory->semaphore_bytes -= kOverhead + adjustments.size() * sizeof(i32);
     if (set) std::erase(set->undos, this);
 }
 
@@ -77,13 +77,13 @@ SemSet::SemSet(IpcNamespace& owner, u64 count)
     , semaphores(count)
 {
     owner.used_semaphores += i32(count);
-    owner.semaphore_bytes += bytes;
+    owner.memory->semaphore_bytes += bytes;
 }
 
 SemSet::~SemSet()
 {
     end();
-    owner.semaphore_bytes -= bytes;
+    owner.memory->semaphore_bytes -= bytes;
 }
 
 void SemSet::end()

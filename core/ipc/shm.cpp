@@ -22,7 +22,7 @@ using ull = unsigned long long;
 
 namespace {
 
-i64 now(IpcNamespace const& ns) { return ns.kernel.time().realtime_timespec().sec; }
+i64 now(Kernel const& kernel) { return kernel.time().realtime_timespec().sec; }
 
 /// An area's share in a segment: every area has one of its own, copies of it too.
 class ShmAttachment final : public mm::Attachment {
@@ -70,7 +70,8 @@ Result<u64> attach_address(u64 address, u32 flags)
 } // namespace
 
 ShmSegment::ShmSegment(IpcNamespace& owner, Ref<vfs::File> file, Ref<mm::MemoryObject> memory, u64 size)
-    : owner(owner)
+    : owner(&owner)
+    , kernel(owner.kernel)
     , file(std::move(file))
     , memory(std::move(memory))
     , size(size)
@@ -80,30 +81,38 @@ ShmSegment::ShmSegment(IpcNamespace& owner, Ref<vfs::File> file, Ref<mm::MemoryO
 
 ShmSegment::~ShmSegment()
 {
-    if (!removed) owner.shm.used_pages -= pages();
+    if (!removed && owner) owner->shm.used_pages -= pages();
 }
 
 void ShmSegment::attached(Pid by)
 {
     ++attachments;
-    attach_time = now(owner);
+    attach_time = now(kernel);
     if (by.value) last = by;
 }
 
 void ShmSegment::detached(Pid by)
 {
     --attachments;
-    detach_time = now(owner);
+    detach_time = now(kernel);
     if (by.value) last = by;
     destroy_if_unused();
 }
 
 void ShmSegment::destroy_if_unused()
 {
-    if (removed || attachments || (!(mode & shm_dest) && !owner.shm.remove_unattached)) return;
+    if (removed || attachments || !owner) return;
+    if (!(mode & shm_dest) && !owner->shm.remove_unattached) return;
     Ref<ShmSegment> keep(*this);
-    owner.shm.used_pages -= pages();
-    owner.segments.remove(*this);
+    owner->shm.used_pages -= pages();
+    owner->segments.remove(*this);
+}
+
+void ShmSegment::orphan()
+{
+    owner = nullptr;
+    mode |= shm_dest;
+    key = ipc_private;
 }
 
 u64 ShmSegment::resident_pages() const

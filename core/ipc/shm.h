@@ -32,11 +32,14 @@ public:
     void detached(Pid by);
     /// Takes it out of the table if nobody has it attached and it is marked, or all such are to go.
     void destroy_if_unused();
+    /// The namespace has gone.
+    void orphan();
     u64 pages() const { return page_up(size) >> kPageShift; }
     u64 resident_pages() const;
     abi::ShmStatus status() const;
 
-    IpcNamespace& owner;
+    IpcNamespace* owner; ///< null once it has gone, while areas still show the segment
+    Kernel& kernel;
     Ref<vfs::File> file; ///< of the kernel's shared memory: the path in /proc/PID/maps
     Ref<mm::MemoryObject> memory;
     u64 size; ///< bytes, as asked for

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "core/abi/process.h"
+#include "core/ipc/ipc-namespace.h"
 #include "core/ipc/pidfd.h"
-#include "core/ipc/sem.h"
 #include "core/kernel.h"
 #include "core/seccomp/filter.h"
 #include "core/task/lifecycle.h"
@@ -31,7 +31,6 @@ Result<void> check_flags(Task& parent, CloneRequest const& r)
     if ((f & clone_fs) && (f & (clone_newns | clone_newuser))) return err::inval;
     if ((f & clone_thread) && (f & (clone_newuser | clone_newpid))) return err::inval;
     if ((f & clone_thread) && parent.namespaces().pid.get() != &pid_namespace(parent)) return err::inval;
-    if ((f & clone_sysvsem) && (f & clone_newipc)) return err::inval;
     // Its siblings would be children of a process outside.
     if ((f & clone_parent) && is_namespace_init(parent.process())) return err::inval;
     if (r.exit_signal > u32(signal_count)) return err::inval;
@@ -39,6 +38,7 @@ Result<void> check_flags(Task& parent, CloneRequest const& r)
     if ((f & clone_fs) && parent.process().executing) return err::again;
     if (f & clone_into_cgroup) return err::inval;
     TRY(check_new_namespaces(parent, f));
+    if ((f & clone_sysvsem) && (f & clone_newipc)) return err::inval;
     if ((f & clone_pidfd) && (f & clone_detached)) return err::inval;
     // A reservation cannot be doubled.
     if (parent.policy == abi::sched_deadline && !parent.reset_on_fork) return err::again;
@@ -293,6 +293,7 @@ Result<void> unshare_task(Task& task, u64 flags)
     if ((flags & clone_sighand) && task.process().handlers->ref_count() > 1) return err::inval;
     if ((flags & clone_vm) && task.mm().users > 1) return err::inval;
     auto const belongings = TRY(new_namespaces(task, flags));
+    if (flags & clone_newipc) ipc::exit_ipc(task); // of the one that it leaves
     belongings.give_to(task);
     auto access = TaskAccess(task);
     if ((flags & clone_fs) && task.fs().ref_count() > 1) access.fs() = task.fs().clone();

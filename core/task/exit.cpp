@@ -8,6 +8,7 @@
 #include "core/task/core-dump.h"
 #include "core/task/futex.h"
 #include "core/task/lifecycle.h"
+#include "core/task/namespaces.h"
 #include "core/task/pid-namespace.h"
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
@@ -225,6 +226,8 @@ void exit_current_task()
         if (files->ref_count() == 1) files->close_all(task);
     }
     access.fs() = nullptr;
+    // Those that it had may go before it is reaped.
+    access.namespaces() = Ref<NamespaceSet>(task.kernel().first_namespaces());
     Ref<Process> keep(process);
     // Again, since others may have left while this one waited.
     last = process.live_threads() == 1;

@@ -4,6 +4,7 @@
 
 #include <iterator>
 
+#include "core/ipc/ipc-namespace.h"
 #include "core/kernel.h"
 #include "core/task/lifecycle.h"
 #include "core/task/permissions.h"
@@ -22,45 +23,51 @@ Ref<vfs::Namespace> first(NamespaceKind kind, UserNamespace& owner)
 }
 
 /// Kinds of which there can be more than one.
-constexpr u64 kSeveral = abi::clone_newns | abi::clone_newuts | abi::clone_newuser | abi::clone_newpid;
+constexpr u64 kSeveral
+    = abi::clone_newns | abi::clone_newuts | abi::clone_newuser | abi::clone_newpid | abi::clone_newipc;
 
 } // namespace
 
-NamespaceSet::NamespaceSet(std::string hostname, UserNamespace& owner)
-    : uts(make_ref<UtsNamespace>(
-        vfs::first_namespace_origin(NamespaceKind::uts, owner), std::move(hostname), "(none)"))
-    , cgroup(first(NamespaceKind::cgroup, owner))
-    , ipc(first(NamespaceKind::ipc, owner))
-    , network(first(NamespaceKind::network, owner))
-    , time(first(NamespaceKind::time, owner))
-    , pid(make_ref<PidNamespace>(owner))
+NamespaceSet::NamespaceSet(Kernel& kernel)
+    : uts(
+        make_ref<UtsNamespace>(vfs::first_namespace_origin(NamespaceKind::uts, *kernel.first_user_namespace),
+            kernel.options().hostname, "(none)"))
+    , ipc(make_ref<ipc::IpcNamespace>(
+          kernel, vfs::first_namespace_origin(NamespaceKind::ipc, *kernel.first_user_namespace)))
+    , cgroup(first(NamespaceKind::cgroup, *kernel.first_user_namespace))
+    , network(first(NamespaceKind::network, *kernel.first_user_namespace))
+    , time(first(NamespaceKind::time, *kernel.first_user_namespace))
+    , pid(make_ref<PidNamespace>(*kernel.first_user_namespace))
 {
 }
 
 NamespaceSet::NamespaceSet(NamespaceSet const& other)
     : RefCounted()
     , uts(other.uts)
-    , cgroup(other.cgroup)
     , ipc(other.ipc)
+    , cgroup(other.cgroup)
     , network(other.network)
     , time(other.time)
     , pid(other.pid)
 {
 }
 
+NamespaceSet::~NamespaceSet() = default;
+
 Result<Ref<vfs::Namespace>> namespace_of(Task& task, NamespaceKind kind)
 {
     NamespaceSet const& set = task.namespaces();
+    bool const keeps_until_reaped = kind == NamespaceKind::user || kind == NamespaceKind::pid;
+    if (!task.has_fs() && !keeps_until_reaped) return err::noent;
     switch (kind) {
     case NamespaceKind::mount:
-        if (!task.has_fs()) return err::noent;
         return Ref<vfs::Namespace>(*task.fs().mounts);
     case NamespaceKind::uts:
         return Ref<vfs::Namespace>(*set.uts);
     case NamespaceKind::cgroup:
         return set.cgroup;
     case NamespaceKind::ipc:
-        return set.ipc;
+        return Ref<vfs::Namespace>(*set.ipc);
     case NamespaceKind::network:
         return set.network;
     case NamespaceKind::pid:
@@ -171,6 +178,10 @@ Result<Belongings> new_namespaces(Task& maker, u64 flags)
         auto& uts = now.own_set().uts;
         uts = make_ref<UtsNamespace>(TRY(origin(NamespaceKind::uts)), uts->hostname, uts->domainname);
     }
+    if (flags & abi::clone_newipc) {
+        auto& space = now.own_set().ipc;
+        space = make_ref<ipc::IpcNamespace>(maker.kernel(), TRY(origin(NamespaceKind::ipc)), *space);
+    }
     if (flags & abi::clone_newpid) {
         // Who has left for another one may not make one beside it.
         PidNamespace& above = *now.set->pid;
@@ -224,6 +235,8 @@ Result<void> add_namespace(Task& task, Belongings& now, vfs::Namespace& space)
     TRY(check_both(*now.credentials, space, Capability::sys_admin));
     if (space.kind() == NamespaceKind::uts)
         now.own_set().uts = Ref<UtsNamespace>(static_cast<UtsNamespace&>(space));
+    if (space.kind() == NamespaceKind::ipc)
+        now.own_set().ipc = Ref<ipc::IpcNamespace>(static_cast<ipc::IpcNamespace&>(space));
     if (space.kind() == NamespaceKind::pid) {
         auto& pids = static_cast<PidNamespace&>(space);
         // Only downwards, and children only.
@@ -246,6 +259,7 @@ Result<void> enter_namespace(Task& task, vfs::Namespace& space)
 {
     Belongings now(task);
     TRY(add_namespace(task, now, space));
+    if (space.kind() == NamespaceKind::ipc) ipc::exit_ipc(task);
     now.give_to(task);
     return {};
 }
@@ -259,6 +273,7 @@ Result<void> enter_namespaces_of(Task& task, Process& process, u32 flags)
     for (auto kind : kInOrder)
         if (flags & vfs::info_of(kind).clone_flag)
             TRY(add_namespace(task, now, *TRY(namespace_of(*other, kind))));
+    if (flags & abi::clone_newipc) ipc::exit_ipc(task);
     now.give_to(task);
     return {};
 }

@@ -12,6 +12,9 @@ namespace umbra {
 
 class Process;
 class Task;
+namespace ipc {
+class IpcNamespace;
+}
 
 struct UtsNamespace final : vfs::Namespace {
     UtsNamespace(vfs::NamespaceOrigin origin, std::string hostname, std::string domainname)
@@ -24,12 +27,14 @@ struct UtsNamespace final : vfs::Namespace {
 };
 
 struct NamespaceSet final : RefCounted {
-    /// The first of each kind, owned by `owner`; "umbra" or what --hostname says.
-    NamespaceSet(std::string hostname, UserNamespace& owner);
+    /// The first of each kind; "umbra" or what --hostname says.
+    explicit NamespaceSet(Kernel& kernel);
     NamespaceSet(NamespaceSet const& other);
+    ~NamespaceSet() override;
 
     Ref<UtsNamespace> uts;
-    Ref<vfs::Namespace> cgroup, ipc, network, time; ///< there is one of each
+    Ref<ipc::IpcNamespace> ipc;
+    Ref<vfs::Namespace> cgroup, network, time; ///< there is one of each
     Ref<PidNamespace> pid; ///< of children to come; a process stays in the one that it was born in
 };
 

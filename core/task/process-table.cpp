@@ -11,7 +11,7 @@ namespace umbra {
 
 ProcessTable::ProcessTable(Kernel& kernel)
     : kernel_(kernel)
-    , first_namespace_(static_cast<PidNamespace&>(*kernel.first_namespaces->pid))
+    , first_namespace_(static_cast<PidNamespace&>(*kernel.first_namespaces().pid))
 {
 }
 

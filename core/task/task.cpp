@@ -55,7 +55,7 @@ Task::Task(Kernel& kernel, Pid tid, Ref<Process> process)
     : kernel_(kernel)
     , tid_(tid)
     , process_(std::move(process))
-    , namespaces_(kernel.first_namespaces)
+    , namespaces_(kernel.first_namespaces())
     , credentials_(make_ref<Credentials>(kernel.first_user_namespace))
 {
     start_time = kernel.time().boottime();

@@ -29,7 +29,7 @@ Result<void> check_permission(Credentials const& who, Inode& inode, u32 mask)
 {
     bool stored = inode.is_regular() || inode.is_directory() || inode.is_symlink();
     if ((mask & abi::w_ok) && stored && inode.file_system().is_read_only()) return err::rofs;
-    if (!mode_allows(who, inode.attributes(), mask)) return err::acces;
+    if (!mode_allows(who, inode.attributes(), mask) && !inode.grants(who, mask)) return err::acces;
     return inode.check_access(who, mask);
 }
 

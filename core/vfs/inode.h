@@ -127,6 +127,12 @@ public:
 
     /// False where the dentry cache must ask lookup() again each time (proc's pid directories). Default true.
     virtual bool cacheable_children() const { return true; }
+    /// Grants what the mode bits do not: a file of a namespace, which that one's root may write.
+    virtual bool grants(Credentials const&, u32 mask) const
+    {
+        (void)mask;
+        return false;
+    }
     /// Extra permission policy beyond mode bits; default: ok. `mask` of abi::r_ok|w_ok|x_ok.
     virtual Result<void> check_access(Credentials const&, u32 mask)
     {

@@ -132,6 +132,41 @@ void add(StaticDirectory& sys, std::string_view path, TextMaker make, TextTaker 
         .add_text(std::string(path.substr(slash + 1)), std::move(make), { .mode = mode }, std::move(take));
 }
 
+/// Whether somebody has the rights of a file's owner, who is not the same for all that read it.
+using OwnerTest = bool (*)(Credentials const& who);
+
+/// A value of the namespace that the reader or writer is in.
+class NamespaceInode final : public TextInode {
+public:
+    NamespaceInode(vfs::FileSystem& fs, OwnerTest is_owner, TextMaker make, TextTaker take)
+        : TextInode(fs, { .mode = 0644 })
+        , is_owner_(is_owner)
+        , make_(std::move(make))
+        , take_(std::move(take))
+    {
+    }
+    Result<std::string> make_text() override { return make_(); }
+    Result<void> take_text(std::string_view text) override { return take_(text); }
+    bool grants(Credentials const& who, u32 mask) const override
+    {
+        return !(mask & abi::x_ok) && is_owner_(who);
+    }
+
+private:
+    OwnerTest is_owner_;
+    TextMaker make_;
+    TextTaker take_;
+};
+
+/// The same at a path below /proc/sys.
+void add_of_namespace(
+    StaticDirectory& sys, std::string_view path, OwnerTest is_owner, TextMaker make, TextTaker take)
+{
+    auto slash = path.rfind('/');
+    auto inode = make_ref<NamespaceInode>(sys.file_system(), is_owner, std::move(make), std::move(take));
+    sys.directory_at(path.substr(0, slash)).add(std::string(path.substr(slash + 1)), inode);
+}
+
 void add_fixed(StaticDirectory& sys)
 {
     for (FixedRow const& row : kFixed) {
@@ -174,13 +209,16 @@ void add_obeyed(StaticDirectory& sys, char const* path, Number& number, Number l
         });
 }
 
+/// root of the user namespace that owns the IPC namespace, as Linux has it.
+bool owns_ipc(Credentials const& who) { return who.euid == ipc::ipc_namespace(current()).owner()->uid_in(0); }
+
 /// A number that the kernel obeys, of the writer's IPC namespace. `changed` runs after a write.
 template <typename Number>
 void add_ipc_number(StaticDirectory& sys, char const* path, Number& (*number)(ipc::IpcNamespace&),
     Number least, Number most, void (*changed)(ipc::IpcNamespace&) = nullptr)
 {
-    add(
-        sys, path,
+    add_of_namespace(
+        sys, path, owns_ipc,
         [number] {
             return Result<std::string>(std::to_string(number(ipc::ipc_namespace(current()))) + "\n");
         },
@@ -274,8 +312,9 @@ void add_namespace_limits(StaticDirectory& sys)
     for (auto const& row : kNamespaceLimits) {
         auto limit
             = [&row]() -> u64& { return current().credentials().user_namespace->quota(row.kind).limit; };
-        add(
-            sys, row.path, [limit] { return Result<std::string>(std::to_string(limit()) + "\n"); },
+        add_of_namespace(
+            sys, row.path, [](Credentials const& who) { return who.holds(Capability::sys_resource); },
+            [limit] { return Result<std::string>(std::to_string(limit()) + "\n"); },
             [limit](std::string_view text) -> Result<void> {
                 i64 const wanted = TRY(parse_integer(text));
                 if (wanted < 0 || wanted > INT32_MAX) return err::inval;
