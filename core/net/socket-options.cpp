@@ -3,9 +3,8 @@
 #include <algorithm>
 
 #include "core/net/control-message.h"
+#include "core/net/network-namespace.h"
 #include "core/net/socket.h"
-#include "core/task/namespaces.h"
-#include "core/task/permissions.h"
 #include "core/task/task.h"
 
 namespace umbra::net {
@@ -56,17 +55,10 @@ Result<void> Socket::set_timeout(i32 name, std::span<u8 const> value)
     return {};
 }
 
-namespace {
-bool may_administer(Task const& task)
-{
-    return is_capable(task.credentials(), *task.namespaces().network->owner(), Capability::net_admin);
-}
-} // namespace
-
 Result<void> Socket::set_buffer_size(Task& task, i32 name, i32 value)
 {
     bool forced = name == abi::so_sndbufforce || name == abi::so_rcvbufforce;
-    if (forced && !may_administer(task)) return err::perm;
+    if (forced && !rules(task, space(), Capability::net_admin)) return err::perm;
     bool send = name == abi::so_sndbuf || name == abi::so_sndbufforce;
     u64 wanted = std::clamp<i64>(value, 0, forced ? INT32_MAX / 2 : kMaxBuffer / 2);
     // Doubled, since the kernel's own bookkeeping counts too (socket(7)).
@@ -100,11 +92,11 @@ Result<void> Socket::set_integer_option(Task& task, i32 name, i32 value)
         receive_low_water_ = value > 0 ? value : 1;
         return {};
     case abi::so_priority:
-        if ((value < 0 || value > 6) && !may_administer(task)) return err::perm;
+        if ((value < 0 || value > 6) && !rules(task, space(), Capability::net_admin)) return err::perm;
         priority_ = value;
         return {};
     case abi::so_mark:
-        if (!may_administer(task)) return err::perm;
+        if (!rules(task, space(), Capability::net_admin)) return err::perm;
         mark_ = value;
         return {};
     }

@@ -3,19 +3,37 @@
 // socket-options.cpp.
 #include "core/net/socket.h"
 
+#include "core/abi/inet.h"
 #include "core/kernel.h"
 #include "core/net/inet/inet-socket.h"
+#include "core/net/network-namespace.h"
 #include "core/net/unix/unix-socket.h"
+#include "core/task/credentials.h"
+#include "core/task/namespaces.h"
 #include "core/task/task.h"
 
 namespace umbra::net {
 
-Socket::Socket(vfs::Path path, u32 flags, i32 family, i32 type, i32 protocol)
+Socket::Socket(NetworkNamespace& space, vfs::Path path, u32 flags, i32 family, i32 type, i32 protocol)
     : File(std::move(path), (flags & abi::o_nonblock) | abi::o_rdwr)
+    , space_(space)
     , family_(family)
     , type_(type)
     , protocol_(protocol)
 {
+}
+
+Socket::~Socket() = default;
+
+Result<i64> Socket::ioctl(Task& task, u32 command, u64 argument)
+{
+    if (command == abi::siocgskns) {
+        if (!rules(task, space(), Capability::net_admin)) return err::perm;
+        return TRY(open_namespace(task, Ref<vfs::Namespace>(space()))).value;
+    }
+    auto done = interface_ioctl(task, space(), command, argument);
+    if (done.is_error() && done.error() == err::notty) return File::ioctl(task, command, argument);
+    return done;
 }
 
 Result<void> Socket::listen(Task&, i32) { return err::opnotsupp; }

@@ -16,6 +16,8 @@
 
 namespace umbra::net {
 
+class NetworkNamespace;
+
 /// A struct sockaddr as the guest gave it or will get it.
 struct SocketAddress {
     u8 bytes[abi::sockaddr_max] = {};
@@ -51,8 +53,11 @@ struct ReceiveRequest {
 
 class Socket : public vfs::File {
 public:
-    Socket(vfs::Path path, u32 flags, i32 family, i32 type, i32 protocol);
+    /// `space`: where it stays, wherever its users go.
+    Socket(NetworkNamespace& space, vfs::Path path, u32 flags, i32 family, i32 type, i32 protocol);
+    ~Socket() override;
 
+    NetworkNamespace& space() const { return *space_; }
     i32 family() const { return family_; }
     i32 type() const { return type_; }
     i32 protocol() const { return protocol_; }
@@ -86,6 +91,8 @@ public:
     Result<u64> read(IoBuffer& buffer, u64 offset) final;
     Result<u64> write(IoBuffer& buffer, u64 offset) final;
     Nanoseconds wait_limit(u32 events) const final;
+    /// What all sockets know: the interfaces, the namespace.
+    Result<i64> ioctl(Task& task, u32 command, u64 argument) override;
 
 protected:
     /// SO_SNDBUF and SO_RCVBUF in the kernel's own count (twice what the guest asked for, see socket(7)).
@@ -116,6 +123,7 @@ private:
     Result<void> set_timeout(i32 name, std::span<u8 const> value);
     Result<void> set_integer_option(Task& task, i32 name, i32 value);
 
+    Ref<NetworkNamespace> space_;
     i32 family_, type_, protocol_;
     bool pass_credentials_ = false;
     u64 simple_options_ = 0; ///< on-off options by number that only remember their value

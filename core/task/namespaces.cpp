@@ -6,6 +6,7 @@
 
 #include "core/ipc/ipc-namespace.h"
 #include "core/kernel.h"
+#include "core/net/network-namespace.h"
 #include "core/task/lifecycle.h"
 #include "core/task/permissions.h"
 #include "core/task/pid-namespace.h"
@@ -23,8 +24,8 @@ Ref<vfs::Namespace> first(NamespaceKind kind, UserNamespace& owner)
 }
 
 /// Kinds of which there can be more than one.
-constexpr u64 kSeveral
-    = abi::clone_newns | abi::clone_newuts | abi::clone_newuser | abi::clone_newpid | abi::clone_newipc;
+constexpr u64 kSeveral = abi::clone_newns | abi::clone_newuts | abi::clone_newuser | abi::clone_newpid
+    | abi::clone_newipc | abi::clone_newnet;
 
 } // namespace
 
@@ -34,19 +35,22 @@ NamespaceSet::NamespaceSet(Kernel& kernel)
             kernel.options().hostname, "(none)"))
     , ipc(make_ref<ipc::IpcNamespace>(
           kernel, vfs::first_namespace_origin(NamespaceKind::ipc, *kernel.first_user_namespace)))
+    , network(make_ref<net::NetworkNamespace>(
+          kernel, vfs::first_namespace_origin(NamespaceKind::network, *kernel.first_user_namespace)))
     , cgroup(first(NamespaceKind::cgroup, *kernel.first_user_namespace))
-    , network(first(NamespaceKind::network, *kernel.first_user_namespace))
     , time(first(NamespaceKind::time, *kernel.first_user_namespace))
     , pid(make_ref<PidNamespace>(*kernel.first_user_namespace))
 {
+    // What a machine's boot scripts do.
+    network->set_loopback(true);
 }
 
 NamespaceSet::NamespaceSet(NamespaceSet const& other)
     : RefCounted()
     , uts(other.uts)
     , ipc(other.ipc)
-    , cgroup(other.cgroup)
     , network(other.network)
+    , cgroup(other.cgroup)
     , time(other.time)
     , pid(other.pid)
 {
@@ -69,7 +73,7 @@ Result<Ref<vfs::Namespace>> namespace_of(Task& task, NamespaceKind kind)
     case NamespaceKind::ipc:
         return Ref<vfs::Namespace>(*set.ipc);
     case NamespaceKind::network:
-        return set.network;
+        return Ref<vfs::Namespace>(*set.network);
     case NamespaceKind::pid:
         return Ref<vfs::Namespace>(pid_namespace(task));
     case NamespaceKind::time:
@@ -189,6 +193,9 @@ Result<Belongings> new_namespaces(Task& maker, u64 flags)
         if (above.level() > PidNamespace::kMaxLevel) return err::nospc;
         now.own_set().pid = make_ref<PidNamespace>(TRY(origin(NamespaceKind::pid)), Ref<PidNamespace>(above));
     }
+    if (flags & abi::clone_newnet)
+        now.own_set().network
+            = make_ref<net::NetworkNamespace>(maker.kernel(), TRY(origin(NamespaceKind::network)));
     return now;
 }
 
@@ -237,6 +244,8 @@ Result<void> add_namespace(Task& task, Belongings& now, vfs::Namespace& space)
         now.own_set().uts = Ref<UtsNamespace>(static_cast<UtsNamespace&>(space));
     if (space.kind() == NamespaceKind::ipc)
         now.own_set().ipc = Ref<ipc::IpcNamespace>(static_cast<ipc::IpcNamespace&>(space));
+    if (space.kind() == NamespaceKind::network)
+        now.own_set().network = Ref<net::NetworkNamespace>(static_cast<net::NetworkNamespace&>(space));
     if (space.kind() == NamespaceKind::pid) {
         auto& pids = static_cast<PidNamespace&>(space);
         // Only downwards, and children only.

@@ -15,6 +15,9 @@ class Task;
 namespace ipc {
 class IpcNamespace;
 }
+namespace net {
+class NetworkNamespace;
+}
 
 struct UtsNamespace final : vfs::Namespace {
     UtsNamespace(vfs::NamespaceOrigin origin, std::string hostname, std::string domainname)
@@ -34,7 +37,8 @@ struct NamespaceSet final : RefCounted {
 
     Ref<UtsNamespace> uts;
     Ref<ipc::IpcNamespace> ipc;
-    Ref<vfs::Namespace> cgroup, network, time; ///< there is one of each
+    Ref<net::NetworkNamespace> network;
+    Ref<vfs::Namespace> cgroup, time; ///< there is one of each
     Ref<PidNamespace> pid; ///< of children to come; a process stays in the one that it was born in
 };
 

@@ -3,14 +3,12 @@
 // obeys are bound to it; numbers that steer policies which this kernel does not have (swappiness and the
 // like) are kept and shown, because programs set them and read them back.
 #include <algorithm>
-#include <charconv>
-#include <limits>
 #include <memory>
 
 #include "core/abi/system.h"
 #include "core/fs/proc/proc-file-system.h"
+#include "core/fs/proc/sysctl.h"
 #include "core/fs/pseudo/text.h"
-#include "core/ipc/ipc-namespace.h"
 #include "core/kernel.h"
 #include "core/mm/frame.h"
 #include "core/printk/printk.h"
@@ -106,23 +104,6 @@ constexpr NumberRow kNumbers[] = {
     { "vm/zone_reclaim_mode", 0, 0, INT32_MAX },
 };
 
-/// A whole number of either signedness. EINVAL.
-template <typename Number> Result<Number> parse_number(std::string_view text)
-{
-    text = trimmed(text);
-    if constexpr (std::is_signed_v<Number>) {
-        i64 value = TRY(parse_integer(text));
-        if (value < std::numeric_limits<Number>::min() || value > std::numeric_limits<Number>::max())
-            return err::inval;
-        return Number(value);
-    } else {
-        Number value = 0;
-        auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-        if (error != std::errc() || end != text.data() + text.size()) return err::inval;
-        return value;
-    }
-}
-
 /// Adds a file at a path below /proc/sys, directories included.
 void add(StaticDirectory& sys, std::string_view path, TextMaker make, TextTaker take = {}, u32 mode = 0)
 {
@@ -130,41 +111,6 @@ void add(StaticDirectory& sys, std::string_view path, TextMaker make, TextTaker 
     if (!mode) mode = take ? 0644 : 0444;
     sys.directory_at(path.substr(0, slash))
         .add_text(std::string(path.substr(slash + 1)), std::move(make), { .mode = mode }, std::move(take));
-}
-
-/// Whether somebody has the rights of a file's owner, who is not the same for all that read it.
-using OwnerTest = bool (*)(Credentials const& who);
-
-/// A value of the namespace that the reader or writer is in.
-class NamespaceInode final : public TextInode {
-public:
-    NamespaceInode(vfs::FileSystem& fs, OwnerTest is_owner, TextMaker make, TextTaker take)
-        : TextInode(fs, { .mode = 0644 })
-        , is_owner_(is_owner)
-        , make_(std::move(make))
-        , take_(std::move(take))
-    {
-    }
-    Result<std::string> make_text() override { return make_(); }
-    Result<void> take_text(std::string_view text) override { return take_(text); }
-    bool grants(Credentials const& who, u32 mask) const override
-    {
-        return !(mask & abi::x_ok) && is_owner_(who);
-    }
-
-private:
-    OwnerTest is_owner_;
-    TextMaker make_;
-    TextTaker take_;
-};
-
-/// The same at a path below /proc/sys.
-void add_of_namespace(
-    StaticDirectory& sys, std::string_view path, OwnerTest is_owner, TextMaker make, TextTaker take)
-{
-    auto slash = path.rfind('/');
-    auto inode = make_ref<NamespaceInode>(sys.file_system(), is_owner, std::move(make), std::move(take));
-    sys.directory_at(path.substr(0, slash)).add(std::string(path.substr(slash + 1)), inode);
 }
 
 void add_fixed(StaticDirectory& sys)
@@ -209,76 +155,6 @@ void add_obeyed(StaticDirectory& sys, char const* path, Number& number, Number l
         });
 }
 
-/// root of the user namespace that owns the IPC namespace, as Linux has it.
-bool owns_ipc(Credentials const& who) { return who.euid == ipc::ipc_namespace(current()).owner()->uid_in(0); }
-
-/// A number that the kernel obeys, of the writer's IPC namespace. `changed` runs after a write.
-template <typename Number>
-void add_ipc_number(StaticDirectory& sys, char const* path, Number& (*number)(ipc::IpcNamespace&),
-    Number least, Number most, void (*changed)(ipc::IpcNamespace&) = nullptr)
-{
-    add_of_namespace(
-        sys, path, owns_ipc,
-        [number] {
-            return Result<std::string>(std::to_string(number(ipc::ipc_namespace(current()))) + "\n");
-        },
-        [number, least, most, changed](std::string_view text) -> Result<void> {
-            auto& ns = ipc::ipc_namespace(current());
-            Number value = TRY(parse_number<Number>(text));
-            if (value < least || value > most) return err::inval;
-            number(ns) = value;
-            if (changed) changed(ns);
-            return {};
-        });
-}
-
-void add_ipc(StaticDirectory& sys)
-{
-    using ipc::IpcNamespace;
-    add_ipc_number<u64>(
-        sys, "kernel/shmmax", [](IpcNamespace& ns) -> u64& { return ns.shm.max_bytes; }, 0, ~u64 { 0 });
-    add_ipc_number<u64>(
-        sys, "kernel/shmall", [](IpcNamespace& ns) -> u64& { return ns.shm.max_pages; }, 0, ~u64 { 0 });
-    add_ipc_number<i64>(
-        sys, "kernel/shmmni", [](IpcNamespace& ns) -> i64& { return ns.shm.max_segments; }, 0,
-        ipc::IpcIndex::kMaxObjects);
-    add_ipc_number<i64>(
-        sys, "kernel/shm_rmid_forced", [](IpcNamespace& ns) -> i64& { return ns.shm.remove_unattached; }, 0,
-        1, ipc::shm_remove_orphans);
-    add_ipc_number<u64>(
-        sys, "kernel/msgmax", [](IpcNamespace& ns) -> u64& { return ns.msg.max_message; }, 0, 1 << 20);
-    add_ipc_number<u64>(
-        sys, "kernel/msgmnb", [](IpcNamespace& ns) -> u64& { return ns.msg.max_queue; }, 0, 1 << 24);
-    add_ipc_number<i64>(
-        sys, "kernel/msgmni", [](IpcNamespace& ns) -> i64& { return ns.msg.max_queues; }, 0,
-        ipc::IpcIndex::kMaxObjects);
-    add_ipc_number<i32>(
-        sys, "kernel/shm_next_id", [](IpcNamespace& ns) -> i32& { return ns.segments.wanted_id; }, 0,
-        INT32_MAX);
-    add_ipc_number<i32>(
-        sys, "kernel/sem_next_id", [](IpcNamespace& ns) -> i32& { return ns.semaphore_sets.wanted_id; }, 0,
-        INT32_MAX);
-    add_ipc_number<i32>(
-        sys, "kernel/msg_next_id", [](IpcNamespace& ns) -> i32& { return ns.queues.wanted_id; }, 0,
-        INT32_MAX);
-    // mq_overview(7) gives the bounds.
-    add_ipc_number<i64>(
-        sys, "fs/mqueue/queues_max", [](IpcNamespace& ns) -> i64& { return ns.mqueues.limits->queues_max; },
-        INT32_MIN, INT32_MAX);
-    add_ipc_number<i64>(
-        sys, "fs/mqueue/msg_max", [](IpcNamespace& ns) -> i64& { return ns.mqueues.limits->msg_max; }, 1,
-        65536);
-    add_ipc_number<i64>(
-        sys, "fs/mqueue/msgsize_max", [](IpcNamespace& ns) -> i64& { return ns.mqueues.limits->msgsize_max; },
-        128, 16 << 20);
-    add_ipc_number<i64>(
-        sys, "fs/mqueue/msg_default", [](IpcNamespace& ns) -> i64& { return ns.mqueues.limits->msg_default; },
-        1, 65536);
-    add_ipc_number<i64>(
-        sys, "fs/mqueue/msgsize_default",
-        [](IpcNamespace& ns) -> i64& { return ns.mqueues.limits->msgsize_default; }, 128, 16 << 20);
-}
-
 /// A name of the namespace that the reader or writer is in.
 void add_name(StaticDirectory& sys, char const* path, std::string UtsNamespace::*name)
 {
@@ -289,39 +165,6 @@ void add_name(StaticDirectory& sys, char const* path, std::string UtsNamespace::
             (*current().namespaces().uts).*name = text.substr(0, abi::utsname_length);
             return {};
         });
-}
-
-struct NamespaceLimitRow {
-    char const* path;
-    vfs::NamespaceKind kind;
-};
-constexpr NamespaceLimitRow kNamespaceLimits[] = {
-    { "user/max_cgroup_namespaces", vfs::NamespaceKind::cgroup },
-    { "user/max_ipc_namespaces", vfs::NamespaceKind::ipc },
-    { "user/max_mnt_namespaces", vfs::NamespaceKind::mount },
-    { "user/max_net_namespaces", vfs::NamespaceKind::network },
-    { "user/max_pid_namespaces", vfs::NamespaceKind::pid },
-    { "user/max_time_namespaces", vfs::NamespaceKind::time },
-    { "user/max_user_namespaces", vfs::NamespaceKind::user },
-    { "user/max_uts_namespaces", vfs::NamespaceKind::uts },
-};
-
-/// Limits of the user namespace that the reader or writer is in.
-void add_namespace_limits(StaticDirectory& sys)
-{
-    for (auto const& row : kNamespaceLimits) {
-        auto limit
-            = [&row]() -> u64& { return current().credentials().user_namespace->quota(row.kind).limit; };
-        add_of_namespace(
-            sys, row.path, [](Credentials const& who) { return who.holds(Capability::sys_resource); },
-            [limit] { return Result<std::string>(std::to_string(limit()) + "\n"); },
-            [limit](std::string_view text) -> Result<void> {
-                i64 const wanted = TRY(parse_integer(text));
-                if (wanted < 0 || wanted > INT32_MAX) return err::inval;
-                limit() = u64(wanted);
-                return {};
-            });
-    }
 }
 
 /// Where the next number is looked for, for programs that restore processes.
@@ -439,9 +282,9 @@ void add_sysctls(StaticDirectory& sys, Kernel& kernel)
     add_obeyed<i64>(sys, "fs/leases-enable", kernel.leases_enabled, INT32_MIN, INT32_MAX);
     add_obeyed<i64>(sys, "fs/lease-break-time", kernel.lease_break_time, INT32_MIN, INT32_MAX);
     add_seccomp(sys, kernel);
-    add_namespace_limits(sys);
     add_last_pid(sys);
-    add_ipc(sys);
+    add_namespace_sysctls(sys);
+    add(sys, "net/unix/max_dgram_qlen", [] { return Result<std::string>("10\n"); });
     add(sys, "kernel/random/uuid", [&kernel] { return Result<std::string>(make_uuid(kernel)); });
     add(sys, "kernel/random/boot_id", [&kernel] { return Result<std::string>(boot_id(kernel)); });
     add(sys, "kernel/sem", [] { return Result<std::string>("32000\t1024000000\t500\t32000\n"); });

@@ -9,6 +9,7 @@
 #include "core/fs/pseudo/text.h"
 #include "core/kernel.h"
 #include "core/mm/frame.h"
+#include "core/net/network-namespace.h"
 #include "core/task/scheduler.h"
 
 namespace umbra::fs {
@@ -150,14 +151,23 @@ void add_loopback(StaticDirectory& root)
     struct Row {
         char const *name, *text;
     };
-    static constexpr Row rows[] = { { "addr_len", "6" }, { "address", "00:00:00:00:00:00" },
-        { "broadcast", "00:00:00:00:00:00" }, { "carrier", "1" }, { "dev_id", "0x0" }, { "dev_port", "0" },
-        { "dormant", "0" }, { "flags", "0x9" }, { "ifindex", "1" }, { "iflink", "1" }, { "link_mode", "0" },
-        { "mtu", "65536" }, { "netdev_group", "0" }, { "operstate", "unknown" }, { "tx_queue_len", "1000" },
-        { "type", "772" }, { "uevent", "INTERFACE=lo\nIFINDEX=1" } };
+    static constexpr Row rows[]
+        = { { "addr_len", "6" }, { "address", "00:00:00:00:00:00" }, { "broadcast", "00:00:00:00:00:00" },
+              { "dev_id", "0x0" }, { "dev_port", "0" }, { "dormant", "0" }, { "ifindex", "1" },
+              { "iflink", "1" }, { "link_mode", "0" }, { "mtu", "65536" }, { "netdev_group", "0" },
+              { "tx_queue_len", "1000" }, { "type", "772" }, { "uevent", "INTERFACE=lo\nIFINDEX=1" } };
     StaticDirectory& loopback = add_device(root, "net", "lo");
     for (Row const& row : rows)
         add_fixed(loopback, row.name, row.text);
+    // Of the interface in the namespace of who looks.
+    auto is_up = [] { return net::network_namespace(current()).loopback.is_up; };
+    PseudoAttributes const readable { .mode = 0444, .size = kPageSize };
+    loopback.add_text(
+        "flags", [is_up] { return Result<std::string>(is_up() ? "0x9\n" : "0x8\n"); }, readable);
+    loopback.add_text(
+        "operstate", [is_up] { return Result<std::string>(is_up() ? "unknown\n" : "down\n"); }, readable);
+    loopback.add_text(
+        "carrier", [is_up] { return is_up() ? Result<std::string>("1\n") : err::inval; }, readable);
     StaticDirectory& statistics = loopback.directory("statistics");
     for (char const* name : { "collisions", "multicast", "rx_bytes", "rx_dropped", "rx_errors", "rx_packets",
              "tx_bytes", "tx_dropped", "tx_errors", "tx_packets" })

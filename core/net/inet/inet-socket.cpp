@@ -7,9 +7,7 @@
 #include "core/kernel.h"
 #include "core/net/inet/tcp-socket.h"
 #include "core/net/inet/udp-socket.h"
-#include "core/net/unix/endpoint.h"
-#include "core/task/namespaces.h"
-#include "core/task/permissions.h"
+#include "core/net/network-namespace.h"
 #include "core/task/task.h"
 
 namespace umbra::net {
@@ -89,12 +87,10 @@ std::vector<u8> bytes_of(i32 value)
     return { start, start + sizeof value };
 }
 
-constexpr u16 kFirstUnprivileged = 1024; ///< net.ipv4.ip_unprivileged_port_start
-
 } // namespace
 
-InetSocket::InetSocket(vfs::Path path, u32 flags, i32 family, i32 type, i32 protocol)
-    : Socket(std::move(path), flags, family, type, protocol)
+InetSocket::InetSocket(NetworkNamespace& space, vfs::Path path, u32 flags, i32 family, i32 type, i32 protocol)
+    : Socket(space, std::move(path), flags, family, type, protocol)
 {
 }
 
@@ -107,14 +103,14 @@ void InetSocket::copy_reuse_options()
 Result<void> InetSocket::bind(Task& task, SocketAddress const& address)
 {
     InetName const name = TRY(inet_name_of(address, family()));
-    if (!is_local(name.address)) return err::addrnotavail;
-    if (name.port && name.port < kFirstUnprivileged
-        && !is_capable(task.credentials(), *task.namespaces().network->owner(), Capability::net_bind_service))
+    if (!space().has(name.address)) return err::addrnotavail;
+    if (name.port && name.port < space().settings.first_unprivileged_port
+        && !rules(task, space(), Capability::net_bind_service))
         return err::acces;
     if (user().is_bound()) return err::inval;
     copy_reuse_options();
     user().uid = task.credentials().euid;
-    return ports().bind(kernel(), user(), name);
+    return ports().bind(space(), user(), name);
 }
 
 Result<void> InetSocket::bind_for(Task& task, InetName const& to)
@@ -122,18 +118,21 @@ Result<void> InetSocket::bind_for(Task& task, InetName const& to)
     if (user().is_bound()) return {};
     InetName name { user().local.address, 0 };
     // A connection has an address of its own; 127.0.0.1 speaks for the whole of 127/8.
-    if (type() == abi::sock_stream && !to.address.is_any())
-        name.address = IpAddress::loopback(to.address.is_v4());
+    if (type() == abi::sock_stream && !to.address.is_any()) name.address = space().source_for(to.address);
     copy_reuse_options();
     user().uid = task.credentials().euid;
-    return ports().bind(kernel(), user(), name);
+    return ports().bind(space(), user(), name);
 }
 
 Result<InetName> InetSocket::destination(SocketAddress const& address)
 {
     InetName name = TRY(inet_name_of(address, family()));
     if (user().v6_only && name.address.is_v4()) return err::netunreach;
-    if (!is_local(name.address)) return err::netunreach;
+    if (!space().reaches(name.address)) {
+        // Of IPv6 Linux says that there is no address to send from.
+        bool const is_own = name.address.is_any() || name.address.is_loopback();
+        return is_own && !name.address.is_v4() ? err::addrnotavail : err::netunreach;
+    }
     if (name.address.is_any()) name.address = IpAddress::loopback(name.address.is_v4());
     return name;
 }
@@ -188,13 +187,6 @@ Result<std::vector<u8>> InetSocket::get_option(Task& task, i32 level, i32 name)
     return bytes_of(found == options_.end() ? row->initial : found->second);
 }
 
-Result<i64> InetSocket::ioctl(Task& task, u32 command, u64 argument)
-{
-    auto done = interface_ioctl(task, command, argument);
-    if (done.is_error() && done.error() == err::notty) return File::ioctl(task, command, argument);
-    return done;
-}
-
 namespace {
 
 Result<i32> check_protocol(Task& task, i32 type, i32 protocol, i32 family)
@@ -211,9 +203,7 @@ Result<i32> check_protocol(Task& task, i32 type, i32 protocol, i32 family)
     case abi::sock_raw:
         if (!protocol) return err::protonosupport;
         // There are no packets that could be seen.
-        return is_capable(task.credentials(), *task.namespaces().network->owner(), Capability::net_raw)
-            ? err::protonosupport
-            : err::perm;
+        return rules(task, network_namespace(task), Capability::net_raw) ? err::protonosupport : err::perm;
     default:
         return err::socktnosupport;
     }
@@ -225,11 +215,11 @@ Result<Ref<Socket>> make_inet_socket(Task& task, i32 family, i32 type, i32 proto
 {
     if (protocol < 0 || protocol > 262) return err::inval;
     protocol = TRY(check_protocol(task, type, protocol, family));
-    Kernel& kernel = task.kernel();
-    auto path = make_socket_path(kernel);
+    NetworkNamespace& space = network_namespace(task);
+    auto path = make_socket_path(task.kernel());
     if (protocol == abi::ipproto_tcp)
-        return Ref<Socket>(make_ref<TcpSocket>(std::move(path), flags, make_ref<TcpEnd>(kernel, family)));
-    return Ref<Socket>(make_ref<UdpSocket>(kernel, std::move(path), flags, family));
+        return Ref<Socket>(make_ref<TcpSocket>(std::move(path), flags, make_ref<TcpEnd>(space, family)));
+    return Ref<Socket>(make_ref<UdpSocket>(space, std::move(path), flags, family));
 }
 
 } // namespace umbra::net

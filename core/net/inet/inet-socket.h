@@ -10,20 +10,18 @@ namespace umbra::net {
 
 class InetSocket : public Socket {
 public:
-    InetSocket(vfs::Path path, u32 flags, i32 family, i32 type, i32 protocol);
+    InetSocket(NetworkNamespace& space, vfs::Path path, u32 flags, i32 family, i32 type, i32 protocol);
 
     Result<void> bind(Task& task, SocketAddress const& address) override;
     SocketAddress local_address() override;
     Result<SocketAddress> peer_address() override;
     Result<void> set_option(Task& task, i32 level, i32 name, std::span<u8 const> value) override;
     Result<std::vector<u8>> get_option(Task& task, i32 level, i32 name) override;
-    Result<i64> ioctl(Task& task, u32 command, u64 argument) override;
 
 protected:
     virtual PortUser& user() = 0;
     virtual PortTable& ports() const = 0;
-    virtual Kernel& kernel() const = 0;
-    /// A name to send or connect to, with the machine itself for "any". EAFNOSUPPORT, EINVAL, ENETUNREACH.
+    /// A name to send or connect to, with the machine itself for "any". EAFNOSUPPORT, EADDRNOTAVAIL, EINVAL, ENETUNREACH.
     Result<InetName> destination(SocketAddress const& address);
     /// Gives a socket without a name one that fits the destination. EADDRINUSE, EADDRNOTAVAIL.
     Result<void> bind_for(Task& task, InetName const& to);
@@ -38,8 +36,8 @@ private:
 /// AF_INET and AF_INET6. EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPERM, EACCES.
 Result<Ref<Socket>> make_inet_socket(Task& task, i32 family, i32 type, i32 protocol, u32 flags);
 /// The lines of /proc/net/{tcp,tcp6,udp,udp6} below the header.
-std::string describe_ports(Kernel& kernel, i32 family, i32 protocol);
-/// netdevice(7) on the loopback interface. ENODEV; ENOTTY for other commands.
-Result<i64> interface_ioctl(Task& task, u32 command, u64 argument);
+std::string describe_ports(NetworkNamespace const& space, i32 family, i32 protocol);
+/// netdevice(7) on the loopback interface. EADDRNOTAVAIL, ENODEV, EPERM; ENOTTY for other commands.
+Result<i64> interface_ioctl(Task& task, NetworkNamespace& space, u32 command, u64 argument);
 
 } // namespace umbra::net

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What programs see of the network from outside a socket: the loopback interface (netdevice(7)) and who has which port
 // (proc(5), /proc/net).
+#include <algorithm>
 #include <cstdio>
 
 #include "core/abi/inet.h"
 #include "core/kernel.h"
 #include "core/net/inet/inet-socket.h"
-#include "core/net/unix/endpoint.h"
+#include "core/net/network-namespace.h"
+#include "core/task/credentials.h"
 #include "core/task/task.h"
 
 namespace umbra::net {
 
 namespace {
-
-constexpr char kLoopbackName[] = "lo";
-constexpr i32 kLoopbackIndex = 1, kLoopbackMtu = 65536;
 
 void put_address(abi::InterfaceRequest& request, u8 a, u8 b, u8 c, u8 d)
 {
@@ -29,38 +28,63 @@ template <typename T> void put(abi::InterfaceRequest& request, T const& value)
     std::memcpy(request.value, &value, sizeof value);
 }
 
-Result<i64> list_interfaces(Task& task, u64 argument)
+/// The first IPv4 address, which is the only one that this way shows; null if there is none.
+InterfaceAddress const* first_address(NetworkNamespace const& space)
+{
+    for (auto const& one : space.loopback.addresses)
+        if (one.is_v4()) return &one;
+    return nullptr;
+}
+
+void put_ip(abi::InterfaceRequest& request, IpAddress const& address)
+{
+    auto const& b = address.bytes;
+    put_address(request, b[12], b[13], b[14], b[15]);
+}
+
+Result<i64> list_interfaces(Task& task, NetworkNamespace const& space, u64 argument)
 {
     UserInOut<abi::InterfaceList> place { GuestAddr(argument) };
     auto list = TRY(place.copy_in(task));
     abi::InterfaceRequest lo {};
-    std::memcpy(lo.name, kLoopbackName, sizeof kLoopbackName);
-    put_address(lo, 127, 0, 0, 1);
-    bool const fits = list.requests && list.length >= i32(sizeof lo);
+    auto const* address = first_address(space);
+    std::memcpy(lo.name, Loopback::kName, sizeof Loopback::kName);
+    if (address) put_ip(lo, address->address);
+    bool const fits = address && list.requests && list.length >= i32(sizeof lo);
     if (fits) TRY(UserOut<abi::InterfaceRequest> { GuestAddr(list.requests) }.copy_out(task, lo));
-    list.length = fits || !list.requests ? sizeof lo : 0;
+    list.length = fits || (address && !list.requests) ? sizeof lo : 0;
     TRY(place.copy_out(task, list));
     return 0;
 }
 
-/// Fills in what is asked about the interface. ENOTTY for another command.
-Result<void> answer(abi::InterfaceRequest& request, u32 command)
+Result<void> put_netmask(abi::InterfaceRequest& request, u8 prefix)
 {
+    u32 const mask = prefix ? ~u32 { 0 } << (32 - prefix) : 0;
+    put_address(request, u8(mask >> 24), u8(mask >> 16), u8(mask >> 8), u8(mask));
+    return {};
+}
+
+/// Fills in what is asked about the interface. EADDRNOTAVAIL; ENOTTY for another command.
+Result<void> answer(NetworkNamespace const& space, abi::InterfaceRequest& request, u32 command)
+{
+    auto const* address = first_address(space);
     switch (command) {
     case abi::siocgifindex:
-        put(request, kLoopbackIndex);
+        put(request, Loopback::kIndex);
         return {};
     case abi::siocgifflags:
-        put(request, u16(abi::iff_up | abi::iff_loopback | abi::iff_running));
+        put(request,
+            u16(space.loopback.is_up ? abi::iff_up | abi::iff_loopback | abi::iff_running
+                                     : abi::iff_loopback));
         return {};
     case abi::siocgifaddr:
-        put_address(request, 127, 0, 0, 1);
+        if (!address) return err::addrnotavail;
+        put_ip(request, address->address);
         return {};
     case abi::siocgifnetmask:
-        put_address(request, 255, 0, 0, 0);
-        return {};
+        return address ? put_netmask(request, address->prefix) : err::addrnotavail;
     case abi::siocgifmtu:
-        put(request, kLoopbackMtu);
+        put(request, Loopback::kMtu);
         return {};
     case abi::siocgifhwaddr:
         std::memset(request.value, 0, sizeof request.value);
@@ -73,8 +97,17 @@ Result<void> answer(abi::InterfaceRequest& request, u32 command)
 
 bool is_about_interfaces(u32 command)
 {
-    abi::InterfaceRequest unused {};
-    return command == abi::siocgifname || answer(unused, command).ok();
+    constexpr u32 known[] = { abi::siocgifname, abi::siocgifindex, abi::siocgifflags, abi::siocsifflags,
+        abi::siocgifaddr, abi::siocgifnetmask, abi::siocgifmtu, abi::siocgifhwaddr };
+    return std::ranges::find(known, command) != std::end(known);
+}
+
+/// Of the flags only IFF_UP can be changed.
+void set_flags(NetworkNamespace& space, abi::InterfaceRequest const& request)
+{
+    u16 flags;
+    std::memcpy(&flags, request.value, sizeof flags);
+    space.set_loopback(flags & abi::iff_up);
 }
 
 /// An address as /proc/net shows it: 32-bit words as they lie in memory, in hexadecimal.
@@ -94,33 +127,39 @@ std::string hexadecimal(InetName const& name, bool is_v4)
 
 } // namespace
 
-Result<i64> interface_ioctl(Task& task, u32 command, u64 argument)
+Result<i64> interface_ioctl(Task& task, NetworkNamespace& space, u32 command, u64 argument)
 {
-    if (command == abi::siocgifconf) return list_interfaces(task, argument);
+    if (command == abi::siocgifconf) return list_interfaces(task, space, argument);
     if (!is_about_interfaces(command)) return err::notty;
     UserInOut<abi::InterfaceRequest> place { GuestAddr(argument) };
     auto request = TRY(place.copy_in(task));
     if (command == abi::siocgifname) {
         i32 index;
         std::memcpy(&index, request.value, sizeof index);
-        if (index != kLoopbackIndex) return err::nodev;
-        std::memcpy(request.name, kLoopbackName, sizeof kLoopbackName);
-    } else {
-        request.name[sizeof request.name - 1] = '\0';
-        if (std::strcmp(request.name, kLoopbackName) != 0) return err::nodev;
-        TRY(answer(request, command));
+        if (index != Loopback::kIndex) return err::nodev;
+        std::memcpy(request.name, Loopback::kName, sizeof Loopback::kName);
+        TRY(place.copy_out(task, request));
+        return 0;
     }
+    request.name[sizeof request.name - 1] = '\0';
+    bool const sets = command == abi::siocsifflags;
+    if (sets && !rules(task, space, Capability::net_admin)) return err::perm;
+    if (std::strcmp(request.name, Loopback::kName) != 0) return err::nodev;
+    if (sets) {
+        set_flags(space, request);
+        return 0;
+    }
+    TRY(answer(space, request, command));
     TRY(place.copy_out(task, request));
     return 0;
 }
 
-std::string describe_ports(Kernel& kernel, i32 family, i32 protocol)
+std::string describe_ports(NetworkNamespace const& space, i32 family, i32 protocol)
 {
-    Network& network = Network::of(kernel);
     std::string out;
     int line = 0;
     for (auto const& [port, user] :
-        (protocol == abi::ipproto_tcp ? network.tcp_ports : network.udp_ports).users()) {
+        (protocol == abi::ipproto_tcp ? space.tcp_ports : space.udp_ports).users()) {
         if (user->family != family) continue;
         char text[160];
         bool const is_v4 = family == abi::af_inet;

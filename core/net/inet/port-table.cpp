@@ -3,12 +3,11 @@
 #include "core/net/inet/port-table.h"
 
 #include "core/kernel.h"
+#include "core/net/network-namespace.h"
 
 namespace umbra::net {
 
 namespace {
-
-constexpr u32 kFirstEphemeral = 32768, kLastEphemeral = 60999; ///< net.ipv4.ip_local_port_range
 
 /// Whether an address bound with or without IPV6_V6ONLY takes what is sent to `address`.
 bool takes(IpAddress const& bound, bool v6_only, IpAddress const& address)
@@ -48,18 +47,19 @@ void PortTable::add(PortUser& user, InetName const& name)
     users_.emplace(name.port, &user);
 }
 
-Result<void> PortTable::bind(Kernel& kernel, PortUser& user, InetName name)
+Result<void> PortTable::bind(NetworkNamespace const& space, PortUser& user, InetName name)
 {
     if (name.port) {
         if (conflicts(user, name)) return err::addrinuse;
         add(user, name);
         return {};
     }
-    constexpr u32 count = kLastEphemeral - kFirstEphemeral + 1;
+    auto const& range = space.settings;
+    u32 const count = u32(range.last_port - range.first_port + 1);
     u32 start = 0;
-    kernel.platform().random_bytes({ reinterpret_cast<u8*>(&start), sizeof start });
+    space.kernel.platform().random_bytes({ reinterpret_cast<u8*>(&start), sizeof start });
     for (u32 i = 0; i < count; ++i) {
-        name.port = u16(kFirstEphemeral + (start % count + i) % count);
+        name.port = u16(u32(range.first_port) + (start % count + i) % count);
         // Nobody asked for this very port: no reason to share it.
         if (users_.contains(name.port)) continue;
         add(user, name);

@@ -47,7 +47,7 @@ private:
 class PortTable {
 public:
     /// Binds to `name`, or with port 0 to a free one of the ephemeral range. EADDRINUSE.
-    Result<void> bind(Kernel& kernel, PortUser& user, InetName name);
+    Result<void> bind(NetworkNamespace const& space, PortUser& user, InetName name);
     /// A connection of a listener has the same port.
     void share(PortUser& user, PortUser const& listener, InetName const& local);
     void release(PortUser& user);
@@ -62,8 +62,5 @@ private:
 
     std::multimap<u16, PortUser*> users_;
 };
-
-/// Whether this machine has the address: it has loopback only.
-inline bool is_local(IpAddress const& address) { return address.is_loopback() || address.is_any(); }
 
 } // namespace umbra::net

@@ -5,6 +5,7 @@
 #include "core/abi/inet.h"
 #include "core/kernel.h"
 #include "core/net/inet/tcp-socket.h"
+#include "core/net/network-namespace.h"
 #include "core/net/unix/endpoint.h"
 
 namespace umbra::net {
@@ -18,13 +19,12 @@ constexpr u64 kChunk = 16 << 10, kSmallChunk = 2 << 10;
 constexpr u32 kReadable = abi::pollin | abi::pollrdnorm;
 constexpr u32 kWritable = abi::pollout | abi::pollwrnorm;
 
-PortTable& ports(Kernel& kernel) { return Network::of(kernel).tcp_ports; }
-
 } // namespace
 
-TcpEnd::TcpEnd(Kernel& kernel, i32 family)
+TcpEnd::TcpEnd(NetworkNamespace& space, i32 family)
     : PortUser(family)
-    , kernel(kernel)
+    , space(space)
+    , kernel(space.kernel)
     , send_limit(kDefaultSend)
     , receive_limit(kDefaultReceive)
 {
@@ -35,7 +35,7 @@ TcpEnd::~TcpEnd()
 {
     drop_queue();
     Network::of(kernel).queued_bytes -= kEndOverhead;
-    ports(kernel).release(*this);
+    space->tcp_ports.release(*this);
 }
 
 u32 TcpEnd::state_number() const
@@ -60,7 +60,7 @@ u64 TcpEnd::inode_number() const { return file ? file->inode().number() : 0; }
 
 Result<void> TcpEnd::listen(u32 backlog)
 {
-    if (state != State::listening && ports(kernel).has_other_listener(*this)) return err::addrinuse;
+    if (state != State::listening && space->tcp_ports.has_other_listener(*this)) return err::addrinuse;
     backlog_ = backlog;
     state = State::listening;
     is_listening = true;
@@ -89,8 +89,8 @@ void TcpEnd::stop_asking()
 
 void TcpEnd::establish(TcpEnd& listener)
 {
-    auto server = make_ref<TcpEnd>(kernel, listener.family);
-    ports(kernel).share(*server, listener, remote);
+    auto server = make_ref<TcpEnd>(*space, listener.family);
+    space->tcp_ports.share(*server, listener, remote);
     server->remote = local;
     server->send_limit = listener.send_limit, server->receive_limit = listener.receive_limit;
     server->peer = this;
@@ -185,7 +185,7 @@ void TcpEnd::close(bool abort)
         other->waiters.wake_all();
     }
     drop_queue();
-    ports(kernel).release(*this);
+    space->tcp_ports.release(*this);
     remote = { IpAddress::any(family), 0 };
     state = State::closed;
     was_connected = receive_shut = send_shut = finished = false;

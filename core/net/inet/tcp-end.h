@@ -19,7 +19,7 @@ class TcpEnd final : public RefCounted, public PortUser {
 public:
     enum class State : u8 { closed, listening, connecting, connected };
 
-    TcpEnd(Kernel& kernel, i32 family);
+    TcpEnd(NetworkNamespace& space, i32 family);
     ~TcpEnd() override;
 
     u32 state_number() const override;
@@ -49,6 +49,7 @@ public:
     /// Takes up to data.remaining() bytes, or with `peek` copies them from `skip` on; discards with `drop`.
     Result<u64> receive(IoBuffer& data, bool peek, bool drop);
 
+    Ref<NetworkNamespace> space;
     Kernel& kernel;
     State state = State::closed;
     TcpSocket* file = nullptr; ///< while it has one

@@ -5,13 +5,14 @@
 #include "core/abi/inet.h"
 #include "core/abi/ioctl.h"
 #include "core/kernel.h"
+#include "core/net/network-namespace.h"
 #include "core/net/unix/endpoint.h"
 #include "core/task/task.h"
 
 namespace umbra::net {
 
 TcpSocket::TcpSocket(vfs::Path path, u32 flags, Ref<TcpEnd> end)
-    : InetSocket(std::move(path), flags, end->family, abi::sock_stream, abi::ipproto_tcp)
+    : InetSocket(*end->space, std::move(path), flags, end->family, abi::sock_stream, abi::ipproto_tcp)
     , end_(std::move(end))
 {
     end_->file = this;
@@ -24,14 +25,14 @@ TcpSocket::~TcpSocket()
     end_->close(abort);
 }
 
-PortTable& TcpSocket::ports() const { return Network::of(end_->kernel).tcp_ports; }
+PortTable& TcpSocket::ports() const { return space().tcp_ports; }
 
 Result<void> TcpSocket::listen(Task& task, i32 backlog)
 {
     if (end_->state != State::closed && end_->state != State::listening) return err::inval;
     if (end_->was_connected) return err::inval;
     if (!end_->is_bound()) TRY(bind_for(task, end_->local));
-    return end_->listen(u32(backlog) > u32(abi::somaxconn) ? abi::somaxconn : u32(backlog));
+    return end_->listen(u32(std::min<u64>(u32(backlog), u64(space().settings.most_pending))));
 }
 
 namespace {

@@ -26,7 +26,6 @@ public:
 protected:
     PortUser& user() override { return *end_; }
     PortTable& ports() const override;
-    Kernel& kernel() const override { return end_->kernel; }
     bool is_listening() const override { return end_->state == State::listening; }
     i32 take_error() override;
     void send_buffer_changed() override { end_->send_limit = send_buffer(); }

@@ -6,6 +6,7 @@
 #include "core/abi/inet.h"
 #include "core/abi/ioctl.h"
 #include "core/kernel.h"
+#include "core/net/network-namespace.h"
 #include "core/net/unix/endpoint.h"
 #include "core/task/task.h"
 
@@ -16,10 +17,10 @@ constexpr u64 kMaxDatagram = 65507; ///< of IPv4: 65,535 bytes less two headers
 constexpr u64 kMemoryShare = 8; ///< queues may take an eighth of the memory limit beside it
 } // namespace
 
-UdpSocket::UdpSocket(Kernel& kernel, vfs::Path path, u32 flags, i32 family)
-    : InetSocket(std::move(path), flags, family, abi::sock_dgram, abi::ipproto_udp)
+UdpSocket::UdpSocket(NetworkNamespace& space, vfs::Path path, u32 flags, i32 family)
+    : InetSocket(space, std::move(path), flags, family, abi::sock_dgram, abi::ipproto_udp)
     , PortUser(family)
-    , kernel_(kernel)
+    , kernel_(space.kernel)
 {
 }
 
@@ -30,7 +31,7 @@ UdpSocket::~UdpSocket()
     ports().release(*this);
 }
 
-PortTable& UdpSocket::ports() const { return Network::of(kernel_).udp_ports; }
+PortTable& UdpSocket::ports() const { return space().udp_ports; }
 
 u32 UdpSocket::state_number() const { return is_connected() ? abi::tcp_established : abi::tcp_close; }
 
@@ -44,7 +45,7 @@ Result<void> UdpSocket::connect(Task& task, SocketAddress const& address)
     InetName const to = TRY(destination(address));
     TRY(bind_for(task, to));
     // What it sends comes from there now.
-    if (local.address.is_any()) local.address = IpAddress::loopback(to.address.is_v4());
+    if (local.address.is_any()) local.address = space().source_for(to.address);
     remote = to;
     return {};
 }
@@ -103,12 +104,13 @@ Result<u64> UdpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
     if (!named && !is_connected()) return err::destaddrreq;
     InetName const to = named ? TRY(destination(*request.to)) : remote;
     if (to.port == 0) return err::inval;
+    if (!named && !space().reaches(to.address)) return err::netunreach;
     TRY(bind_for(task, to));
     if (Network::of(kernel_).queued_bytes + size + kOverhead > kernel_.options().memory_limit / kMemoryShare)
         return err::nobufs;
     Datagram datagram { std::unique_ptr<u8[]>(new u8[size]), size, local };
     TRY(data.take_all(datagram.data.get(), size));
-    if (local.address.is_any()) datagram.from.address = IpAddress::loopback(to.address.is_v4());
+    if (local.address.is_any()) datagram.from.address = space().source_for(to.address);
     if (UdpSocket* receiver = find_receiver(to)) {
         receiver->deliver(std::move(datagram));
     } else if (is_connected() && !named) {

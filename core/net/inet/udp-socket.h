@@ -12,7 +12,7 @@ namespace umbra::net {
 
 class UdpSocket final : public InetSocket, public PortUser {
 public:
-    UdpSocket(Kernel& kernel, vfs::Path path, u32 flags, i32 family);
+    UdpSocket(NetworkNamespace& space, vfs::Path path, u32 flags, i32 family);
     ~UdpSocket() override;
 
     Result<void> connect(Task& task, SocketAddress const& address) override;
@@ -30,7 +30,6 @@ public:
 protected:
     PortUser& user() override { return *this; }
     PortTable& ports() const override;
-    Kernel& kernel() const override { return kernel_; }
     i32 take_error() override;
 
 private:

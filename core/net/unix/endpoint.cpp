@@ -48,8 +48,9 @@ void Packet::attach(Ancillary what)
     if (counted_files_) Network::of(sender_->kernel).files_in_flight += counted_files_;
 }
 
-UnixEndpoint::UnixEndpoint(Kernel& kernel, i32 type)
-    : kernel(kernel)
+UnixEndpoint::UnixEndpoint(NetworkNamespace& space, i32 type)
+    : space(space)
+    , kernel(space.kernel)
     , type(type)
     , send_limit(kDefaultSendBuffer)
 {
@@ -111,7 +112,7 @@ void UnixEndpoint::hang_up(UnixEndpoint& other)
 void UnixEndpoint::unbind()
 {
     // An accepted connection carries its listener's name, without being found by it.
-    auto& names = Network::of(kernel).abstract_names;
+    auto& names = space->abstract_names;
     if (auto entry = names.find(name); entry != names.end() && entry->second == this) names.erase(entry);
     if (place && place->inode().attachment == this) place->inode().attachment = nullptr;
     place.reset();

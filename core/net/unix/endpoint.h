@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "core/net/inet/port-table.h"
+#include "core/net/network-namespace.h"
 #include "core/net/socket.h"
 #include "core/sync/mutex.h"
 
@@ -52,7 +52,7 @@ class UnixEndpoint final : public RefCounted, public TaggedNode<UnixEndpoint> {
 public:
     enum class State : u8 { unconnected, listening, connected, closed };
 
-    UnixEndpoint(Kernel& kernel, i32 type);
+    UnixEndpoint(NetworkNamespace& space, i32 type);
 
     bool is_connection_oriented() const { return type != abi::sock_dgram; }
     bool is_closed() const { return state == State::closed; }
@@ -73,6 +73,7 @@ public:
     bool has_send_space() const { return in_flight < send_limit; }
     bool is_writable() const { return in_flight * 4 <= send_limit; }
 
+    Ref<NetworkNamespace> space; ///< in whose names an abstract one is
     Kernel& kernel;
     i32 const type;
     State state = State::unconnected;
@@ -107,14 +108,12 @@ private:
     std::vector<Ref<UnixEndpoint>> blocked_senders_;
 };
 
-/// The sockets of a kernel: abstract names, ports, and what the collector of unreachable descriptors needs to know.
+/// The sockets of a kernel in all namespaces: what they take, and what the collector of unreachable descriptors needs to
+/// know.
 struct Network : RefCounted {
     static Network& of(Kernel& kernel);
     ~Network() override;
 
-    std::map<std::string, UnixEndpoint*> abstract_names;
-    u32 last_autobind = 0;
-    PortTable tcp_ports, udp_ports;
     List<UnixEndpoint, TaggedNode<UnixEndpoint>> endpoints; ///< those with a file
     u64 endpoint_count = 0;
     u64 files_in_flight = 0;

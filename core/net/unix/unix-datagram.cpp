@@ -38,7 +38,7 @@ Result<u64> UnixSocket::send_datagram(Task& task, IoBuffer& data, SendRequest& r
     u64 size = data.remaining();
     if (size + 32 > end.send_limit) return err::msgsize; // Linux: sndbuf - 32
     RefPtr<UnixEndpoint> target = end.peer;
-    if (named) target = TRY(find_endpoint(task, TRY(name_of(*request.to)), type()));
+    if (named) target = TRY(find_endpoint(task, space(), TRY(name_of(*request.to)), type()));
     if (!target) return end.send_shut ? err::pipe : err::notconn;
 
     TRY(check_target(*target, !named));

@@ -35,11 +35,12 @@ SocketAddress address_of(std::string const& name)
     return address;
 }
 
-Result<Ref<UnixEndpoint>> find_endpoint(Task& task, std::string const& name, i32 type)
+Result<Ref<UnixEndpoint>> find_endpoint(
+    Task& task, NetworkNamespace& space, std::string const& name, i32 type)
 {
     RefPtr<UnixEndpoint> found;
     if (name[0] == '\0') {
-        auto& names = Network::of(task.kernel()).abstract_names;
+        auto& names = space.abstract_names;
         auto entry = names.find(name);
         if (entry == names.end()) return err::connrefused;
         found = entry->second;
@@ -78,8 +79,7 @@ Result<void> UnixSocket::bind_to_path(Task& task, std::string const& name)
 
 Result<void> UnixSocket::bind_to_abstract(std::string const& name)
 {
-    if (!Network::of(endpoint_->kernel).abstract_names.try_emplace(name, endpoint_.get()).second)
-        return err::addrinuse;
+    if (!space().abstract_names.try_emplace(name, endpoint_.get()).second) return err::addrinuse;
     endpoint_->name = name;
     return {};
 }
@@ -89,10 +89,9 @@ Result<void> UnixSocket::autobind()
     constexpr u32 kNames = 1 << 20; // five hexadecimal digits
     MutexLock lock(endpoint_->bind_mutex);
     if (!endpoint_->name.empty()) return {};
-    auto& network = Network::of(endpoint_->kernel);
     for (u32 tries = 0; tries < kNames; tries++) {
         char digits[8];
-        std::snprintf(digits, sizeof digits, "%05x", network.last_autobind++ % kNames);
+        std::snprintf(digits, sizeof digits, "%05x", space().last_autobind++ % kNames);
         if (bind_to_abstract(std::string(1, '\0') + digits).ok()) return {};
     }
     return err::nospc;

@@ -12,7 +12,7 @@
 namespace umbra::net {
 
 UnixSocket::UnixSocket(vfs::Path path, u32 flags, Ref<UnixEndpoint> endpoint)
-    : Socket(std::move(path), flags, abi::af_unix, endpoint->type, 0)
+    : Socket(*endpoint->space, std::move(path), flags, abi::af_unix, endpoint->type, 0)
     , endpoint_(std::move(endpoint))
 {
     endpoint_->file = this;
@@ -68,14 +68,15 @@ Result<Ref<Socket>> make_unix_socket(Task& task, i32 type, i32 protocol, u32 fla
 {
     type = TRY(check_type(type, protocol));
     Kernel& kernel = task.kernel();
-    return Ref<Socket>(make_file(kernel, make_ref<UnixEndpoint>(kernel, type), flags));
+    return Ref<Socket>(make_file(kernel, make_ref<UnixEndpoint>(network_namespace(task), type), flags));
 }
 
 Result<SocketPair> make_unix_socket_pair(Task& task, i32 type, i32 protocol, u32 flags)
 {
     type = TRY(check_type(type, protocol));
     Kernel& kernel = task.kernel();
-    auto first = make_ref<UnixEndpoint>(kernel, type), second = make_ref<UnixEndpoint>(kernel, type);
+    NetworkNamespace& space = network_namespace(task);
+    auto first = make_ref<UnixEndpoint>(space, type), second = make_ref<UnixEndpoint>(space, type);
     join(*first, *second);
     for (UnixEndpoint* end : { first.get(), second.get() }) {
         end->peer_credentials = credentials_of(task);
@@ -89,7 +90,7 @@ Result<void> UnixSocket::listen(Task& task, i32 backlog)
     if (!endpoint_->is_connection_oriented()) return err::opnotsupp;
     if (endpoint_->name.empty()) return err::inval;
     if (endpoint_->state != State::unconnected && endpoint_->state != State::listening) return err::inval;
-    endpoint_->backlog = u32(backlog) > u32(abi::somaxconn) ? abi::somaxconn : u32(backlog);
+    endpoint_->backlog = u32(std::min<u64>(u32(backlog), u64(space().settings.most_pending)));
     endpoint_->backlog_room.wake_all();
     endpoint_->state = State::listening;
     // Whom a client sees as its peer: who called listen(2), see SO_PEERCRED.
@@ -110,7 +111,7 @@ Result<void> UnixSocket::connect_datagram(Task& task, SocketAddress const& addre
     if (address.family() != abi::af_unspec) {
         auto name = TRY(name_of(address));
         TRY(autobind_for_credentials());
-        target = TRY(find_endpoint(task, name, type()));
+        target = TRY(find_endpoint(task, space(), name, type()));
         if (target->peer && !(target->peer == endpoint_.get())) return err::perm;
     }
     endpoint_->peer = target;
@@ -136,12 +137,12 @@ Result<void> UnixSocket::wait_for_backlog(Task& task, UnixEndpoint& listener)
 Result<void> UnixSocket::connect_stream(Task& task, std::string const& name)
 {
     TRY(autobind_for_credentials());
-    auto listener = TRY(find_endpoint(task, name, type()));
+    auto listener = TRY(find_endpoint(task, space(), name, type()));
     TRY(wait_for_backlog(task, *listener));
     if (endpoint_->state == State::connected) return err::isconn;
     if (endpoint_->state != State::unconnected) return err::inval;
 
-    auto server = make_ref<UnixEndpoint>(endpoint_->kernel, type());
+    auto server = make_ref<UnixEndpoint>(space(), type());
     server->name = listener->name;
     server->peer_credentials = credentials_of(task);
     server->peer_groups = task.credentials().groups;
@@ -237,7 +238,7 @@ Result<i64> UnixSocket::ioctl(Task& task, u32 command, u64 argument)
     } else if (command == abi::siocoutq) {
         bytes = endpoint_->in_flight;
     } else {
-        return File::ioctl(task, command, argument);
+        return Socket::ioctl(task, command, argument);
     }
     TRY(UserOut<i32> { GuestAddr(argument) }.copy_out(task, i32(bytes)));
     return 0;

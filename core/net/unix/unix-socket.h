@@ -76,7 +76,8 @@ Result<std::string> name_of(SocketAddress const& address);
 SocketAddress address_of(std::string const& name);
 /// The endpoint bound to a name. ECONNREFUSED, EPROTOTYPE, and the errors of the path walk; writing must be
 /// allowed.
-Result<Ref<UnixEndpoint>> find_endpoint(Task& task, std::string const& name, i32 type);
+Result<Ref<UnixEndpoint>> find_endpoint(
+    Task& task, NetworkNamespace& space, std::string const& name, i32 type);
 /// The identity that SO_PEERCRED shows for a task.
 abi::Ucred credentials_of(Task const& task);
 /// Fills in the sender's identity, and checks a given one (EPERM) and the descriptors in flight
