@@ -88,6 +88,9 @@ public:
     /// Of /proc/sys/kernel/seccomp/actions_logged, as a set of seccomp::kLogAllActions.
     u32 seccomp_logged_actions = 0x7f;
 
+    u64 aio_requests = 0; ///< fs.aio-nr: what all contexts of asynchronous I/O were made for
+    u64 aio_limit = 65536; ///< fs.aio-max-nr
+    i64 max_map_count = 65530; ///< vm.max_map_count: areas of one address space
     i64 leases_enabled = 1; ///< fs.leases-enable
     i64 lease_break_time = 45; ///< fs.lease-break-time, seconds; 0: a holder may take its time
     /// kernel.core_pattern, core_uses_pid and core_pipe_limit, see core(5).

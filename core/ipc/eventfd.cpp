@@ -49,6 +49,12 @@ public:
         return sizeof added;
     }
 
+    void signal()
+    {
+        if (count_ < kOverflow) ++count_;
+        queue_.wake_all(abi::pollin | abi::pollrdnorm);
+    }
+
     u32 readiness() override
     {
         u32 ready = 0;
@@ -80,5 +86,9 @@ Ref<vfs::File> make_eventfd(Kernel& kernel, u64 initial, u32 flags)
 {
     return make_ref<EventFd>(vfs::make_anonymous_path(kernel, "anon_inode:[eventfd]", 0600), initial, flags);
 }
+
+bool is_eventfd(vfs::File const& file) { return dynamic_cast<EventFd const*>(&file); }
+
+void signal_eventfd(vfs::File& file) { static_cast<EventFd&>(file).signal(); }
 
 } // namespace umbra::ipc

@@ -163,6 +163,7 @@ public:
     u64 lock_future = 0;
     u32 write_or_execute = 0; ///< PR_MDWE_*: memory that was written cannot become executable
     u64 concurrency_ids = 0; ///< rseq(2)'s mm_cid: a bit for each that a task which may run has
+    RefPtr<RefCounted> aio_contexts; ///< ipc::AioContexts; made on first use, gone with the last user
     u32 dump_filter = 0x33; ///< /proc/PID/coredump_filter, see core(5)
 
     /// For MemoryObject::unmap_everywhere: takes pages of one area away. May wait.

@@ -18,7 +18,6 @@ using namespace abi;
 
 namespace {
 constexpr u64 kStackGuardGap = 256 * kPageSize;
-constexpr u64 kMaxAreas = 65530; // vm.max_map_count
 constexpr u64 kStackReserve = u64 { 1 } << 30; ///< room kept below the stack for its growth
 } // namespace
 
@@ -165,7 +164,7 @@ Result<void> AddressSpace::check_limits(u64 new_pages, u32 prot, bool shared, bo
     if (limit_data != ~u64 { 0 } && !shared && !stack && (prot & prot_write)
         && (usage().data + new_pages) << kPageShift > limit_data)
         return err::nomem;
-    if (areas_.size() >= kMaxAreas) return err::nomem;
+    if (i64(areas_.size()) > kernel_.max_map_count) return err::nomem;
     return {};
 }
 
@@ -253,7 +252,8 @@ Result<void> AddressSpace::unmap_locked(u64 start, u64 end)
     if (is_free(start, end)) return {};
     TRY(check_unsealed(start, end));
     Vma* first = find_from(start);
-    if (first->start < start && first->end > end && areas_.size() >= kMaxAreas) return err::nomem;
+    if (first->start < start && first->end > end && i64(areas_.size()) >= kernel_.max_map_count)
+        return err::nomem;
     split(start);
     split(end);
     for (auto it = areas_.lower_bound(start); it != areas_.end() && it->second->start < end;) {
@@ -460,6 +460,7 @@ Result<GuestAddr> AddressSpace::remap(u64 address, u64 old_length, u64 new_lengt
 
 void AddressSpace::clear()
 {
+    aio_contexts = nullptr;
     SpaceGuard guard(lock);
     reservations_.clear(kernel_.memory());
     u64 end = kernel_.platform().machine().task_size;

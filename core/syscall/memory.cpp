@@ -201,4 +201,38 @@ SyscallResult sys_munlockall(Task& task)
     return 0;
 }
 
+namespace {
+
+/// The areas from `start` on show one object with the same rights up to `end`: the first, or null.
+mm::Vma const* shared_area(mm::AddressSpace const& space, u64 start, u64 end)
+{
+    mm::Vma const* const first = space.find(start);
+    if (!first || !first->shared || !first->object) return nullptr;
+    for (mm::Vma const* area = first; area->end < end;) {
+        mm::Vma const* next = space.find(area->end);
+        if (!next || next->object != first->object || next->prot != first->prot) return nullptr;
+        area = next;
+    }
+    return first;
+}
+
+} // namespace
+
+SyscallResult sys_remap_file_pages(Task& task, u64 start, u64 size, u32 prot, u64 page, u32 flags)
+{
+    if (prot) return err::inval;
+    start = page_down(start), size = page_down(size);
+    if (start + size <= start || page + (size >> kPageShift) < page) return err::inval;
+    mm::Vma const* area = shared_area(task.mm(), start, start + size);
+    if (!area) return err::inval;
+    mm::MapRequest request { .address = start, .length = size, .prot = area->prot };
+    request.shared = true, request.fixed = true, request.locked = area->locked;
+    request.populate = !(flags & map_nonblock);
+    request.may_write = area->may_write, request.shared_anonymous = area->shared_anonymous;
+    request.object = area->object, request.object_offset = page << kPageShift;
+    request.path = area->path, request.label = area->label, request.attachment = area->attachment;
+    TRY(task.mm().map(std::move(request)));
+    return 0;
+}
+
 } // namespace umbra

@@ -72,6 +72,8 @@ constexpr u32 kClassShift = 13, kLevelMask = (1u << kClassShift) - 1;
 enum : u32 { class_none = 0, class_realtime = 1, class_best_effort = 2, class_idle = 3 };
 constexpr u32 kLevels = 8;
 
+} // namespace
+
 Result<void> check_io_priority(Task& task, u32 priority)
 {
     u32 level = priority & kLevelMask;
@@ -90,6 +92,8 @@ Result<void> check_io_priority(Task& task, u32 priority)
         return err::inval;
     }
 }
+
+namespace {
 
 /// A task that has set nothing counts as best effort in the middle, as Linux compares them.
 u32 effective_io_priority(Task const& task)

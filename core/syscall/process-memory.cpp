@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// process_vm_readv(2) and process_vm_writev(2): copies between the caller's memory and another process's.
+// The memory of other processes: process_vm_readv(2), process_vm_writev(2), process_madvise(2), process_mrelease(2).
+#include "core/abi/mman.h"
+#include "core/ipc/pidfd.h"
 #include "core/mm/address-space.h"
 #include "core/syscall/iovec.h"
 #include "core/syscall/syscall.h"
@@ -85,6 +87,69 @@ SyscallResult sys_process_vm_writev(Task& task, i32 pid, UserIn<abi::Iovec> loca
     UserIn<abi::Iovec> remote, u64 remote_count, u64 flags)
 {
     return copy_between(task, pid, local, local_count, remote, remote_count, flags, Direction::write);
+}
+
+namespace {
+
+/// The leader of a pidfd's process, or its thread. EBADF, ESRCH.
+Result<Ref<Task>> task_of_pidfd(Task& task, GuestFd fd)
+{
+    auto const target = TRY(ipc::target_of_pidfd(*TRY(task.files().get(fd))));
+    if (target.thread) return Ref<Task>(*target.thread);
+    Task* leader = target.process->leader();
+    return leader ? Result<Ref<Task>>(Ref<Task>(*leader)) : err::srch;
+}
+
+/// What may be advised about another process's memory: nothing that changes what it holds.
+bool is_harmless(i32 advice)
+{
+    return advice == abi::madv_cold || advice == abi::madv_pageout || advice == abi::madv_willneed
+        || advice == abi::madv_collapse;
+}
+
+} // namespace
+
+SyscallResult sys_process_madvise(
+    Task& task, GuestFd fd, UserIn<abi::Iovec> vector, u64 count, i32 advice, u32 flags)
+{
+    if (flags) return err::inval;
+    if (count > abi::iov_max) return err::inval;
+    auto const ranges = TRY(vector.copy_in_array(task, count));
+    for (auto const& range : ranges)
+        if (i64(range.length) < 0) return err::inval;
+    auto target = TRY(task_of_pidfd(task, fd));
+    if (!is_harmless(advice)) return err::inval;
+    if (!target->has_mm()) return err::srch;
+    TRY(check_may_inspect(task, *target));
+    Ref<mm::AddressSpace> space(target->mm());
+    if (space.get() != &task.mm() && !task.credentials().has(Capability::sys_nice)) return err::perm;
+    u64 done = 0;
+    for (auto const& range : ranges) {
+        auto advised = space->advise(range.base, range.length, advice);
+        if (advised.is_error()) return done ? SyscallResult(i64(done)) : advised.error();
+        done += range.length;
+    }
+    return i64(done);
+}
+
+SyscallResult sys_process_mrelease(Task& task, GuestFd fd, u32 flags)
+{
+    if (flags) return err::inval;
+    auto target = TRY(task_of_pidfd(task, fd));
+    Task* holder = nullptr;
+    for (Task* thread : target->process().threads)
+        if (thread->has_mm()) holder = thread;
+    if (!holder) return err::srch;
+    // Somebody else may still run in it.
+    Ref<mm::AddressSpace> space(holder->mm());
+    for (auto const& [tid, other] : task.kernel().processes().tasks())
+        if (other->has_mm() && &other->mm() == space.get() && !other->is_dying()) return err::inval;
+    std::vector<std::pair<u64, u64>> ranges; // releasing waits, and areas change meanwhile
+    for (auto const& [start, area] : space->areas())
+        if (!area->shared) ranges.emplace_back(start, area->end - start);
+    for (auto const& [start, length] : ranges)
+        (void)space->advise(start, length, abi::madv_dontneed_locked).ok(); // sealed ones go with the process
+    return 0;
 }
 
 } // namespace umbra

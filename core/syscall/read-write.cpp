@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // read, write, their vector and positional forms, lseek.
+#include "core/syscall/read-write.h"
+
 #include <algorithm>
 #include <optional>
 
@@ -9,9 +11,6 @@ namespace umbra {
 
 namespace {
 
-constexpr u64 kIovMax = 1024;
-constexpr u32 kRwfHipri = 1, kRwfDsync = 2, kRwfSync = 4, kRwfNowait = 8, kRwfAppend = 16;
-
 /// access_ok(): a buffer that reaches beyond user space is EFAULT before anything moves.
 Result<void> check_user_range(Task& task, u64 address, u64 length)
 {
@@ -19,7 +18,8 @@ Result<void> check_user_range(Task& task, u64 address, u64 length)
     return address <= end && length <= end - address ? Result<void>() : err::fault;
 }
 
-/// A length above SSIZE_MAX is EFAULT here, but EINVAL in a vector: Linux looks at the address first.
+} // namespace
+
 Result<IoBuffer> import_buffer(Task& task, GuestAddr address, u64 length)
 {
     TRY(check_user_range(task, address.value, length));
@@ -28,7 +28,7 @@ Result<IoBuffer> import_buffer(Task& task, GuestAddr address, u64 length)
 
 Result<IoBuffer> import_vector(Task& task, UserIn<IoBuffer::Segment> vector, u64 count)
 {
-    if (count > kIovMax) return err::inval;
+    if (count > abi::iov_max) return err::inval;
     auto segments = TRY(vector.copy_in_array(task, count));
     u64 left = vfs::kMaxIoCount;
     for (auto& segment : segments) {
@@ -41,26 +41,27 @@ Result<IoBuffer> import_vector(Task& task, UserIn<IoBuffer::Segment> vector, u64
     return IoBuffer::user(task, std::move(segments));
 }
 
-bool has_locked_position(vfs::File const& file)
-{
-    return file.is_seekable() && (file.inode().is_regular() || file.inode().is_directory());
-}
-
-SyscallResult read_from(vfs::File& file, IoBuffer buffer, u64 offset, bool no_wait = false)
+SyscallResult read_from(vfs::File& file, IoBuffer buffer, u64 offset, bool no_wait)
 {
     auto attempt = [&] { return vfs::read_file(file, buffer, offset); };
     auto result = no_wait ? attempt() : retry_until_ready(file, abi::pollin, attempt);
     return i64(TRY(moved_or_error(buffer, result)));
 }
 
-/// `offset` becomes where the write began.
-SyscallResult write_to(Task& task, vfs::File& file, IoBuffer buffer, u64& offset, bool no_wait = false)
+SyscallResult write_to(Task& task, vfs::File& file, IoBuffer buffer, u64& offset, bool no_wait)
 {
     auto attempt = [&] { return vfs::write_file(task, file, buffer, offset); };
     auto result = no_wait ? attempt() : retry_until_ready(file, abi::pollout, attempt);
     // What swallows its data without looking (null) moves nothing out of the buffer.
     if (result.ok() && result.value() > buffer.transferred()) return i64(result.value());
     return i64(TRY(moved_or_error(buffer, result)));
+}
+
+namespace {
+
+bool has_locked_position(vfs::File const& file)
+{
+    return file.is_seekable() && (file.inode().is_regular() || file.inode().is_directory());
 }
 
 SyscallResult read_at_position(vfs::File& file, IoBuffer buffer, bool no_wait = false)

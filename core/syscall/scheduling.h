@@ -13,6 +13,8 @@ namespace umbra {
 Result<Task*> scheduling_target(Task& task, i32 pid);
 /// Same owner, or CAP_SYS_NICE.
 bool may_change_scheduling(Task const& task, Task const& other);
+/// An I/O priority as ioprio_set(2) takes it. EINVAL, EPERM.
+Result<void> check_io_priority(Task& task, u32 priority);
 /// The lowest nice value that RLIMIT_NICE allows.
 i32 nice_floor(Task const& task);
 /// The tasks that `which` and `who` of setpriority(2) name; ioprio_set(2) counts from 1. EINVAL, ESRCH.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/abi/aio.h"
 #include "core/abi/epoll.h"
 #include "core/abi/file.h"
 #include "core/abi/iovec.h"

@@ -185,9 +185,12 @@ public:
         files_ = RefPtr<FdTable>(Ref<FdTable>(parent.files()));
         return copy_to_user(parent, out, &number_.value, sizeof number_.value);
     }
-    void install(Process& process)
+    /// Of the child, which is a thread of its parent's process or leads its own.
+    void install(Task& child, u64 flags)
     {
-        std::exchange(files_, nullptr)->install(number_, ipc::make_pidfd(process, 0), true);
+        auto pidfd
+            = flags & clone_thread ? ipc::make_thread_pidfd(child, 0) : ipc::make_pidfd(child.process(), 0);
+        std::exchange(files_, nullptr)->install(number_, std::move(pidfd), true);
     }
 
 private:
@@ -262,7 +265,7 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     if (!thread) link_process(parent, *process, request);
     if (parent.is_dying() && thread) child->exiting = true;
     i32 const parents_number = tell_numbers(parent, *child, request);
-    if (request.flags & clone_pidfd) pidfd.install(*process);
+    if (request.flags & clone_pidfd) pidfd.install(*child, request.flags);
     u64 const message = tracers_number(parent, tid); // the child may be gone when it is told
     WaitQueue done;
     if (request.flags & clone_vfork) child->vfork_done = &done;

@@ -41,8 +41,6 @@ constexpr FixedRow kFixed[] = {
     { "fs/protected_regular", "0\n" },
     { "fs/protected_symlinks", "0\n" },
     { "fs/suid_dumpable", "0\n" },
-    { "fs/aio-max-nr", "0\n" },
-    { "fs/aio-nr", "0\n" },
     { "fs/inotify/max_queued_events", "16384\n" },
     { "fs/inotify/max_user_instances", "128\n" },
     { "fs/inotify/max_user_watches", "65536\n" },
@@ -71,7 +69,6 @@ constexpr FixedRow kFixed[] = {
     { "kernel/tainted", "0\n" },
     { "kernel/unprivileged_bpf_disabled", "2\n" },
     { "kernel/yama/ptrace_scope", "0\n" },
-    { "vm/max_map_count", "65530\n" },
     { "vm/nr_hugepages", "0\n" },
     { "vm/nr_overcommit_hugepages", "0\n" },
 };
@@ -279,6 +276,10 @@ void add_sysctls(StaticDirectory& sys, Kernel& kernel)
     add_name(sys, "kernel/domainname", &UtsNamespace::domainname);
     add_printk(sys, kernel);
     add_core_dumps(sys, kernel);
+    add_obeyed<u64>(sys, "fs/aio-max-nr", kernel.aio_limit, 0, ~u64 { 0 });
+    add_obeyed<i64>(sys, "vm/max_map_count", kernel.max_map_count, 0, INT32_MAX);
+    add(sys, "fs/aio-nr",
+        [&kernel] { return Result<std::string>(std::to_string(kernel.aio_requests) + "\n"); });
     add_obeyed<i64>(sys, "fs/leases-enable", kernel.leases_enabled, INT32_MIN, INT32_MAX);
     add_obeyed<i64>(sys, "fs/lease-break-time", kernel.lease_break_time, INT32_MIN, INT32_MAX);
     add_seccomp(sys, kernel);
