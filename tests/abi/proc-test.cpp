@@ -456,5 +456,30 @@ TEST(Proc, small_reads_give_the_same_text)
     EXPECT_EQ(read_all(fd), pieces.substr(5));
 }
 
+TEST(Proc, pagemap_says_what_is_in_memory)
+{
+    constexpr uint64_t present = uint64_t { 1 } << 63, of_file = uint64_t { 1 } << 61;
+    Fd fd = ::open("/proc/self/pagemap", O_RDONLY);
+    if (fd < 0) SKIP_AS_HOST_LACKS("pagemap");
+    Mapping own(2 * kPage), shared(kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS);
+    own[kPage] = 'x', shared[0] = 'x';
+    auto entry_of = [&](void const* address) {
+        uint64_t entry = 0;
+        auto const at = off_t(uintptr_t(address) / kPage * sizeof entry);
+        EXPECT_EQ(::pread(fd, &entry, sizeof entry, at), ssize_t(sizeof entry));
+        return entry;
+    };
+    EXPECT_FALSE(entry_of(&own[0]) & present);
+    EXPECT_TRUE(entry_of(&own[kPage]) & present);
+    EXPECT_FALSE(entry_of(&own[kPage]) & of_file);
+    EXPECT_TRUE(entry_of(&shared[0]) & present);
+    EXPECT_TRUE(entry_of(&shared[0]) & of_file);
+    uint64_t entries[1024];
+    EXPECT_EQ(::pread(fd, entries, sizeof entries, 0), ssize_t(sizeof entries));
+    EXPECT_ERROR(::pread(fd, entries, 8, 4), EINVAL);
+    EXPECT_ERROR(::pread(fd, entries, 4, 0), EINVAL);
+    EXPECT_EQ(::pread(fd, entries, 8, off_t(1) << 40), 0);
+}
+
 } // namespace
 } // namespace abi_test

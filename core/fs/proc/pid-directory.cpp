@@ -61,6 +61,7 @@ constexpr PidRow kRows[] = {
     { "mountstats", kFile | 0400, process, open_, nullptr, nullptr, make_mountstats_file },
     { "smaps", kFile | 0444, both, inspection, pid_smaps },
     { "smaps_rollup", kFile | 0444, both, inspection, pid_smaps_rollup },
+    { "pagemap", kFile | 0400, both, inspection, nullptr, nullptr, make_pagemap },
     { "wchan", kFile | 0444, both, open_, pid_wchan },
     { "stack", kFile | 0400, both, inspection, pid_stack },
     { "schedstat", kFile | 0444, both, open_, pid_schedstat },

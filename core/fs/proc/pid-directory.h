@@ -65,6 +65,7 @@ Ref<vfs::Inode> make_net_directory(vfs::FileSystem&, PidReference const&, Pseudo
 Ref<vfs::Inode> make_mounts_file(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_mountinfo_file(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_mountstats_file(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
+Ref<vfs::Inode> make_pagemap(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_memory_file(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_executable_link(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_working_directory_link(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
