@@ -4,11 +4,14 @@
 
 #include "core/abi/ioctl.h"
 #include "core/fs/tmpfs/tmpfs.h"
+#include "core/ipc/inotify.h"
 #include "core/ipc/pipe.h"
 #include "core/syscall/path-argument.h"
 #include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 #include "core/task/task-access.h"
+#include "core/tty/tty-file.h"
+#include "core/vfs/async-notice.h"
 #include "core/vfs/directory-notice.h"
 #include "core/vfs/locks.h"
 
@@ -82,11 +85,32 @@ SyscallResult duplicate(Task& task, vfs::File& file, u64 from, bool close_on_exe
     return TRY(std::move(added)).value;
 }
 
-SyscallResult set_flags(Task& task, vfs::File& file, u32 flags)
+/// What can tell of itself by signals.
+bool has_async(vfs::File& file)
+{
+    u32 const mode = file.inode().mode();
+    return abi::is_fifo(mode) || abi::is_socket(mode) || tty::as_tty(file) || ipc::as_inotify(file);
+}
+
+void change_async(Task& task, vfs::File& file, GuestFd fd, bool on)
+{
+    // A terminal without an owner gets its foreground group, or whoever sets the flag.
+    if (auto* tty = tty::as_tty(file); tty && on && !file.async_owner.id) {
+        auto const& group = tty->foreground();
+        vfs::set_async_owner(file, task, group ? vfs::AsyncOwner::group : vfs::AsyncOwner::process,
+            group ? group->id.value : task.pid().value);
+    }
+    vfs::set_async(file, fd.value, on);
+}
+
+SyscallResult set_flags(Task& task, vfs::File& file, GuestFd fd, u32 flags)
 {
     bool newly_noatime = (flags & abi::o_noatime) && !(file.flags() & abi::o_noatime);
     if (newly_noatime && !vfs::is_owner_or_capable(task.credentials(), file.inode())) return err::perm;
-    file.set_status_flags(flags);
+    if (((flags ^ file.flags()) & abi::o_async) && has_async(file))
+        change_async(task, file, fd, flags & abi::o_async);
+    // Others keep what open(2) gave them, which means nothing.
+    file.set_status_flags((flags & ~abi::o_async) | (file.flags() & abi::o_async));
     return 0;
 }
 
@@ -168,7 +192,7 @@ SyscallResult sys_fcntl(Task& task, GuestFd fd, u32 command, u64 argument)
     case f_getfl:
         return file->flags();
     case f_setfl:
-        return set_flags(task, *file, u32(argument));
+        return set_flags(task, *file, fd, u32(argument));
     case f_getlk:
     case f_setlk:
     case f_setlkw:
@@ -206,10 +230,19 @@ SyscallResult sys_fcntl(Task& task, GuestFd fd, u32 command, u64 argument)
 
 namespace {
 
-SyscallResult set_flag_by_ioctl(Task& task, vfs::File& file, u32 flag, u64 argument)
+SyscallResult set_nonblocking(Task& task, vfs::File& file, u64 argument)
 {
-    i32 on = TRY(UserIn<i32> { GuestAddr(argument) }.copy_in(task));
-    file.set_status_flags(on ? file.flags() | flag : file.flags() & ~flag);
+    i32 const on = TRY(UserIn<i32> { GuestAddr(argument) }.copy_in(task));
+    file.set_status_flags(on ? file.flags() | abi::o_nonblock : file.flags() & ~abi::o_nonblock);
+    return 0;
+}
+
+SyscallResult set_async_by_ioctl(Task& task, vfs::File& file, GuestFd fd, u64 argument)
+{
+    bool const on = TRY(UserIn<i32> { GuestAddr(argument) }.copy_in(task));
+    if (on == bool(file.flags() & abi::o_async)) return 0;
+    if (!has_async(file)) return err::notty;
+    change_async(task, file, fd, on);
     return 0;
 }
 
@@ -224,9 +257,9 @@ SyscallResult sys_ioctl(Task& task, GuestFd fd, u32 command, u64 argument)
         TRY(task.files().set_close_on_exec(fd, command == abi::fioclex));
         return 0;
     case abi::fionbio:
-        return set_flag_by_ioctl(task, *file, abi::o_nonblock, argument);
+        return set_nonblocking(task, *file, argument);
     case abi::fioasync:
-        return set_flag_by_ioctl(task, *file, abi::o_async, argument);
+        return set_async_by_ioctl(task, *file, fd, argument);
     case abi::fionread:
         if (!file->inode().is_regular()) break;
         TRY(file->inode().refresh());
