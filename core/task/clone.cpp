@@ -310,8 +310,11 @@ namespace {
 /// The entry of a task that begins in the kernel.
 void run_start(Task& self)
 {
-    auto start = std::move(TaskAccess(self).start());
-    start(self);
+    {
+        // What it holds must not stay for the task's life: task_main() does not return.
+        auto start = std::move(TaskAccess(self).start());
+        start(self);
+    }
     task_main(self);
 }
 

@@ -9,8 +9,10 @@
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
 #include "core/printk/printk.h"
+#include "core/task/core-helper.h"
 #include "core/task/lifecycle.h"
 #include "core/task/pid-namespace.h"
+#include "core/task/process-table.h"
 #include "core/task/scheduler.h"
 #include "core/task/task.h"
 #include "core/vfs/operations.h"
@@ -59,15 +61,48 @@ Result<Ref<vfs::File>> open_core_file(Task& task, std::string const& name)
     return file;
 }
 
+bool names_program(std::string const& pattern) { return pattern.starts_with('|'); }
+
+/// As many programs take cores as core_pipe_limit lets (0: any number).
+bool has_room_for_helper(Kernel& kernel)
+{
+    i64 running = 0;
+    for (auto const& [id, process] : kernel.processes().processes())
+        if (process->core_dump && process->core_dump->is_piped) ++running;
+    return kernel.core_pipe_limit == 0 || running < kernel.core_pipe_limit;
+}
+
 bool may_dump(Task& task, std::string const& pattern)
 {
     if (!task.process().dumpable || task.process().core_dump) return false;
-    if (!pattern.empty() && pattern.front() == '|') {
-        task.kernel().printk().log(LogLevel::info, "%s[%d]: no core: programs as core_pattern are not run",
-            printable(task.name()).c_str(), task.tid().value);
-        return false;
+    if (!names_program(pattern)) return task.limit(Resource::core) >= kSmallestDump;
+    // A program is no file: RLIMIT_CORE says nothing about it, but for the program's own.
+    bool const is_helper = task.limit(Resource::core) == 1;
+    if (!is_helper && has_room_for_helper(task.kernel())) return true;
+    task.kernel().printk().log(LogLevel::info, "%s[%d]: no core: %s", printable(task.name()).c_str(),
+        task.tid().value, is_helper ? "it takes cores itself" : "core_pipe_limit is reached");
+    return false;
+}
+
+/// To the program that core_pattern names; waits for its end where core_pipe_limit says so.
+Result<void> pipe_core(Task& task, std::vector<CoreThread> const& threads, abi::SigInfo const& info)
+{
+    RefPtr<Process> helper;
+    {
+        auto started = TRY(start_core_helper(task, info.signo));
+        helper = started.process;
+        TRY(write_core_image(task, *started.input, threads, info, kRlimInfinity));
     }
-    return task.limit(Resource::core) >= kSmallestDump;
+    if (!task.kernel().core_pipe_limit) return {};
+    return task.process().core_dump->wait_unless_abandoned(
+        helper->exit_waiters, [&] { return helper->state == ProcessState::zombie; });
+}
+
+Result<void> write_core(Task& task, std::vector<CoreThread> const& threads, abi::SigInfo const& info)
+{
+    if (task.process().core_dump->is_piped) return pipe_core(task, threads, info);
+    auto file = TRY(open_core_file(task, core_file_name(task, info.signo)));
+    return write_core_image(task, *file, threads, info, task.limit(Resource::core));
 }
 
 } // namespace
@@ -100,6 +135,7 @@ bool dump_core(Task& task, abi::SigInfo const& info)
     Process& process = task.process();
     if (process.group_exiting || !may_dump(task, task.kernel().core_pattern)) return false;
     auto const dump = make_ref<CoreDump>();
+    dump->is_piped = names_program(task.kernel().core_pattern);
     process.core_dump = dump;
     exit_group(process, u32(info.signo));
     auto own = describe(task, info.signo);
@@ -107,10 +143,7 @@ bool dump_core(Task& task, abi::SigInfo const& info)
     dump->wait_for_others(task);
     // One that was being born may still come and wait; it has done nothing yet.
     auto const threads = std::move(dump->threads);
-    auto written = [&]() -> Result<void> {
-        auto file = TRY(open_core_file(task, core_file_name(task, info.signo)));
-        return write_core_image(task, *file, threads, info, task.limit(Resource::core));
-    }();
+    auto const written = write_core(task, threads, info);
     process.core_dump = nullptr;
     dump->finish();
     if (written.ok()) process.exit_code |= 0x80;

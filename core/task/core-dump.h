@@ -41,10 +41,25 @@ public:
     void wait_for_others(Task& writer);
     void finish();
     /// SIGKILL: what is not written yet stays unwritten.
-    void abandon() { abandoned_ = true; }
+    void abandon()
+    {
+        abandoned_ = true;
+        if (writer_waits_on_) writer_waits_on_->wake_all();
+    }
     bool is_abandoned() const { return abandoned_; }
+    /// Waits on a queue until ready() or the dump is abandoned: EINTR.
+    template <typename Ready> Result<void> wait_unless_abandoned(WaitQueue& queue, Ready ready)
+    {
+        writer_waits_on_ = &queue;
+        auto waited = queue.wait_until([&] { return abandoned_ || ready(); }, kNever, Interruption::refused);
+        writer_waits_on_ = nullptr;
+        return abandoned_ ? Result<void>(err::intr) : waited;
+    }
+
+    bool is_piped = false; ///< to a program
 
 private:
+    WaitQueue* writer_waits_on_ = nullptr;
     bool finished_ = false, abandoned_ = false;
     WaitQueue changed_;
 };
@@ -57,6 +72,8 @@ void join_core_dump(Task& task);
 
 /// kernel.core_pattern with its % specifiers (core-name.cpp).
 std::string core_file_name(Task& task, int signal);
+/// Of a pattern "|program arguments": the words, each with its specifiers expanded.
+std::vector<std::string> core_helper_command(Task& task, int signal);
 /// Writes the ELF image (core-image.cpp).
 Result<void> write_core_image(
     Task& task, vfs::File& file, std::vector<CoreThread> const& threads, abi::SigInfo const& info, u64 limit);

@@ -217,29 +217,46 @@ public:
         if (offset_ + bytes.size() > limit_) return err::fbig;
         while (!bytes.empty()) {
             if (task_.process().core_dump->is_abandoned()) return err::intr;
-            auto buffer = IoBuffer::kernel_source(bytes);
-            u64 const count = TRY(vfs::write_file(task_, file_, buffer, offset_));
+            u64 const count = TRY(write_some(bytes));
             if (!count) return err::io;
             offset_ += count;
             bytes = bytes.subspan(count);
         }
         return {};
     }
-    /// A hole. EFBIG if it reaches the limit.
+    /// A hole; zeroes for a program, which reads what comes. EFBIG if it reaches the limit.
     Result<void> skip_to(u64 offset)
     {
+        static constexpr u8 kZeroes[kPageSize] {};
+        while (!file_.is_seekable() && offset_ < offset) {
+            task_.vcpu->reschedule_if_needed();
+            TRY(write(std::span(kZeroes).first(std::min<u64>(kPageSize, offset - offset_))));
+        }
         offset_ = offset;
         return offset > limit_ ? Result<void>(err::fbig) : Result<void>();
     }
     /// A hole at the end counts too.
     Result<void> finish()
     {
-        if (offset_ > file_.inode().attributes().size)
+        if (file_.is_seekable() && offset_ > file_.inode().attributes().size)
             return vfs::truncate_file(task_, file_, std::min(offset_, limit_));
         return {};
     }
 
 private:
+    /// What there is room for; waits while there is none.
+    Result<u64> write_some(std::span<u8 const> bytes)
+    {
+        auto buffer = IoBuffer::kernel_source(bytes);
+        for (;;) {
+            auto written = vfs::write_file(task_, file_, buffer, offset_);
+            if (buffer.transferred()) return buffer.transferred();
+            if (written.ok() || written.error() != err::again || !file_.wait_queue()) return written;
+            TRY(task_.process().core_dump->wait_unless_abandoned(
+                *file_.wait_queue(), [&] { return file_.readiness() & (abi::pollout | abi::pollerr); }));
+        }
+    }
+
     Task& task_;
     vfs::File& file_;
     u64 limit_;

@@ -73,21 +73,44 @@ std::string expand(Task& task, char specifier, int signal)
     }
 }
 
+/// `has_pid`: whether %p is among the specifiers.
+std::string expand_all(Task& task, std::string_view pattern, int signal, bool& has_pid)
+{
+    std::string text;
+    for (size_t i = 0; i < pattern.size(); ++i) {
+        if (pattern[i] != '%') {
+            text += pattern[i];
+        } else if (++i < pattern.size()) {
+            has_pid = has_pid || pattern[i] == 'p';
+            text += expand(task, pattern[i], signal);
+        }
+    }
+    return text;
+}
+
 } // namespace
+
+std::vector<std::string> core_helper_command(Task& task, int signal)
+{
+    constexpr std::string_view blanks = " \t\n";
+    std::string_view rest = task.kernel().core_pattern;
+    rest.remove_prefix(1);
+    std::vector<std::string> words;
+    bool has_pid = false;
+    // Apart first, so that what a specifier stands for is never more than one word.
+    for (size_t at; (at = rest.find_first_not_of(blanks)) != rest.npos;) {
+        rest.remove_prefix(at);
+        auto const word = rest.substr(0, rest.find_first_of(blanks));
+        words.push_back(expand_all(task, word, signal, has_pid));
+        rest.remove_prefix(word.size());
+    }
+    return words;
+}
 
 std::string core_file_name(Task& task, int signal)
 {
-    std::string const& pattern = task.kernel().core_pattern;
-    std::string name;
     bool has_pid = false;
-    for (size_t i = 0; i < pattern.size(); ++i) {
-        if (pattern[i] != '%') {
-            name += pattern[i];
-        } else if (++i < pattern.size()) {
-            has_pid = has_pid || pattern[i] == 'p';
-            name += expand(task, pattern[i], signal);
-        }
-    }
+    std::string name = expand_all(task, task.kernel().core_pattern, signal, has_pid);
     if (!has_pid && task.kernel().core_uses_pid) name += "." + std::to_string(pid_out(task, task.pid()));
     return name;
 }

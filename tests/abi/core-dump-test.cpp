@@ -255,5 +255,67 @@ TEST_F(CoreDump, advice_keeps_memory_out)
     EXPECT_EQ(core.memory(out.data(), 9), "");
 }
 
+/// The pattern is the machine's: nothing to be changed on a host that others use.
+class PipedCore : public CoreDump {
+protected:
+    void SetUp() override
+    {
+        if (!std::getenv("UMBRA_ABI_STRICT")) GTEST_SKIP() << "not on a host";
+        NEEDS_ROOT();
+        CoreDump::SetUp();
+        write_file("helper",
+            "#!/bin/sh\ncat > " + scratch_.path() + "/$1\necho $# $2 $3 > " + scratch_.path()
+                + "/words\nid -u > " + scratch_.path() + "/user\n",
+            0755);
+    }
+    void TearDown() override
+    {
+        set("core_pattern", "core");
+        set("core_pipe_limit", "0");
+    }
+    static void set(std::string const& name, std::string const& value)
+    {
+        Fd fd = ::open(("/proc/sys/kernel/" + name).c_str(), O_WRONLY);
+        EXPECT_EQ(::write(fd, value.data(), value.size()), ssize_t(value.size()));
+    }
+};
+
+TEST_F(PipedCore, goes_to_a_program)
+{
+    set("core_pattern", "|" + scratch_.path() + "/helper  got %s %p%%");
+    set("core_pipe_limit", "1"); // which waits for the program
+    std::strcpy(marker + 45, "before");
+    // RLIMIT_CORE is for files.
+    int const status = run([] { ::raise(SIGABRT); }, 0);
+    EXPECT_EQ(WTERMSIG(status), SIGABRT);
+    EXPECT_TRUE(WCOREDUMP(status));
+    EXPECT_FALSE(exists("core"));
+    Core core(read_file("got"));
+    EXPECT_EQ(core.memory(marker + 45, 6), "before");
+    EXPECT_EQ(core.note<prstatus_t>(NT_PRSTATUS).pr_pid, pid_);
+    EXPECT_EQ(read_file("words"), "3 6 " + std::to_string(pid_) + "%\n");
+    EXPECT_EQ(read_file("user"), "0\n");
+}
+
+TEST_F(PipedCore, needs_a_program_that_runs)
+{
+    set("core_pattern", "|/missing/program");
+    int const status = run([] { ::raise(SIGABRT); });
+    EXPECT_EQ(WTERMSIG(status), SIGABRT);
+    EXPECT_FALSE(WCOREDUMP(status));
+}
+
+TEST_F(PipedCore, one_that_reads_nothing_ends_the_dump)
+{
+    set("core_pattern", "|/bin/true");
+    set("core_pipe_limit", "1");
+    int const status = run([] {
+        static char much[1 << 20];
+        std::memset(much, 'x', sizeof much);
+        ::raise(SIGABRT);
+    });
+    EXPECT_EQ(WTERMSIG(status), SIGABRT);
+}
+
 } // namespace
 } // namespace abi_test
