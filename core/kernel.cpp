@@ -2,6 +2,7 @@
 // Construction of the Kernel in the order in which its parts need each other.
 #include "core/kernel.h"
 
+#include "core/cgroup/cgroup.h"
 #include "core/device/device-table.h"
 #include "core/fs/table.h"
 #include "core/mm/frame.h"
@@ -36,6 +37,7 @@ Kernel::Kernel(platform::Platform& platform, KernelOptions options)
     , mount_table_(std::make_unique<vfs::MountTable>(options_.memory_limit))
     , dentries_(std::make_unique<vfs::DentryCache>())
     , first_namespaces_(make_ref<NamespaceSet>(*this))
+    , cgroups_(std::make_unique<cgroup::Hierarchy>(*this))
     , scheduler_(std::make_unique<Scheduler>(*this))
     , processes_(std::make_unique<ProcessTable>(*this))
     , futexes_(std::make_unique<FutexTable>())

@@ -34,6 +34,9 @@ class FileSystemTypes;
 class MountTable;
 struct InternalMounts;
 } // namespace vfs
+namespace cgroup {
+class Hierarchy;
+}
 namespace device {
 class DeviceTable;
 }
@@ -79,6 +82,7 @@ public:
     vfs::InternalMounts& internal_mounts() const { return *internal_mounts_; }
     vfs::FileSystemTypes& file_system_types() const { return *file_system_types_; }
     device::DeviceTable& devices() const { return *devices_; }
+    cgroup::Hierarchy& cgroups() const { return *cgroups_; }
     tty::TtyRegistry& ttys() const { return *ttys_; }
     NamespaceSet& first_namespaces() const { return *first_namespaces_; } ///< those of the first process
 
@@ -132,6 +136,7 @@ private:
     RefPtr<vfs::FileSystem> anonymous_files_;
     std::unique_ptr<vfs::InternalMounts> internal_mounts_;
     RefPtr<NamespaceSet> first_namespaces_; ///< before the processes: their areas let go of its segments
+    std::unique_ptr<cgroup::Hierarchy> cgroups_; ///< before the processes, which are in its groups
     std::unique_ptr<Scheduler> scheduler_;
     std::unique_ptr<ProcessTable> processes_;
     std::unique_ptr<FutexTable> futexes_;

@@ -119,6 +119,7 @@ BootError mount_root_tree(Task& task, drivers::HostIo& io, RunOptions const& opt
     static constexpr Row kMounts[] = {
         { "proc", "/proc", "", kSafe },
         { "sysfs", "/sys", "", kSafe },
+        { "cgroup2", "/sys/fs/cgroup", "nsdelegate,memory_recursiveprot", kSafe },
         { "devtmpfs", "/dev", "", vfs::kMountNoSuid | vfs::kMountRelAtime },
         { "devpts", "/dev/pts", "gid=5,mode=620,ptmxmode=666",
             vfs::kMountNoSuid | vfs::kMountNoExec | vfs::kMountRelAtime },

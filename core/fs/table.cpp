@@ -2,6 +2,7 @@
 // Every file-system type of core, one row each, in the order of /proc/filesystems.
 #include "core/fs/table.h"
 
+#include "core/cgroup/file-system.h"
 #include "core/fs/devpts/devpts.h"
 #include "core/fs/devtmpfs/devtmpfs.h"
 #include "core/fs/proc/proc.h"
@@ -46,6 +47,10 @@ void add_file_system_types(Kernel& kernel)
     types.add({ .name = "devtmpfs", .make = [devices](vfs::MountRequest const&) { return devices; } });
     types.add(
         { .name = "proc", .parameters = kProcParameters, .in_user_namespaces = true, .make = mount_procfs });
+    types.add({ .name = "cgroup2",
+        .parameters = cgroup::kCgroup2Parameters,
+        .in_user_namespaces = true,
+        .make = cgroup::mount_cgroup2 });
     types.add({ .name = "mqueue", .in_user_namespaces = true, .make = [](vfs::MountRequest const& request) {
                    return ipc::mount_message_queues(request.kernel, request.who ? &current() : nullptr);
                } });

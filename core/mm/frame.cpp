@@ -25,7 +25,8 @@ enum State : u8 { kAbsent, kZeroed, kDirty, kMixed };
 
 struct PageInfo {
     u32 refs;
-    u32 next, prev; ///< free list, for the first page of a free block
+    /// Free list, for the first page of a free block. Of a page in use, `next` is what it was charged to.
+    u32 next, prev;
     u8 order; ///< of the free block that starts here
     u8 state;
     bool is_free_head;
@@ -183,10 +184,19 @@ void PhysicalMemory::put_block(Bank& bank, u32 index, unsigned order, u8 state)
     bank.link(index, order, state);
 }
 
-Result<Frame> PhysicalMemory::allocate(unsigned order, FrameContent content)
+Result<Frame> PhysicalMemory::allocate(unsigned order, FrameContent content, FrameUse use)
 {
     u64 count = u64 { 1 } << order;
     if (used_pages_ + count > limit_pages_) return err::nomem;
+    u32 const account = accounts_ ? TRY(accounts_->charge(count, use)) : 0;
+    auto got = allocate_uncharged(order, content, account);
+    if (got.is_error() && account) accounts_->uncharge(account, count);
+    return got;
+}
+
+Result<Frame> PhysicalMemory::allocate_uncharged(unsigned order, FrameContent content, u32 account)
+{
+    u64 count = u64 { 1 } << order;
     if (banks_.empty()) add_bank();
     for (u64 b = 0; b < banks_.size(); ++b) {
         Bank& bank = *banks_[b];
@@ -198,7 +208,7 @@ Result<Frame> PhysicalMemory::allocate(unsigned order, FrameContent content)
             return r.error();
         }
         for (u64 i = 0; i < count; ++i)
-            bank.pages[index + i].refs = 1;
+            bank.pages[index + i].refs = 1, bank.pages[index + i].next = account;
         used_pages_ += count;
         return Frame((b << Frame::kBankShift) | index);
     }
@@ -272,6 +282,14 @@ ReservedBlock PhysicalMemory::reserve(unsigned most)
 Result<void> PhysicalMemory::claim(Frame first, u64 count)
 {
     if (used_pages_ + count > limit_pages_) return err::nomem;
+    u32 const account = accounts_ ? TRY(accounts_->charge(count, FrameUse::anonymous)) : 0;
+    auto claimed = claim_uncharged(first, count, account);
+    if (claimed.is_error() && account) accounts_->uncharge(account, count);
+    return claimed;
+}
+
+Result<void> PhysicalMemory::claim_uncharged(Frame first, u64 count, u32 account)
+{
     Bank& bank = *banks_[first.bank()];
     auto const begin = u32(first.index()), end = begin + u32(count);
     // One host call for all that the host has to give, before anything is changed.
@@ -284,7 +302,7 @@ Result<void> PhysicalMemory::claim(Frame first, u64 count)
         if (state == kDirty) std::memset(bank.memory->data() + (u64(page) << kPageShift), 0, kPageSize);
         if (state != kAbsent) --reserved_present_pages_;
         UMBRA_ASSERT(bank.pages[page].refs == 0);
-        bank.pages[page].refs = 1;
+        bank.pages[page].refs = 1, bank.pages[page].next = account;
     }
     used_pages_ += count;
     reserved_pages_ -= count;
@@ -316,6 +334,8 @@ void PhysicalMemory::unref(Frame frame)
     PageInfo& page = bank.pages[frame.index()];
     UMBRA_ASSERT(page.refs > 0);
     if (--page.refs > 0) return;
+    if (page.next && accounts_) [[unlikely]]
+        accounts_->uncharge(page.next, 1);
     --used_pages_;
     put_block(bank, u32(frame.index()), 0, kDirty);
     if (present_free_pages_ > kKeepFree) trim(kKeepFree / 2);

@@ -41,6 +41,18 @@ struct ReservedBlock {
 /// Whoever overwrites whole frames at once need not have them cleared first.
 enum class FrameContent : u8 { zeroed, any };
 
+/// What a frame is used for, as memory.stat of a control group tells it.
+enum class FrameUse : u8 { anonymous, file, shared_memory, kernel };
+
+/// Who pays for frames (core/cgroup/memory.cpp). There is one as soon as a control group counts memory.
+class FrameAccounts {
+public:
+    virtual ~FrameAccounts() = default;
+    /// Charges whoever allocates now, and returns what uncharge() is to be given; 0: nobody. ENOMEM at a limit.
+    virtual Result<u32> charge(u64 pages, FrameUse use) = 0;
+    virtual void uncharge(u32 account, u64 pages) = 0;
+};
+
 class PhysicalMemory {
 public:
     /// At most `limit` bytes are ever in use; banks are made on demand.
@@ -48,7 +60,8 @@ public:
     ~PhysicalMemory();
 
     /// 2^order contiguous frames with one reference each, aligned to their size. ENOMEM at the limit.
-    Result<Frame> allocate(unsigned order, FrameContent content = FrameContent::zeroed);
+    Result<Frame> allocate(
+        unsigned order, FrameContent content = FrameContent::zeroed, FrameUse use = FrameUse::anonymous);
     /// One zeroed frame.
     Result<Frame> allocate() { return allocate(0); }
     /// Contiguous frames set aside, aligned to their size: addresses of memory to come, which take no part of the limit
@@ -68,6 +81,9 @@ public:
     /// The frame's offset in its bank's handle.
     static u64 offset(Frame frame) { return frame.index() << kPageShift; }
 
+    /// From now on, frames that are allocated or claimed are charged; null: no longer, and nobody is told of their end.
+    void set_accounts(FrameAccounts* accounts) { accounts_ = accounts; }
+
     u64 limit() const { return limit_pages_; } ///< pages
     u64 used() const { return used_pages_; } ///< pages referenced
     u64 free() const { return limit_pages_ - used_pages_; }
@@ -76,6 +92,8 @@ public:
 
 private:
     struct Bank;
+    Result<Frame> allocate_uncharged(unsigned order, FrameContent content, u32 account);
+    Result<void> claim_uncharged(Frame first, u64 count, u32 account);
     void add_bank();
     void put_block(Bank& bank, u32 index, unsigned order, u8 state);
     bool carve_block(Bank& bank, unsigned order, u32& index, u8& state);
@@ -84,6 +102,7 @@ private:
     ReservedBlock note_reserved(u64 bank_number, u32 index, unsigned order, u8 state);
 
     platform::Platform& platform_;
+    FrameAccounts* accounts_ = nullptr;
     u64 limit_pages_;
     u64 used_pages_ = 0;
     u64 reserved_pages_ = 0; ///< set aside and not claimed

@@ -98,7 +98,7 @@ Result<void> new_mount(Task& task, MountArguments const& a)
     // An instance that others show stays as it is for them.
     if (fs->mount_count == 0 && (flags & vfs::kMountReadOnly)) fs->set_read_only(true);
     TRY(task.kernel().mount_table().check_room(1));
-    auto mount = make_ref<vfs::Mount>(fs, flags, a.source.empty() ? "none" : a.source);
+    auto mount = make_ref<vfs::Mount>(fs, TRY(fs->mount_root()), flags, a.source.empty() ? "none" : a.source);
     return task.fs().mounts->attach(mount, a.target);
 }
 

@@ -54,7 +54,9 @@ SyscallResult sys_clone3(Task& task, GuestAddr address, u64 size)
     if ((a.flags & (clone_thread | clone_parent)) && a.exit_signal) return err::inval;
     if ((a.stack == 0) != (a.stack_size == 0)) return err::inval;
     if (a.set_tid_size > PidNamespace::kMaxLevel || !a.set_tid != !a.set_tid_size) return err::inval;
+    if ((a.flags & clone_into_cgroup) && (a.cgroup > INT32_MAX || size < sizeof a)) return err::inval;
     CloneRequest request;
+    if (a.flags & clone_into_cgroup) request.cgroup = GuestFd(i32(a.cgroup));
     if (a.set_tid)
         request.set_tid = TRY(UserIn<i32> { GuestAddr(a.set_tid) }.copy_in_array(task, a.set_tid_size));
     request.flags = a.flags;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/abi/process.h"
+#include "core/cgroup/cgroup.h"
 #include "core/ipc/ipc-namespace.h"
 #include "core/ipc/pidfd.h"
 #include "core/kernel.h"
@@ -36,7 +37,6 @@ Result<void> check_flags(Task& parent, CloneRequest const& r)
     if (r.exit_signal > u32(signal_count)) return err::inval;
     // A program that is about to run must not share it with one that does not (Linux: fs->in_exec).
     if ((f & clone_fs) && parent.process().executing) return err::again;
-    if (f & clone_into_cgroup) return err::inval;
     TRY(check_new_namespaces(parent, f));
     if ((f & clone_sysvsem) && (f & clone_newipc)) return err::inval;
     if ((f & clone_pidfd) && (f & clone_detached)) return err::inval;
@@ -212,9 +212,20 @@ i32 tell_numbers(Task& parent, Task& child, CloneRequest const& request)
 
 Result<void> wait_for_vfork(Task& parent, Task& child, WaitQueue& done)
 {
-    (void)child;
+    cgroup::StandingStill const still(parent);
     // The child clears its vfork_done when it execs or exits; only death of the parent ends the wait before.
     return done.wait_until([&] { return child.vfork_done != &done; }, kNever, Interruption::killable);
+}
+
+/// The last that can fail. Does not wait at its end: what others may have changed meanwhile is looked at there.
+Result<void> make_ready(Task& parent, Task& child, PidNamespace const& space, CloneRequest const& request)
+{
+    TRY(set_registers(parent, child, request));
+    TRY(parent.kernel().scheduler().prepare(child, task_main));
+    if (space.ended) return err::nomem;
+    // A signal that kills the parent, or all of its control group, must not miss the child.
+    if (parent.is_dying()) return err::intr;
+    return cgroup::enter_at_birth(parent, child, request.cgroup);
 }
 
 } // namespace
@@ -244,18 +255,9 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     access.guest() = TRY(or_try_again(mm->stub().create_thread(*parent.vcpu)));
     ++mm->users;
     access.mm() = mm;
-    if (auto r = set_registers(parent, *child, request); r.is_error()) {
+    if (auto r = make_ready(parent, *child, space, request); r.is_error()) {
         --mm->users;
         return r.error();
-    }
-    if (auto r = kernel.scheduler().prepare(*child, task_main); r.is_error()) {
-        --mm->users;
-        return r.error();
-    }
-    // What others may have changed while this one waited: the namespace's end, and filters that TSYNC brought in.
-    if (space.ended) {
-        --mm->users;
-        return err::nomem;
     }
     child->no_new_privileges = parent.no_new_privileges;
     seccomp::inherit(parent, *child);
@@ -263,7 +265,6 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     kernel.processes().add(*child);
     process->threads.push_back(child.get());
     if (!thread) link_process(parent, *process, request);
-    if (parent.is_dying() && thread) child->exiting = true;
     i32 const parents_number = tell_numbers(parent, *child, request);
     if (request.flags & clone_pidfd) pidfd.install(*child, request.flags);
     u64 const message = tracers_number(parent, tid); // the child may be gone when it is told
@@ -333,6 +334,7 @@ Result<Pid> spawn_kernel_child(Task& parent, std::function<void(Task&)> start)
     access.fs() = parent.fs().clone();
     access.start() = std::move(start);
     TRY(kernel.scheduler().prepare(*task, run_start));
+    TRY(cgroup::enter_at_birth(parent, *task, std::nullopt));
     kernel.processes().add(*task);
     process->threads.push_back(task.get());
     link_process(parent, *process, {});
@@ -353,6 +355,7 @@ Result<Ref<Task>> create_init(Kernel& kernel, InitRequest request)
     task->set_name("init");
     access.start() = std::move(request.start);
     TRY(kernel.scheduler().prepare(*task, run_start));
+    cgroup::enter_root(*task);
     kernel.processes().add(*task);
     kernel.processes().add(*process);
     kernel.processes().enter_new_group(*process, id, nullptr);

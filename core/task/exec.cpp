@@ -12,6 +12,7 @@
 #include "core/abi/prctl.h"
 #include "core/abi/rseq.h"
 #include "core/abi/system.h"
+#include "core/cgroup/cgroup.h"
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
 #include "core/mm/vdso.h"
@@ -393,6 +394,7 @@ Result<void> become_only_thread(Task& task)
         if (r.is_error()) return err::again; // killed: never seen
     }
     release_zombie_leader(process);
+    cgroup::forget(process); // the former leader: this thread goes on in its place
     if (task.tid() != process.id) {
         tracing::take_leaders_number(task);
         auto& table = task.kernel().processes();

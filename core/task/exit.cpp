@@ -2,6 +2,7 @@
 // The end of tasks and processes, and waiting for it: exit(2), wait4(2), waitid(2).
 #include <algorithm>
 
+#include "core/cgroup/cgroup.h"
 #include "core/ipc/ipc-namespace.h"
 #include "core/kernel.h"
 #include "core/seccomp/filter.h"
@@ -49,6 +50,7 @@ void reap(Process& child, Waited waited)
         }
     }
     child.parent = nullptr;
+    cgroup::forget(child);
     kernel.processes().remove(child);
     child.unref(); // the zombie's own reference
 }
@@ -169,6 +171,7 @@ void settle_accounts(Task& task)
 void forget_thread(Task& task)
 {
     settle_accounts(task);
+    cgroup::forget(task);
     auto& threads = task.process().threads;
     threads.erase(std::remove(threads.begin(), threads.end(), &task), threads.end());
     task.kernel().processes().remove(task);
@@ -234,6 +237,7 @@ void exit_current_task()
     process.group_exiting = process.group_exiting || last;
     bool const ends_namespace = last && is_namespace_init(process) && !process.pids->is_first();
     if (ends_namespace) end_pid_namespace(task);
+    cgroup::leave(task);
     tracing::thread_ended(task, status());
     if (task.tid() == process.id && !process.group_exiting) {
         process.zombie_leader = &task;

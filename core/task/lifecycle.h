@@ -2,6 +2,7 @@
 // Birth, change and death of tasks: clone, exec, exit, wait; and the loop that every task runs.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct CloneRequest {
     u64 tls = 0;
     GuestAddr parent_tid {}, child_tid {}, pidfd {};
     std::vector<i32> set_tid = {}; ///< numbers asked for, from the child's own namespace upwards
+    std::optional<GuestFd> cgroup = {}; ///< CLONE_INTO_CGROUP: its directory
 };
 
 /// clone(2): returns the child's tid as the parent's namespace has it; waits for it with CLONE_VFORK. EAGAIN, EINVAL, ENOMEM, EPERM.

@@ -4,6 +4,7 @@
 
 #include <iterator>
 
+#include "core/cgroup/namespace.h"
 #include "core/ipc/ipc-namespace.h"
 #include "core/kernel.h"
 #include "core/net/network-namespace.h"
@@ -24,7 +25,8 @@ Ref<vfs::Namespace> first(NamespaceKind kind, UserNamespace& owner)
 }
 
 /// Kinds of which there can be more than one.
-constexpr u64 kSeveral = abi::clone_newns | abi::clone_newuts | abi::clone_newuser | abi::clone_newpid
+constexpr u64 kSeveral
+    = abi::clone_newns | abi::clone_newcgroup | abi::clone_newuts | abi::clone_newuser | abi::clone_newpid
     | abi::clone_newipc | abi::clone_newnet;
 
 } // namespace
@@ -37,7 +39,8 @@ NamespaceSet::NamespaceSet(Kernel& kernel)
           kernel, vfs::first_namespace_origin(NamespaceKind::ipc, *kernel.first_user_namespace)))
     , network(make_ref<net::NetworkNamespace>(
           kernel, vfs::first_namespace_origin(NamespaceKind::network, *kernel.first_user_namespace)))
-    , cgroup(first(NamespaceKind::cgroup, *kernel.first_user_namespace))
+    , cgroup(make_ref<cgroup::CgroupNamespace>(
+          vfs::first_namespace_origin(NamespaceKind::cgroup, *kernel.first_user_namespace), nullptr))
     , time(first(NamespaceKind::time, *kernel.first_user_namespace))
     , pid(make_ref<PidNamespace>(*kernel.first_user_namespace))
 {
@@ -186,6 +189,9 @@ Result<Belongings> new_namespaces(Task& maker, u64 flags)
         auto& space = now.own_set().ipc;
         space = make_ref<ipc::IpcNamespace>(maker.kernel(), TRY(origin(NamespaceKind::ipc)), *space);
     }
+    if (flags & abi::clone_newcgroup)
+        now.own_set().cgroup
+            = make_ref<cgroup::CgroupNamespace>(TRY(origin(NamespaceKind::cgroup)), maker.membership.group);
     if (flags & abi::clone_newpid) {
         // Who has left for another one may not make one beside it.
         PidNamespace& above = *now.set->pid;
@@ -246,6 +252,7 @@ Result<void> add_namespace(Task& task, Belongings& now, vfs::Namespace& space)
         now.own_set().ipc = Ref<ipc::IpcNamespace>(static_cast<ipc::IpcNamespace&>(space));
     if (space.kind() == NamespaceKind::network)
         now.own_set().network = Ref<net::NetworkNamespace>(static_cast<net::NetworkNamespace&>(space));
+    if (space.kind() == NamespaceKind::cgroup) now.own_set().cgroup = Ref<vfs::Namespace>(space);
     if (space.kind() == NamespaceKind::pid) {
         auto& pids = static_cast<PidNamespace&>(space);
         // Only downwards, and children only.

@@ -38,7 +38,8 @@ struct NamespaceSet final : RefCounted {
     Ref<UtsNamespace> uts;
     Ref<ipc::IpcNamespace> ipc;
     Ref<net::NetworkNamespace> network;
-    Ref<vfs::Namespace> cgroup, time; ///< there is one of each
+    Ref<vfs::Namespace> cgroup; ///< a cgroup::CgroupNamespace
+    Ref<vfs::Namespace> time; ///< there is one
     Ref<PidNamespace> pid; ///< of children to come; a process stays in the one that it was born in
 };
 

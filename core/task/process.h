@@ -27,6 +27,9 @@ struct Tracee;
 namespace tty {
 class Tty;
 }
+namespace cgroup {
+class Cgroup;
+}
 
 /// A session: processes that share a controlling terminal (credentials(7), setsid(2)).
 struct Session : RefCounted {
@@ -127,6 +130,8 @@ public:
     ProcessState state = ProcessState::running;
     bool group_exiting = false; ///< exit_group or a fatal signal: every thread leaves
     u32 exit_code = 0; ///< wait status, as wait4(2) gives it
+    RefPtr<cgroup::Cgroup>
+        last_cgroup; ///< of the leader, once it has left: charged until the process is reaped
     u32 last_uid = 0; ///< real uid of a thread, for the parent's siginfo once none is left
     std::string last_name; ///< likewise its comm, for /proc
     u32 exit_signal = abi::sigchld; ///< sent to the parent; 0: none

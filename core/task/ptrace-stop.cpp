@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The stops of a traced thread (ptrace(2), "Stopped states"), entered by the thread itself on its way through the
 // kernel, and what it does once its tracer lets it go on.
+#include "core/cgroup/cgroup.h"
 #include "core/kernel.h"
 #include "core/seccomp/filter.h"
 #include "core/syscall/syscall.h"
@@ -83,6 +84,7 @@ RefPtr<Tracee> stop(Task& task, StopRequest request)
     bond->stop = request.kind;
     bond->reported = false;
     tell_tracer(*bond);
+    cgroup::StandingStill const still(task);
     auto waited = bond->resumed.wait_until([&] { return !bond->is_stopped(); }, kNever, request.mode);
     if (waited.is_error()) {
         bond->stop = Tracee::Stop::none;

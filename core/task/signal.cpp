@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/abi/file.h"
+#include "core/cgroup/cgroup.h"
 #include "core/kernel.h"
 #include "core/task/core-dump.h"
 #include "core/task/lifecycle.h"
@@ -242,6 +243,8 @@ bool Task::has_pending_signal() const
 {
     if (is_dying()) return true;
     if (must_stop()) return true;
+    if (membership.work & cgroup::work_freeze) [[unlikely]]
+        return !membership.is_frozen;
     return ((pending.set() | process_->shared_pending.set()) & ((~blocked & ~waited_signals) | kUnblockable))
         != 0;
 }
@@ -289,6 +292,7 @@ void stop_process(Task& task, int signal)
 void wait_while_stopped(Task& task)
 {
     Process& process = task.process();
+    cgroup::StandingStill const still(task);
     auto over = [&] { return task.tracee || process.state != ProcessState::stopped || task.is_dying(); };
     while (!over()) {
         auto r = process.stop_queue.wait_until(over, kNever, Interruption::killable);
@@ -355,6 +359,10 @@ AfterSignals deliver_signals(Task& task, Errno restart_code)
         if (task.must_stop()) {
             traced = traced || task.tracee;
             task.tracee ? tracing::trap_stop(task, restart_code) : wait_while_stopped(task);
+            continue;
+        }
+        if (task.membership.work & cgroup::work_freeze) [[unlikely]] {
+            cgroup::freeze_here(task);
             continue;
         }
         SigInfo info;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/cgroup/cgroup.h"
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
 #include "core/seccomp/filter.h"
@@ -12,6 +13,7 @@
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
 #include "core/task/ptrace.h"
+#include "core/task/scheduler.h"
 #include "core/task/watchpoints.h"
 #include "core/time/timekeeper.h"
 
@@ -67,7 +69,12 @@ void Task::set_tracee(RefPtr<Tracee> bond)
     syscall_work = tracee ? syscall_work | work_traced : syscall_work & ~u32 { work_traced };
 }
 
-Task::~Task() { kernel_.processes().remove(*this); }
+Task::~Task()
+{
+    // Of one that never ran; the scheduler takes back those of others.
+    if (stack_) kernel_.platform().free_stack(stack_, kStackSize);
+    kernel_.processes().remove(*this);
+}
 
 Result<vfs::Path> Task::path_base(GuestFd directory, std::string_view path)
 {

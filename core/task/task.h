@@ -13,6 +13,7 @@
 #include "core/abi/signal.h"
 #include "core/base/list.h"
 #include "core/base/ref.h"
+#include "core/cgroup/membership.h"
 #include "core/platform/fiber.h"
 #include "core/platform/platform.h"
 #include "core/sync/wait-queue.h"
@@ -141,6 +142,7 @@ public:
     u64 last_switch_cycles = 0; ///< when it last crossed between user and kernel
     bool in_user = false; ///< its vCPU runs guest code of it (or is on the way there and back)
 
+    cgroup::Membership membership; ///< of its control group
     u32 syscall_work = 0; ///< SyscallWork: 0 for a thread whose calls are nobody else's business
 
     // --- tracing (ptrace.h) ---

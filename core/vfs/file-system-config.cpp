@@ -134,7 +134,8 @@ Result<Ref<Mount>> FileSystemConfig::mount(u32 flags)
     if (phase_ != Phase::awaiting_mount) return err::busy;
     TRY(kernel_.mount_table().check_room(1));
     phase_ = Phase::mounted;
-    return make_ref<Mount>(Ref<FileSystem>(fs_), flags, source_.value_or("none"));
+    Ref<FileSystem> fs(fs_);
+    return make_ref<Mount>(fs, TRY(fs->mount_root()), flags, source_.value_or("none"));
 }
 
 } // namespace umbra::vfs

@@ -25,6 +25,8 @@ Ref<Dentry> FileSystem::root_dentry()
     return dentry;
 }
 
+Result<Ref<Dentry>> FileSystem::mount_root() { return root_dentry(); }
+
 Result<void> FileSystem::remount(std::string_view options, bool read_only)
 {
     if (read_only && !is_read_only() && writers) return err::busy;

@@ -33,6 +33,10 @@ public:
     virtual Ref<Inode> root() = 0;
     /// The one dentry of the root, which every mount of the instance shares.
     Ref<Dentry> root_dentry();
+    /// What a new mount of it shows. May wait. Default: root_dentry().
+    virtual Result<Ref<Dentry>> mount_root();
+    /// Where a mount's root is in it, for /proc/PID/mountinfo; empty: its path from root_dentry().
+    virtual std::string shown_root(Dentry const&) const { return {}; }
     /// statfs(2). May wait. Default: zeroes with `magic`.
     virtual Result<abi::Statfs> statfs();
     virtual bool is_read_only() const { return read_only_; }

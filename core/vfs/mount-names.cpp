@@ -19,6 +19,7 @@ std::string mount_point(Mount& mount, Path const& root)
 std::string root_within_file_system(Mount const& mount)
 {
     if (!mount.root()->parent() && !mount.root()->name().empty()) return mount.root()->name();
+    if (std::string shown = mount.file_system().shown_root(*mount.root()); !shown.empty()) return shown;
     std::string path = mount.root()->is_unlinked() ? "//deleted" : "";
     for (Dentry const* at = mount.root().get(); at->parent(); at = at->parent().get())
         path = "/" + at->name() + path;

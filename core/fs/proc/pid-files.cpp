@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The small text files of a process: names, limits, counters, what it waits for.
+#include "core/cgroup/namespace.h"
 #include "core/fs/proc/pid-directory.h"
 #include "core/fs/pseudo/text.h"
 #include "core/kernel.h"
@@ -149,7 +150,12 @@ Result<std::string> pid_personality(Subject const& subject)
     return format_text("%08x\n", TRY(live_task(subject))->personality);
 }
 
-Result<std::string> pid_cgroup(Subject const&) { return std::string("0::/\n"); }
+Result<std::string> pid_cgroup(Subject const& subject)
+{
+    auto const& group = subject.task ? *subject.task->membership.group : cgroup::group_of(*subject.process);
+    std::string const path = cgroup::path_of(group, cgroup::visible_root(current()));
+    return "0::" + path + (group.dead ? " (deleted)\n" : "\n");
+}
 
 Result<std::string> pid_children(Subject const& subject)
 {

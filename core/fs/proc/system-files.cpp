@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/abi/system.h"
+#include "core/cgroup/cgroup.h"
 #include "core/device/device-table.h"
 #include "core/fs/proc/proc-file-system.h"
 #include "core/fs/pseudo/text.h"
@@ -182,6 +183,16 @@ std::string misc(Kernel& kernel)
     return out;
 }
 
+std::string cgroups(Kernel& kernel)
+{
+    std::string out = "#subsys_name\thierarchy\tnum_cgroups\tenabled\n";
+    for (size_t i = 0; i < cgroup::kControllers; ++i)
+        if (cgroup::kAllControllers & bit(cgroup::Controller(i)))
+            append_format(
+                out, "%s\t0\t%llu\t1\n", name_of(cgroup::Controller(i)), ull(kernel.cgroups().groups()));
+    return out;
+}
+
 std::string version(Kernel&)
 {
     return format_text("%s version %s (umbra) (C++20) %s\n", abi::kSystemName, abi::kRelease, abi::kVersion);
@@ -215,9 +226,10 @@ void add_system_files(StaticDirectory& root, Kernel& kernel)
         char const* name;
         std::string (*text)(Kernel&);
     };
-    static constexpr Row rows[] = { { "devices", devices }, { "filesystems", filesystems },
-        { "interrupts", interrupts }, { "loadavg", loadavg }, { "meminfo", meminfo }, { "misc", misc },
-        { "stat", stat }, { "uptime", uptime }, { "version", version }, { "vmstat", vmstat } };
+    static constexpr Row rows[]
+        = { { "cgroups", cgroups }, { "devices", devices }, { "filesystems", filesystems },
+              { "interrupts", interrupts }, { "loadavg", loadavg }, { "meminfo", meminfo }, { "misc", misc },
+              { "stat", stat }, { "uptime", uptime }, { "version", version }, { "vmstat", vmstat } };
     for (Row const& row : rows)
         root.add_text(row.name, [&kernel, text = row.text] { return Result<std::string>(text(kernel)); });
     struct Fixed {
@@ -226,8 +238,7 @@ void add_system_files(StaticDirectory& root, Kernel& kernel)
     static constexpr Fixed fixed[]
         = { { "cmdline", "\n" }, { "swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n" },
               { "partitions", "major minor  #blocks  name\n\n" }, { "diskstats", "" },
-              { "execdomains", "0-0\tLinux           \t[kernel]\n" },
-              { "cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\n" } };
+              { "execdomains", "0-0\tLinux           \t[kernel]\n" } };
     for (Fixed const& row : fixed)
         root.add_text(row.name, [text = row.text] { return Result<std::string>(text); });
 }
