@@ -4,7 +4,7 @@
 #include <map>
 #include <vector>
 
-#include "core/cgroup/cgroup.h"
+#include "core/cgroup/cpu.h"
 #include "core/cgroup/file-system.h"
 #include "core/cgroup/namespace.h"
 #include "core/fs/pseudo/text.h"
@@ -76,6 +76,7 @@ void join(Task& task, Cgroup& group)
     membership.group = RefPtr<Cgroup>(&group);
     if (membership.is_live) count_live(group, 1);
     if (membership.is_frozen) count_frozen(task, 1);
+    join_cpu(task);
     apply_freeze(task);
     update_frozen(group);
 }
@@ -85,6 +86,7 @@ void part(Task& task)
 {
     auto& membership = task.membership;
     Ref<Cgroup> const group(membership.group);
+    part_cpu(task);
     if (membership.is_frozen) count_frozen(task, -1);
     if (membership.is_live) count_live(*group, -1);
     update_frozen(*group);

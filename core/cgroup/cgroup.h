@@ -86,6 +86,8 @@ public:
 
     // --- controllers ---
     PidsState pids;
+    CpuState cpu;
+    MemoryState memory;
     /// Back to the start, as the controller is taken away from the group.
     void reset(Controller controller);
 
@@ -116,6 +118,7 @@ public:
     bool favours_moves = false, counts_huge_pages = false; ///< likewise without effect
 
     RefPtr<RefCounted> file_system; ///< made when first mounted
+    RefPtr<RefCounted> memory_accounts; ///< MemoryAccounts; made when memory is first counted
 
 private:
     Kernel& kernel_;

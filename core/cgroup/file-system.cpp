@@ -21,7 +21,8 @@ namespace {
 
 constexpr i64 kCgroup2Magic = 0x63677270;
 
-constexpr auto kAllRows = std::to_array<std::span<Row const> (*)()>({ core_rows, pids_rows });
+constexpr auto kAllRows
+    = std::to_array<std::span<Row const> (*)()>({ core_rows, cpu_rows, memory_rows, pids_rows });
 
 /// In the order of their names in the sources, with a number each that stays.
 template <typename Visit> void for_each_row(Visit visit)
@@ -139,7 +140,8 @@ public:
         constexpr u32 kAlways = abi::pollin | abi::pollrdnorm | abi::pollout | abi::pollwrnorm;
         return kAlways | (seen_ != changes() ? abi::pollerr | abi::pollpri : 0);
     }
-    WaitQueue* wait_queue() override { return &group().watchers; }
+    /// Without one, EAGAIN of memory.reclaim is an answer, and nothing to wait for.
+    WaitQueue* wait_queue() override { return row().show ? &group().watchers : nullptr; }
 
 private:
     GroupFileInode& file_inode() const { return static_cast<GroupFileInode&>(inode()); } // it made this

@@ -22,7 +22,8 @@ struct Membership {
     u32 work = 0;
     bool is_live = false; ///< counts among the group's tasks: from birth until its exit
     bool is_frozen = false; ///< stands still and counts as frozen
-    bool is_runnable = false; ///< counts among those who share the group's weight
+    u32 runnable_weight
+        = 0; ///< with which it shares what its group gets; 0: it does not run and does not want to
     u64 counted_user = 0, counted_system = 0; ///< cycles that the group's cpu.stat has already
     u64 charged_cycles = 0; ///< cycles that cpu.max has counted
     RefPtr<Cgroup>

@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/cgroup/cgroup.h"
+#include "core/cgroup/cpu.h"
+#include "core/cgroup/memory.h"
 #include "core/fs/pseudo/text.h"
 #include "core/kernel.h"
 #include "core/mm/frame.h"
@@ -103,7 +104,10 @@ void Cgroup::reset(Controller controller)
         pids.refusals = pids.local_refusals = 0;
         break;
     case Controller::cpu:
+        reset_cpu(*this);
+        break;
     case Controller::memory:
+        reset_memory(*this);
         break;
     }
 }
@@ -122,8 +126,10 @@ Hierarchy::~Hierarchy()
     for_each_below(*root_, [&](Cgroup& group) { all.push_back(Ref<Cgroup>(group)); });
     for (auto& group : all) {
         group->directory = nullptr;
+        group->cpu.bandwidth = nullptr;
         group->children.clear();
     }
+    memory_accounts = nullptr; // holds groups, which refer to this
 }
 
 u64 Hierarchy::most_groups() const
@@ -158,6 +164,7 @@ Result<void> remove(Cgroup& group)
 {
     if (group.is_populated() || !group.children.empty()) return err::busy;
     Ref<Cgroup> keep(group);
+    end_bandwidth(group);
     group.dead = true;
     group.directory = nullptr;
     Cgroup& parent = *group.parent;
@@ -165,6 +172,7 @@ Result<void> remove(Cgroup& group)
     for (Cgroup* above = &parent; above; above = above->parent.get())
         --above->descendants, ++above->dying_descendants;
     update_frozen(parent);
+    release_account(group);
     return {};
 }
 
@@ -209,12 +217,16 @@ Result<void> check_enable(Cgroup& group, ControllerSet enable)
 
 void apply_control(Cgroup& group, ControlChange change, Owner owner)
 {
+    bool const changes_cpu = (change.enable | change.disable) & bit(Controller::cpu);
+    if (changes_cpu) suspend_shares(group);
     group.subtree_control = ControllerSet((group.subtree_control | change.enable) & ~change.disable);
     for (auto& [name, child] : group.children)
         for (size_t i = 0; i < kControllers; ++i) {
             if ((change.enable | change.disable) & bit(Controller(i))) child->reset(Controller(i));
             if (change.enable & bit(Controller(i))) child->controller_owners[i] = owner;
         }
+    if (changes_cpu) resume_shares(group);
+    if (change.enable & bit(Controller::memory)) start_counting_memory(group.hierarchy);
 }
 
 } // namespace

@@ -40,7 +40,7 @@ u64 Pipe::bytes() const
 
 Result<mm::Frame> Pipe::take_frame()
 {
-    if (spare_.empty()) return memory_.allocate();
+    if (spare_.empty()) return memory_.allocate(0, mm::FrameContent::zeroed, mm::FrameUse::kernel);
     mm::Frame frame = spare_.back();
     spare_.pop_back();
     return frame;

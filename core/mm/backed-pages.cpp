@@ -31,7 +31,7 @@ Result<void> BackedPages::read_block(u64 first)
     u64 pages = page_up(length) >> kPageShift;
     // A file of a few pages does not take a block.
     auto order = std::min(kBlockOrder, unsigned(std::bit_width(pages - 1)));
-    auto frame = TRY(memory_.allocate(order));
+    auto frame = TRY(memory_.allocate(order, FrameContent::zeroed, FrameUse::file));
     auto got = read_backing(offset, { memory_.data(frame), length });
     for (u64 i = 0; i < u64 { 1 } << order; ++i) {
         // While this task read, another may have brought pages in, and guests may have them mapped.
@@ -39,6 +39,23 @@ Result<void> BackedPages::read_block(u64 first)
         if (!wanted) memory_.unref(frame + i);
     }
     return got;
+}
+
+u64 BackedPages::drop_clean(u64 most, std::function<bool(u32)> const& is_wanted)
+{
+    u64 dropped = 0;
+    for (auto it = pages_.begin(); it != pages_.end() && dropped < most;) {
+        auto const [index, frame] = *it;
+        // A reference beside the cache's own is a mapping's, or a copy's in progress.
+        if (memory_.ref_count(frame) > 1 || is_changed(index) || !is_wanted(memory_.account(frame))) {
+            ++it;
+            continue;
+        }
+        memory_.unref(frame);
+        it = pages_.erase(it);
+        ++dropped;
+    }
+    return dropped;
 }
 
 Result<void> BackedPages::fill(u64 index, std::span<u8> page)

@@ -328,6 +328,8 @@ void PhysicalMemory::ref(Frame frame) { ++banks_[frame.bank()]->pages[frame.inde
 
 u32 PhysicalMemory::ref_count(Frame frame) const { return banks_[frame.bank()]->pages[frame.index()].refs; }
 
+u32 PhysicalMemory::account(Frame frame) const { return banks_[frame.bank()]->pages[frame.index()].next; }
+
 void PhysicalMemory::unref(Frame frame)
 {
     Bank& bank = *banks_[frame.bank()];

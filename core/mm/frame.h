@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/list.h"
 #include "core/base/types.h"
 #include "core/platform/platform.h"
 
@@ -40,6 +41,8 @@ struct ReservedBlock {
 
 /// Whoever overwrites whole frames at once need not have them cleared first.
 enum class FrameContent : u8 { zeroed, any };
+
+class BackedPages;
 
 /// What a frame is used for, as memory.stat of a control group tells it.
 enum class FrameUse : u8 { anonymous, file, shared_memory, kernel };
@@ -75,6 +78,7 @@ public:
     void ref(Frame frame);
     void unref(Frame frame);
     u32 ref_count(Frame frame) const;
+    u32 account(Frame frame) const; ///< what it was charged to; 0: nobody
     /// The kernel's own view of the frame: 4096 bytes in the direct map; contiguous over a block.
     u8* data(Frame frame) const;
     platform::HostHandle handle(Frame frame) const;
@@ -83,6 +87,8 @@ public:
 
     /// From now on, frames that are allocated or claimed are charged; null: no longer, and nobody is told of their end.
     void set_accounts(FrameAccounts* accounts) { accounts_ = accounts; }
+
+    List<BackedPages, TaggedNode<PhysicalMemory>> backed_caches; ///< whose clean pages can be had back
 
     u64 limit() const { return limit_pages_; } ///< pages
     u64 used() const { return used_pages_; } ///< pages referenced

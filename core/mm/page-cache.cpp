@@ -70,11 +70,12 @@ Result<Frame> PageCache::page(u64 index, PageUse use)
             break;
         }
     }
-    auto got = memory_.allocate(count > 1 ? 4 : 0);
+    FrameUse const frame_use = has_backing() ? FrameUse::file : FrameUse::shared_memory;
+    auto got = memory_.allocate(count > 1 ? 4 : 0, FrameContent::zeroed, frame_use);
     if (got.is_error() && count > 1) {
         release_pages(count - 1);
         count = 1;
-        got = memory_.allocate();
+        got = memory_.allocate(0, FrameContent::zeroed, frame_use);
     }
     if (got.is_error()) {
         release_pages(count);
@@ -101,7 +102,11 @@ Result<Frame> PageCache::page(u64 index, PageUse use)
         pages_[first + i] = frame + i;
     }
     auto it = pages_.find(index);
-    if (it == pages_.end()) return err::nxio;
+    if (it == pages_.end()) {
+        // While fill() waited, the file was cut off before it, or somebody needed the frame more (drop_clean()).
+        bool const is_beyond = index << kPageShift >= page_up(size_);
+        return is_beyond ? Result<Frame>(err::nxio) : page(index, use);
+    }
     if (use == PageUse::write) dirtied(index);
     return it->second;
 }

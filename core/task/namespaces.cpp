@@ -25,9 +25,8 @@ Ref<vfs::Namespace> first(NamespaceKind kind, UserNamespace& owner)
 }
 
 /// Kinds of which there can be more than one.
-constexpr u64 kSeveral
-    = abi::clone_newns | abi::clone_newcgroup | abi::clone_newuts | abi::clone_newuser | abi::clone_newpid
-    | abi::clone_newipc | abi::clone_newnet;
+constexpr u64 kSeveral = abi::clone_newns | abi::clone_newcgroup | abi::clone_newuts | abi::clone_newuser
+    | abi::clone_newpid | abi::clone_newipc | abi::clone_newnet;
 
 } // namespace
 

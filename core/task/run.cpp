@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The loop that every task runs: enter the guest, take the trap, act on it, deliver signals, go back.
+#include <algorithm>
+
 #include "core/abi/prctl.h"
 #include "core/abi/seccomp.h"
 #include "core/abi/signal.h"
+#include "core/cgroup/cpu.h"
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
 #include "core/printk/printk.h"
@@ -130,6 +133,7 @@ template <auto MakeCall> void run_call(Task& task, Trap const& trap)
         task.result_in_registers = false;
         SyscallResult result = MakeCall(task, number, trap.args);
         if (task.result_in_registers) break;
+        if (result.is_error() && result.error() == err::nomem && relieve_own_group(task)) continue;
         if (result.is_error() && is_restart(result.error())) {
             // The thread needs an answer before its registers can be had; a restart rewrites it.
             task.guest().set_syscall_result(u64(-i64(Errno::intr)));
@@ -195,9 +199,16 @@ void prepare_to_return(Task& task)
             rseq::prepare_to_return(task);
             continue;
         }
+        Nanoseconds next_check = kNever;
+        if (task.membership.work & cgroup::work_bandwidth) [[unlikely]] {
+            auto const next = cgroup::use_bandwidth(task);
+            if (!next) continue;
+            next_check = *next;
+            task.vcpu->set_cpu_deadline(next_check);
+        }
         if (has_cpu_timers(task.process())) {
             check_cpu_timers(task);
-            task.vcpu->set_cpu_deadline(next_cpu_check(task.process()));
+            task.vcpu->set_cpu_deadline(std::min(next_check, next_cpu_check(task.process())));
             if (task.has_pending_signal()) continue;
         }
         if (!task.vcpu->attention()) return;

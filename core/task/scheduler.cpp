@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/abi/process.h"
+#include "core/cgroup/cpu.h"
 #include "core/kernel.h"
 #include "core/task/task.h"
 #include "core/trace/trace.h"
@@ -117,9 +118,17 @@ Scheduler::Scheduler(Kernel& kernel)
 
 Scheduler::~Scheduler() = default;
 
+u32 Scheduler::weight_of_nice(i32 nice) { return kWeights[std::clamp(nice + 20, 0, 39)]; }
+
+u32 Scheduler::own_weight(Task const& task)
+{
+    return task.policy == abi::sched_idle ? kIdleWeight : weight_of_nice(task.nice);
+}
+
 u32 Scheduler::weight_of(Task const& task)
 {
-    return task.policy == abi::sched_idle ? kIdleWeight : kWeights[std::clamp(task.nice + 20, 0, 39)];
+    u32 const own = own_weight(task);
+    return task.membership.work & cgroup::work_shares ? cgroup::scaled_weight(task, own) : own;
 }
 
 Result<void> Scheduler::prepare(Task& task, void (*entry)(Task&))
@@ -149,6 +158,7 @@ void Scheduler::wake(Task& task)
     }
     kernel_.trace().wake(task);
     update_load();
+    if (task.membership.work & cgroup::work_shares) cgroup::became_runnable(task);
     if (task.deadline_server) task.deadline_server->begin(kernel_.time().monotonic());
     place(task);
 }

@@ -156,8 +156,11 @@ public:
     void load_average(double out[3]);
     u64 context_switches() const { return context_switches_; }
 
-    /// Its share against the others': 1.25x a step of nice, least under SCHED_IDLE.
+    /// Its share against the others', where its control group has a weight as part of what the group gets.
     static u32 weight_of(Task const& task);
+    /// The same within its control group: 1.25x a step of nice, least under SCHED_IDLE.
+    static u32 own_weight(Task const& task);
+    static u32 weight_of_nice(i32 nice); ///< 1024 of 0
     static constexpr Nanoseconds kRoundRobinSlice = 100'000'000; ///< of SCHED_RR
 
 private:

@@ -5,6 +5,7 @@
 
 #include "core/abi/process.h"
 #include "core/abi/signal.h"
+#include "core/cgroup/cpu.h"
 #include "core/kernel.h"
 #include "core/task/rseq.h"
 #include "core/task/scheduler.h"
@@ -239,6 +240,8 @@ void Vcpu::switch_to(Task& task)
     // A task that is queued again was charged before: its runtime is its place in the queue and must not move.
     if (task.state != TaskState::runnable) charge(task);
     running_ = nullptr;
+    if (task.state != TaskState::runnable && (task.membership.work & cgroup::work_shares))
+        cgroup::stopped_running(task);
     if (task.state != TaskState::dead) return;
     kernel_.platform().free_stack(task.stack_, kStackSize);
     task.stack_ = nullptr;

@@ -224,6 +224,7 @@ public:
 protected:
     Result<void> read_backing(u64 offset, std::span<u8> out) override;
     void dirtied(u64 index) override;
+    bool is_changed(u64 index) const override { return dirty_.contains(index); }
 
 private:
     HostRegular* file_;
