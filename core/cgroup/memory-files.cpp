@@ -62,6 +62,7 @@ Result<void> store_max(Cgroup& group, std::string_view text, Mover const&)
     memory.limit = TRY(parse_pages(text));
     if (memory.current > memory.limit) reclaim(group, memory.current - memory.limit);
     while (memory.current > memory.limit && !group.dead && !current().has_pending_signal()) {
+        if (reclaim_mapped(group) > 0) continue;
         note(group, MemoryEvent::oom);
         if (!relieve_group(current(), group)) break;
     }
@@ -112,7 +113,12 @@ Result<void> store_reclaim(Cgroup& group, std::string_view text, Mover const&)
 {
     u64 const wanted = TRY(parse_pages(text));
     u64 const pages = std::min(wanted, group.memory.current);
-    u64 const dropped = pages ? reclaim(group, pages) : 0;
+    u64 dropped = pages ? reclaim(group, pages) : 0;
+    while (dropped < pages && !current().has_pending_signal()) {
+        u64 const more = reclaim_mapped(group);
+        if (!more) break;
+        dropped += more;
+    }
     return dropped < wanted ? Result<void>(err::again) : Result<void>();
 }
 

@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "core/kernel.h"
+#include "core/mm/address-space.h"
 #include "core/mm/backed-pages.h"
+#include "core/task/process-table.h"
 #include "core/task/scheduler.h"
 #include "core/task/task.h"
 
@@ -151,23 +153,93 @@ void reset_memory(Cgroup& group)
     std::fill(std::begin(memory.local_events), std::end(memory.local_events), 0);
 }
 
+namespace {
+
+bool has_file_pages(Cgroup const& group) { return group.memory.by_use[size_t(mm::FrameUse::file)] > 0; }
+
+/// Whether an account is the group's, or of one below it.
+std::function<bool(u32)> accounts_below(Cgroup const& group)
+{
+    return [&group, accounts = accounts_of(group.hierarchy)](u32 account) {
+        Cgroup* charged = accounts ? accounts->group_of(account) : nullptr;
+        return charged && charged->is_within(group);
+    };
+}
+
+} // namespace
+
 u64 reclaim(Cgroup& group, u64 pages)
 {
-    auto* accounts = accounts_of(group.hierarchy);
-    if (!accounts || group.memory.by_use[size_t(mm::FrameUse::file)] == 0) return 0;
+    if (!has_file_pages(group)) return 0;
     // A little more at once, since each search goes over all caches.
     constexpr u64 kBatch = 64;
     u64 const wanted = std::max(pages, kBatch);
-    auto const is_below = [&](u32 account) {
-        Cgroup* charged = accounts->group_of(account);
-        return charged && charged->is_within(group);
-    };
+    auto const is_below = accounts_below(group);
     u64 dropped = 0;
     for (auto& cache : group.hierarchy.kernel().memory().backed_caches) {
         if (dropped >= wanted) break;
         dropped += cache.drop_clean(wanted - dropped, is_below);
     }
     return dropped;
+}
+
+namespace {
+
+/// A mapping of a file, by where it begins: it may be gone after a wait.
+struct FileMapping {
+    RefPtr<mm::AddressSpace> space;
+    u64 start = 0, pages = 0; ///< how many of its pages are charged to the group
+};
+
+u64 count_file_pages(mm::AddressSpace& space, mm::Vma const& area, std::function<bool(u32)> const& is_wanted)
+{
+    auto& memory = space.kernel().memory();
+    u64 count = 0;
+    space.pages().for_each(area.start >> kPageShift, area.end >> kPageShift, [&](u64, mm::Pte const& entry) {
+        if (!entry.present()) return;
+        u32 const account = memory.account(entry.frame());
+        bool const is_file = (account & kUseMask) == u32(mm::FrameUse::file);
+        count += account && is_file && is_wanted(account) ? 1 : 0;
+    });
+    return count;
+}
+
+FileMapping largest_mapping(Cgroup const& group)
+{
+    auto const is_wanted = accounts_below(group);
+    FileMapping largest;
+    for (auto const& [id, process] : group.hierarchy.kernel().processes().processes()) {
+        Task* task = counts_for(*process, group) ? process->any_thread() : nullptr;
+        if (!task || !task->has_mm()) continue;
+        for (auto const& [start, area] : task->mm().areas()) {
+            u64 const pages = area->object ? count_file_pages(task->mm(), *area, is_wanted) : 0;
+            if (pages > largest.pages) largest = { &task->mm(), start, pages };
+        }
+    }
+    return largest;
+}
+
+void take_away(FileMapping const& mapping)
+{
+    mm::SpaceGuard guard(mapping.space->lock);
+    mm::Vma* area = mapping.space->find(mapping.start);
+    if (area && area->object)
+        mapping.space->forget_object_pages(*area, area->object_page, area->pages(), false);
+}
+
+} // namespace
+
+u64 reclaim_mapped(Cgroup& group)
+{
+    // Pages may be mapped several times, and come back while this waits.
+    constexpr int kTries = 32;
+    for (int i = 0; i < kTries && has_file_pages(group); ++i) {
+        FileMapping const mapping = largest_mapping(group);
+        if (!mapping.space) return 0;
+        take_away(mapping);
+        if (u64 const dropped = reclaim(group, mapping.pages)) return dropped;
+    }
+    return 0;
 }
 
 void note(Cgroup& group, MemoryEvent event)

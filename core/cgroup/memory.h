@@ -37,6 +37,8 @@ void reset_memory(Cgroup& group);
 
 /// Drops clean pages of files that were charged to the group or below. Returns how many. Never waits.
 u64 reclaim(Cgroup& group, u64 pages);
+/// The same with those that guests map: takes away the largest mappings of such pages until it has some. May wait.
+u64 reclaim_mapped(Cgroup& group);
 /// A limit was met: what of memory.events counts it.
 void note(Cgroup& group, MemoryEvent event);
 /// After an allocation has failed: the group at whose memory.max it did, if that is so still; null: it was not that.

@@ -98,7 +98,7 @@ bool relieve_own_group(Task& task)
 {
     if (!task.membership.exhausted) return false;
     auto const group = cgroup::take_exhausted(task);
-    if (!group) return true;
+    if (!group || reclaim_mapped(*group) > 0) return true;
     note(*group, cgroup::MemoryEvent::oom);
     return relieve_group(task, *group);
 }

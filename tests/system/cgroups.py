@@ -54,6 +54,26 @@ def an_eater_is_killed_alone(t):
 
 
 @test
+def files_make_room(t):
+    script = t.file("look.py", """
+import mmap, os
+total = 0
+for directory, _, names in os.walk("/usr/lib"):
+    for path in (os.path.join(directory, name) for name in names):
+        if os.path.islink(path) or os.path.getsize(path) < 100_000: continue
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as text:
+            total += sum(text[i] for i in range(0, len(text), 4096)) >= 0 and len(text)
+print("enough" if total > 50_000_000 else total)
+""")
+    # Of an archive, pages are read into frames; those of a directory are the host's.
+    cgroup_test(t, """
+        echo 24M > g/memory.max
+        sh -c 'echo $$ > g/cgroup.procs; exec python3 /look/look.py'
+        grep oom_kill g/memory.events
+    """, root=t.tar, options=["-v", f"{script.parent}:/look:ro"], limit=120).expect("enough\noom_kill 0\n")
+
+
+@test
 def frozen_and_thawed(t):
     cgroup_test(t, """
         bash -c 'echo $BASHPID > g/cgroup.procs; while :; do echo tick; sleep 0.01; done' > /tmp/ticks &
