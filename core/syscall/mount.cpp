@@ -26,12 +26,12 @@ struct MountArguments {
     u32 flags;
 };
 
+/// The data of mount(2) is a page that a text begins: what follows its NUL does not matter.
 Result<std::string> copy_in_optional(Task& task, UserCString text)
 {
     return text.is_null() ? std::string() : text.copy_in(task, kPageSize, err::inval);
 }
 
-/// The data of mount(2) is a page that a text begins: what follows its NUL does not matter.
 Result<vfs::Path> walk_source(Task& task, std::string const& source)
 {
     if (source.empty()) return err::inval;

@@ -23,21 +23,6 @@ constexpr u64 kSetSize = 8;
 
 bool is_signal(int signal) { return signal >= 1 && signal <= signal_count; }
 
-/// kill(2)'s permission: same real or effective user as the target's real or saved one, or CAP_KILL.
-bool may_signal(Task& sender, Process& target, int signal)
-{
-    auto const& me = sender.credentials();
-    if (&sender.process() == &target) return true;
-    if (signal == sigcont && target.group && target.group->session == sender.process().group->session)
-        return true;
-    Task* t = target.any_thread();
-    if (!t) t = target.leader();
-    if (!t) return me.uid == target.last_uid || me.has(Capability::kill);
-    auto const& you = t->credentials();
-    if (me.euid == you.suid || me.euid == you.uid || me.uid == you.suid || me.uid == you.uid) return true;
-    return is_capable(me, *you.user_namespace, Capability::kill);
-}
-
 /// The process of a number; a thread's number names its process too. Null for none.
 Process* process_of(ProcessTable const& table, Pid id)
 {
@@ -48,7 +33,7 @@ Process* process_of(ProcessTable const& table, Pid id)
 
 Result<void> signal_process(Task& task, Process& target, SigInfo const& info, int signal)
 {
-    if (!may_signal(task, target, signal)) return err::perm;
+    TRY(check_may_signal(task, target, signal));
     if (signal) return send_signal(target, info);
     return {};
 }
@@ -96,7 +81,7 @@ SyscallResult sys_tgkill(Task& task, i32 tgid, i32 tid, i32 signal)
     if (tgid <= 0 || tid <= 0 || (signal != 0 && !is_signal(signal))) return err::inval;
     Task* target = task.kernel().processes().find_task(pid_in(task, tid));
     if (!target || target->pid() != pid_in(task, tgid)) return err::srch;
-    if (!may_signal(task, target->process(), signal)) return err::perm;
+    TRY(check_may_signal(task, target->process(), signal));
     if (!signal) return 0;
     SigInfo info = user_signal(signal, task);
     info.code = si_tkill;
@@ -147,7 +132,7 @@ SyscallResult sys_rt_tgsigqueueinfo(Task& task, i32 tgid, i32 tid, i32 signal, U
     if (signal != 0 && !is_signal(signal)) return err::inval;
     Task* target = task.kernel().processes().find_task(pid_in(task, tid));
     if (!target || target->pid() != pid_in(task, tgid)) return err::srch;
-    if (!may_signal(task, target->process(), signal)) return err::perm;
+    TRY(check_may_signal(task, target->process(), signal));
     if (signal) TRY(send_signal(*target, info));
     return 0;
 }

@@ -19,15 +19,20 @@ Result<void> check_may_signal(Task const& sender, Process const& target, int sig
 {
     Credentials const& mine = sender.credentials();
     if (&sender.process() == &target) return {};
-    // Credentials are a thread's; the leader's stand for the process. A process without threads is beyond
-    // harm.
-    Task const* leader = target.leader();
-    if (!leader) return {};
-    Credentials const& theirs = leader->credentials();
+    if (signal == abi::sigcont && target.group && target.group->session == sender.process().group->session)
+        return {};
+    // Credentials are a thread's; those of one that lives stand for the process.
+    Task const* member = target.any_thread();
+    if (!member) member = target.leader();
+    if (!member) { // it waits for its parent
+        bool const may
+            = mine.euid == target.last_uid || mine.uid == target.last_uid || mine.has(Capability::kill);
+        return may ? Result<void>() : err::perm;
+    }
+    Credentials const& theirs = member->credentials();
     for (u32 id : { mine.euid, mine.uid })
         if (id == theirs.suid || id == theirs.uid) return {};
     if (is_capable(mine, *theirs.user_namespace, Capability::kill)) return {};
-    if (signal == abi::sigcont && &sender.process().session() == &target.session()) return {};
     return err::perm;
 }
 

@@ -139,6 +139,21 @@ TEST(Pidfd, signals_reach_a_group)
     EXPECT_EQ(wait_for(child), exited(0));
 }
 
+TEST(Pidfd, a_process_that_has_ended_is_not_for_others)
+{
+    NEEDS_ROOT();
+    pid_t const child = start([] {});
+    siginfo_t info;
+    ASSERT_OK(::waitid(P_PID, id_t(child), &info, WEXITED | WNOWAIT));
+    Fd fd = pidfd_open(child);
+    as_ordinary_user([&] {
+        EXPECT_ERROR(send(fd, 0), EPERM);
+        EXPECT_ERROR(::kill(child, 0), EPERM);
+    });
+    EXPECT_OK(send(fd, 0));
+    EXPECT_EQ(wait_for(child), exited(0));
+}
+
 TEST(Pidfd, clone_gives_that_of_a_thread)
 {
     static char stack[65536];
