@@ -270,6 +270,7 @@ protected:
     }
     void TearDown() override
     {
+        if (IsSkipped()) return;
         set("core_pattern", "core");
         set("core_pipe_limit", "0");
     }
