@@ -334,7 +334,8 @@ def sanitized_lane():
 
 
 def fuzz_lane():
-    programs = ["tests/fuzz/elf-fuzz", "tests/fuzz/tar-fuzz", "tests/fuzz/seccomp-fuzz"]
+    programs = ["tests/fuzz/elf-fuzz", "tests/fuzz/tar-fuzz", "tests/fuzz/seccomp-fuzz",
+                "tests/fuzz/netlink-fuzz"]
 
     def command():
         return [sys.executable, str(ROOT / "tests/fuzz/run.py"),

@@ -8,6 +8,7 @@
 #include "core/abi/file.h"
 #include "core/fs/pseudo/text.h"
 #include "core/kernel.h"
+#include "core/net/netlink/netlink-socket.h"
 #include "core/task/pid-namespace.h"
 #include "core/task/task.h"
 #include "core/vfs/file-system.h"
@@ -19,6 +20,7 @@ using namespace abi;
 
 namespace {
 constexpr u64 kMemoryShare = 8; ///< all queues may take an eighth of the memory limit beside it
+constexpr u8 kWokenUp = 1, kRemoved = 2; ///< in the last byte of a cookie
 constexpr u64 kOverhead = 128; ///< bytes of a message beside its data
 
 u64 cost_of(QueuedMessage const& message) { return kOverhead + message.data.size(); }
@@ -133,19 +135,32 @@ Result<QueuedMessage> MessageQueue::receive(Task&, bool nonblocking, Nanoseconds
     return taken;
 }
 
-Result<void> MessageQueue::register_notification(Task& task, SigEvent const& event)
+Result<void> MessageQueue::register_notification(
+    Task& task, SigEvent const& event, std::optional<Cookie> cookie)
 {
     if (notified_ && notified_->state != ProcessState::zombie) return err::busy;
     notified_ = Ref<Process>(task.process());
     notified_program_ = notified_->programs_run;
     notification_ = event;
+    cookie_ = std::move(cookie);
     touch(true, false, true);
     return {};
 }
 
 void MessageQueue::unregister_notification(Process const& process)
 {
-    if (notified_.get() == &process) notified_ = nullptr;
+    if (notified_.get() != &process) return;
+    notified_ = nullptr;
+    send_cookie(kRemoved);
+}
+
+void MessageQueue::send_cookie(u8 what)
+{
+    auto cookie = std::exchange(cookie_, std::nullopt);
+    if (!cookie) return;
+    cookie->bytes.back() = what;
+    // mq_notify(2) has taken no other.
+    net::as_netlink_socket(*cookie->socket)->deliver(std::move(cookie->bytes), 0, 0, true);
 }
 
 /// A message came into an empty queue for which nobody waited: told once.
@@ -154,7 +169,11 @@ void MessageQueue::notify(Task& sender)
     constexpr i32 si_mesgq = -3;
     auto const process = std::exchange(notified_, nullptr);
     // Another program in the same process has not asked for it, and may have other rights.
-    if (!process || process->programs_run != notified_program_) return;
+    if (!process || process->programs_run != notified_program_) {
+        cookie_.reset();
+        return;
+    }
+    if (cookie_) return send_cookie(kWokenUp);
     if (notification_.notify != sigev_signal || !notification_.signo) return;
     SigInfo info;
     info.signo = notification_.signo;

@@ -6,6 +6,7 @@
 
 #include <list>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,8 +55,14 @@ public:
     Result<void> send(Task& task, QueuedMessage message, bool nonblocking, Nanoseconds deadline);
     /// Waits for a message. The one of the highest priority, the oldest of those. Errors as above.
     Result<QueuedMessage> receive(Task& task, bool nonblocking, Nanoseconds deadline);
-    /// mq_notify(2) with a SIGEV_NONE or SIGEV_SIGNAL event. EBUSY.
-    Result<void> register_notification(Task& task, abi::SigEvent const& event);
+    /// SIGEV_THREAD of mq_notify(2): a datagram to a netlink socket, whose last byte says what came of it.
+    struct Cookie {
+        Ref<vfs::File> socket;
+        std::vector<u8> bytes;
+    };
+    static constexpr u64 kCookieSize = 32;
+    /// mq_notify(2); `cookie` with SIGEV_THREAD. EBUSY.
+    Result<void> register_notification(Task& task, abi::SigEvent const& event, std::optional<Cookie> cookie);
     /// Ends what `process` has registered, if it has.
     void unregister_notification(Process const& process);
 
@@ -76,6 +83,7 @@ private:
     void uncharge(QueuedMessage const& message);
     void enqueue(QueuedMessage message);
     void notify(Task& sender);
+    void send_cookie(u8 what);
     void changed();
 
     Ref<MqueueLimits> limits_;
@@ -89,6 +97,7 @@ private:
     RefPtr<Process> notified_; ///< who registered, as the program that it was then
     u32 notified_program_ = 0;
     abi::SigEvent notification_ {};
+    std::optional<Cookie> cookie_;
 };
 
 /// mq_open(2) after the name was read. `shape`: null for the default. EACCES, EEXIST, EINVAL, EMFILE (RLIMIT_MSGQUEUE),

@@ -17,6 +17,7 @@ enum class Capability : u8;
 
 namespace umbra::net {
 
+class NetlinkSocket;
 class UnixEndpoint;
 
 /// An address of the loopback interface; all of its prefix is this machine, as Linux has it for IPv4.
@@ -70,6 +71,7 @@ public:
     PortTable tcp_ports, udp_ports;
     std::map<std::string, UnixEndpoint*> abstract_names;
     u32 last_autobind = 0;
+    std::vector<NetlinkSocket*> netlink_sockets;
 };
 
 /// The namespace of a task.

@@ -6,6 +6,7 @@
 #include "core/abi/inet.h"
 #include "core/kernel.h"
 #include "core/net/inet/inet-socket.h"
+#include "core/net/netlink/netlink-socket.h"
 #include "core/net/network-namespace.h"
 #include "core/net/unix/unix-socket.h"
 #include "core/task/credentials.h"
@@ -76,7 +77,8 @@ namespace {
 Result<void> check_family(i32 family, i32 type)
 {
     if (type < 0 || type >= abi::sock_type_max) return err::inval;
-    bool const known = family == abi::af_unix || family == abi::af_inet || family == abi::af_inet6;
+    bool const known = family == abi::af_unix || family == abi::af_inet || family == abi::af_inet6
+        || family == abi::af_netlink;
     return known ? Result<void>() : err::afnosupport;
 }
 
@@ -85,6 +87,7 @@ Result<void> check_family(i32 family, i32 type)
 Result<Ref<Socket>> make_socket(Task& task, i32 family, i32 type, i32 protocol, u32 flags)
 {
     TRY(check_family(family, type));
+    if (family == abi::af_netlink) return make_netlink_socket(task, type, protocol, flags);
     if (family != abi::af_unix) return make_inet_socket(task, family, type, protocol, flags);
     return make_unix_socket(task, type, protocol, flags);
 }
@@ -94,7 +97,7 @@ Result<SocketPair> make_socket_pair(Task& task, i32 family, i32 type, i32 protoc
     TRY(check_family(family, type));
     if (family != abi::af_unix) {
         // As Linux, which makes two sockets before it sees that they cannot be joined.
-        TRY(make_inet_socket(task, family, type, protocol, flags));
+        TRY(make_socket(task, family, type, protocol, flags));
         return err::opnotsupp;
     }
     return make_unix_socket_pair(task, type, protocol, flags);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // mq_open, mq_unlink, mq_timedsend, mq_timedreceive, mq_notify, mq_getsetattr.
 #include "core/ipc/mqueue.h"
-#include "core/net/socket.h"
+#include "core/net/netlink/netlink-socket.h"
 #include "core/syscall/syscall.h"
 #include "core/task/task.h"
 #include "core/time/timekeeper.h"
@@ -92,14 +92,17 @@ SyscallResult sys_mq_timedreceive(
 
 namespace {
 
-/// SIGEV_THREAD tells through an AF_NETLINK socket, of which there are none here: whatever the descriptor is, it is none.
-Result<void> check_cookie(Task& task, SigEvent const& event)
+/// SIGEV_THREAD tells through an AF_NETLINK socket, whose number stands where a signal's would. EFAULT, EBADF, EINVAL.
+Result<ipc::MessageQueue::Cookie> import_cookie(Task& task, SigEvent const& event)
 {
-    constexpr u64 cookie_size = 32;
-    TRY(UserIn<u8> { GuestAddr(event.value) }.copy_in_array(task, cookie_size));
-    auto const file = TRY(task.files().get(GuestFd(event.signo)));
+    auto bytes
+        = TRY(UserIn<u8> { GuestAddr(event.value) }.copy_in_array(task, ipc::MessageQueue::kCookieSize));
+    auto file = TRY(task.files().get(GuestFd(event.signo)));
     TRY(net::as_socket(*file));
-    return err::inval;
+    auto* socket = net::as_netlink_socket(*file);
+    if (!socket) return err::inval;
+    if (socket->is_full()) return err::again;
+    return ipc::MessageQueue::Cookie { std::move(file), std::move(bytes) };
 }
 
 } // namespace
@@ -107,17 +110,18 @@ Result<void> check_cookie(Task& task, SigEvent const& event)
 SyscallResult sys_mq_notify(Task& task, GuestFd fd, UserIn<SigEvent> event_in)
 {
     SigEvent event {};
+    std::optional<ipc::MessageQueue::Cookie> cookie;
     if (!event_in.is_null()) {
         event = TRY(event_in.copy_in(task));
         if (event.notify < sigev_signal || event.notify > sigev_thread) return err::inval;
         if (event.notify == sigev_signal && u32(event.signo) > u32(signal_count)) return err::inval;
-        if (event.notify == sigev_thread) TRY(check_cookie(task, event));
+        if (event.notify == sigev_thread) cookie = TRY(import_cookie(task, event));
     }
     auto [file, queue] = TRY(get_queue(task, fd));
     if (event_in.is_null())
         queue.unregister_notification(task.process());
     else
-        TRY(queue.register_notification(task, event));
+        TRY(queue.register_notification(task, event, std::move(cookie)));
     return 0;
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Feeds the fuzz targets for a fixed number of runs from a fixed seed: fuzz/run.py [--runs N] PROGRAM...
 
-The seeds are made here: ELF images, tar archives and seccomp filters, good ones and some that are wrong in a way that matters. Prints
+The seeds are made here: ELF images, tar archives, seccomp filters and netlink messages, good ones and some that are wrong in a way that matters. Prints
 "ok NAME" or the sanitizer's report, the input that caused it in base64, and "FAILED NAME". To search longer:
 run.py --runs 100000000 --seed N PROGRAM.
 """
@@ -96,9 +96,21 @@ def seccomp_seeds():
         yield call + b"".join(struct.pack("<HBBI", *instruction) for instruction in program)
 
 
+def netlink_seeds():
+    """Messages with attributes, whole and cut."""
+    attribute = struct.pack("<HH4s", 8, 3, b"lo\0\0") + struct.pack("<HHI", 8, 4, 65536) + struct.pack("<HHBxxx", 5, 1, 7)
+    link = struct.pack("<BxHiII", 0, 772, 1, 1, 1)
+    for payload in (b"", link, link + attribute, link + attribute[:-5], link + struct.pack("<HH", 3, 1),
+                    link + struct.pack("<HH", 65535, 1)):
+        message = struct.pack("<IHHII", 16 + len(payload), 16, 0x305, 1, 0) + payload
+        yield message
+        yield message + bytes(-len(message) % 4) + message
+        yield message[:-1]
+
+
 # Seeds, how many runs suffice to touch all that the seeds lead to, and the longest input.
 TARGETS = {"elf-fuzz": (elf_seeds, 100_000, 8192), "tar-fuzz": (tar_seeds, 30_000, 8192),
-           "seccomp-fuzz": (seccomp_seeds, 100_000, 2048)}
+           "seccomp-fuzz": (seccomp_seeds, 100_000, 2048), "netlink-fuzz": (netlink_seeds, 100_000, 2048)}
 
 
 def fuzz(program, options):

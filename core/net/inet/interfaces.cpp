@@ -7,7 +7,7 @@
 #include "core/abi/inet.h"
 #include "core/kernel.h"
 #include "core/net/inet/inet-socket.h"
-#include "core/net/network-namespace.h"
+#include "core/net/netlink/protocols.h"
 #include "core/task/credentials.h"
 #include "core/task/task.h"
 
@@ -107,7 +107,7 @@ void set_flags(NetworkNamespace& space, abi::InterfaceRequest const& request)
 {
     u16 flags;
     std::memcpy(&flags, request.value, sizeof flags);
-    space.set_loopback(flags & abi::iff_up);
+    change_loopback(space, flags & abi::iff_up);
 }
 
 /// An address as /proc/net shows it: 32-bit words as they lie in memory, in hexadecimal.

@@ -30,6 +30,7 @@ public:
     /// The state column of /proc/net/tcp and udp.
     virtual u32 state_number() const = 0;
     virtual u64 receive_queue_bytes() const = 0;
+    virtual u32 backlog() const { return 0; } ///< of a listener: the most that may wait
     virtual u64 inode_number() const = 0; ///< 0 without a file
 
     i32 const family;

@@ -24,6 +24,7 @@ public:
 
     u32 state_number() const override;
     u64 receive_queue_bytes() const override;
+    u32 backlog() const override { return state == State::listening ? backlog_ : 0; }
     u64 inode_number() const override;
 
     /// Listens, or changes the backlog. EADDRINUSE.

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Ports, groups, queues, and the frame of requests: acknowledgements, errors and ends of dumps.
+#include "core/net/netlink/netlink-socket.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "core/kernel.h"
+#include "core/net/netlink/protocols.h"
+#include "core/net/unix/endpoint.h"
+#include "core/task/task.h"
+
+namespace umbra::net {
+
+namespace {
+
+constexpr u64 kMemoryShare = 8; ///< queues may take an eighth of the memory limit beside it
+constexpr u64 kBatch = 8192; ///< bytes of a dump in one datagram, for readers with small buffers
+constexpr u64 kReserve = 32; ///< of the send buffer, as Linux
+constexpr u32 kLowestNegative = 4097; ///< ports that the kernel chooses when the process's number is taken
+
+Result<abi::SockaddrNetlink> name_of(SocketAddress const& address)
+{
+    abi::SockaddrNetlink name;
+    if (address.length < sizeof name || address.family() != abi::af_netlink) return err::inval;
+    std::memcpy(&name, address.bytes, sizeof name);
+    return name;
+}
+
+SocketAddress address_of(u32 port, u32 groups)
+{
+    abi::SockaddrNetlink const name { abi::af_netlink, 0, port, groups };
+    SocketAddress address;
+    std::memcpy(address.bytes, &name, sizeof name);
+    address.length = sizeof name;
+    return address;
+}
+
+u32 group_mask(u32 group) { return group && group <= 32 ? u32 { 1 } << (group - 1) : 0; }
+
+u32 group_count(i32 protocol) { return protocol == abi::netlink_route ? abi::rtnlgrp_max : 32; }
+
+/// Everybody may join what these tell.
+bool is_public(i32 protocol) { return protocol != abi::netlink_sock_diag; }
+
+std::vector<u8> bytes_of(i32 value)
+{
+    auto const* start = reinterpret_cast<u8 const*>(&value);
+    return { start, start + sizeof value };
+}
+
+} // namespace
+
+NetlinkSocket::NetlinkSocket(NetworkNamespace& space, vfs::Path path, u32 flags, i32 type, i32 protocol)
+    : Socket(space, std::move(path), flags, abi::af_netlink, type, protocol)
+{
+    space.netlink_sockets.push_back(this);
+}
+
+NetlinkSocket::~NetlinkSocket()
+{
+    std::erase(space().netlink_sockets, this);
+    while (!queue_.empty())
+        drop_first();
+}
+
+Result<void> NetlinkSocket::choose_port(Task& task, u32 wanted)
+{
+    auto is_taken = [&](u32 port) {
+        return std::ranges::any_of(space().netlink_sockets, [&](NetlinkSocket const* other) {
+            return other->protocol() == protocol() && other->bound_ && other->port_ == port;
+        });
+    };
+    if (wanted && is_taken(wanted)) return err::addrinuse;
+    u32 port = wanted ? wanted : u32(task.process().id.value);
+    for (u32 next = -kLowestNegative; is_taken(port); --next)
+        port = next;
+    port_ = port;
+    bound_ = true;
+    return {};
+}
+
+Result<void> NetlinkSocket::check_groups(Task& task) const
+{
+    return is_public(protocol()) || rules(task, space(), Capability::net_admin) ? Result<void>() : err::perm;
+}
+
+Result<void> NetlinkSocket::bind(Task& task, SocketAddress const& address)
+{
+    auto const name = TRY(name_of(address));
+    if (name.groups) TRY(check_groups(task));
+    if (bound_ && name.port != port_) return err::inval;
+    if (!bound_) TRY(choose_port(task, name.port));
+    u64 const known = (u64 { 1 } << std::min(group_count(protocol()), 32u)) - 1;
+    groups_ = (groups_ & ~u64 { 0xffffffff }) | (name.groups & known);
+    return {};
+}
+
+Result<void> NetlinkSocket::connect(Task& task, SocketAddress const& address)
+{
+    if (address.length < sizeof(u16)) return err::inval;
+    if (address.family() == abi::af_unspec) {
+        peer_port_ = peer_groups_ = 0;
+        return {};
+    }
+    auto const name = TRY(name_of(address));
+    bool const anybody = protocol() == abi::netlink_usersock;
+    if ((name.port || name.groups) && !anybody && !rules(task, space(), Capability::net_admin))
+        return err::perm;
+    if (!bound_) TRY(choose_port(task, 0));
+    peer_port_ = name.port;
+    peer_groups_ = name.groups;
+    return {};
+}
+
+SocketAddress NetlinkSocket::local_address() { return address_of(port_, u32(groups_)); }
+Result<SocketAddress> NetlinkSocket::peer_address() { return address_of(peer_port_, peer_groups_); }
+
+void NetlinkSocket::deliver(std::vector<u8> bytes, u32 from, u32 group, bool is_answer)
+{
+    Kernel& kernel = space().kernel;
+    u64 const cost = bytes.size() + kOverhead;
+    u64& all = Network::of(kernel).queued_bytes;
+    bool const fits = queued_ + cost <= receive_buffer() || (is_answer && queue_.empty());
+    // A dump waits until it is read on Linux; here all of it is made at once.
+    bool const is_dump = is_answer && queued_ < receive_buffer() * 16;
+    if ((!fits && !is_dump) || all + cost > kernel.options().memory_limit / kMemoryShare) {
+        if (!is_on_option(abi::netlink_no_enobufs)) error_ = err::nobufs;
+        waiters_.wake_all();
+        return;
+    }
+    queued_ += cost;
+    all += cost;
+    queue_.push_back({ std::move(bytes), from, group });
+    waiters_.wake_all(abi::pollin | abi::pollrdnorm);
+}
+
+void NetlinkSocket::drop_first()
+{
+    u64 const cost = queue_.front().bytes.size() + kOverhead;
+    queued_ -= cost;
+    Network::of(space().kernel).queued_bytes -= cost;
+    queue_.pop_front();
+}
+
+Result<void> NetlinkSocket::send_to_guests(u32 port, u32 group, std::vector<u8> bytes)
+{
+    if (group) {
+        bool told = false;
+        for (NetlinkSocket* other : space().netlink_sockets) {
+            if (other == this || other->protocol() != protocol() || !other->is_member(group)) continue;
+            other->deliver(bytes, port_, group, false);
+            told = true;
+        }
+        if (!told && !port) return err::srch;
+        if (!port) return {};
+    }
+    for (NetlinkSocket* other : space().netlink_sockets) {
+        if (other->protocol() != protocol() || !other->bound_ || other->port_ != port) continue;
+        if (other->queued_ + bytes.size() + kOverhead > other->receive_buffer()) return err::again;
+        other->deliver(std::move(bytes), port_, 0, false);
+        return {};
+    }
+    return err::connrefused;
+}
+
+Result<u64> NetlinkSocket::send(Task& task, IoBuffer& data, SendRequest& request)
+{
+    if (request.flags & abi::msg_oob) return err::opnotsupp;
+    u32 port = peer_port_, groups = peer_groups_;
+    bool const anybody = protocol() == abi::netlink_usersock;
+    if (request.to && request.to->length > 0) {
+        auto const name = TRY(name_of(*request.to));
+        port = name.port, groups = name.groups;
+        if ((port || groups) && !anybody && !rules(task, space(), Capability::net_admin)) return err::perm;
+    }
+    if (!bound_) TRY(choose_port(task, 0));
+    u64 const size = data.remaining();
+    if (size + kReserve > send_buffer()) return err::msgsize;
+    std::vector<u8> bytes(size);
+    TRY(data.take_all(bytes.data(), size));
+    if (port || groups || anybody) {
+        u32 const group = groups ? u32(std::countr_zero(groups)) + 1 : 0;
+        if (auto sent = send_to_guests(port, group, std::move(bytes)); sent.is_error()) {
+            data.rewind(size); // nobody took it
+            return sent.error();
+        }
+        return size;
+    }
+    serve(task, bytes);
+    return size;
+}
+
+namespace {
+
+/// What is said of a request that failed, or asked for an acknowledgement.
+std::vector<u8> acknowledgement(NetlinkRequest const& request, i32 error)
+{
+    auto const& asked = request.message;
+    bool const whole = error && !request.socket.is_on_option(abi::netlink_cap_ack);
+    bool const explains = !request.complaint.empty() && request.socket.is_on_option(abi::netlink_ext_ack);
+    abi::NetlinkHeader head { 0, abi::nlmsg_error, 0, asked.header.sequence, request.socket.port() };
+    if (!whole) head.flags |= abi::nlm_f_capped;
+    if (explains) head.flags |= abi::nlm_f_ack_tlvs;
+    MessageWriter writer(head);
+    writer.put(-error).put(asked.header);
+    if (whole) writer.append(asked.payload);
+    if (explains) writer.text(abi::nlmsgerr_attr_msg, request.complaint);
+    return writer.take();
+}
+
+Result<void> answer(NetlinkRequest& request)
+{
+    switch (request.socket.protocol()) {
+    case abi::netlink_route:
+        return answer_route(request);
+    case abi::netlink_sock_diag:
+        return answer_sock_diag(request);
+    default:
+        return err::opnotsupp;
+    }
+}
+
+/// Several messages go in one datagram, up to a size.
+void deliver_dump(NetlinkRequest& request)
+{
+    request.answers.push_back(MessageWriter(request.head(abi::nlmsg_done)).put(i32(0)).take());
+    std::vector<u8> batch;
+    for (auto const& message : request.answers) {
+        if (!batch.empty() && batch.size() + message.size() > kBatch)
+            request.socket.deliver(std::exchange(batch, {}), 0, 0, true);
+        batch.insert(batch.end(), message.begin(), message.end());
+    }
+    request.socket.deliver(std::move(batch), 0, 0, true);
+}
+
+} // namespace
+
+void NetlinkSocket::serve(Task& task, std::span<u8 const> bytes)
+{
+    if (protocol() == abi::netlink_kobject_uevent) return; // nothing is asked there
+    while (auto const message = take_message(bytes)) {
+        NetlinkRequest request { task, *this, *message };
+        bool const is_asked
+            = (request.flags() & abi::nlm_f_request) && message->header.type >= abi::nlmsg_min_type;
+        auto const done = is_asked ? answer(request) : Result<void>();
+        if (is_asked && done.ok() && request.is_dump()) {
+            deliver_dump(request);
+            continue; // its end is its acknowledgement
+        }
+        for (auto& one : request.answers)
+            deliver(std::move(one), 0, 0, true);
+        bool const acknowledges = request.flags() & abi::nlm_f_ack;
+        if (done.is_error())
+            deliver(acknowledgement(request, i32(done.error())), 0, 0, true);
+        else if (acknowledges)
+            deliver(acknowledgement(request, 0), 0, 0, true);
+    }
+}
+
+Result<u64> NetlinkSocket::receive(Task&, IoBuffer& data, ReceiveRequest& request)
+{
+    if (request.flags & abi::msg_oob) return err::opnotsupp;
+    if (error_) return Errno(take_error());
+    if (queue_.empty()) return err::again;
+    // Copying may wait, and another reader must not get the same: out of the queue it goes first.
+    Datagram datagram = queue_.front();
+    if (!(request.flags & abi::msg_peek)) drop_first();
+    u64 const size = datagram.bytes.size(), wanted = std::min(size, data.remaining());
+    TRY(data.put_all(datagram.bytes.data(), wanted));
+    request.from = address_of(datagram.from, group_mask(datagram.group));
+    request.ancillary.credentials = abi::Ucred { i32(datagram.from), 0, 0 };
+    if (wanted < size) request.result_flags |= abi::msg_trunc;
+    return request.flags & abi::msg_trunc ? size : wanted;
+}
+
+u32 NetlinkSocket::readiness()
+{
+    u32 ready = abi::pollout | abi::pollwrnorm;
+    if (error_) ready |= abi::pollerr;
+    if (!queue_.empty()) ready |= abi::pollin | abi::pollrdnorm;
+    return ready;
+}
+
+i32 NetlinkSocket::take_error()
+{
+    auto const error = std::exchange(error_, std::nullopt);
+    return error ? i32(*error) : 0;
+}
+
+Result<void> NetlinkSocket::set_option(Task& task, i32 level, i32 name, std::span<u8 const> value)
+{
+    if (level == abi::sol_socket) return Socket::set_option(task, level, name, value);
+    if (level != abi::sol_netlink) return err::noprotoopt;
+    u32 number = 0;
+    if (value.size() < sizeof number) return err::inval;
+    std::memcpy(&number, value.data(), sizeof number);
+    switch (name) {
+    case abi::netlink_add_membership:
+    case abi::netlink_drop_membership: {
+        TRY(check_groups(task));
+        if (!number || number > group_count(protocol())) return err::inval;
+        u64 const bit = u64 { 1 } << (number - 1);
+        groups_ = name == abi::netlink_add_membership ? groups_ | bit : groups_ & ~bit;
+        return {};
+    }
+    case abi::netlink_broadcast_error:
+    case abi::netlink_no_enobufs:
+    case abi::netlink_cap_ack:
+    case abi::netlink_ext_ack:
+    case abi::netlink_get_strict_chk:
+        options_ = number ? options_ | 1u << name : options_ & ~(1u << name);
+        return {};
+    }
+    return err::noprotoopt;
+}
+
+Result<std::vector<u8>> NetlinkSocket::get_option(Task& task, i32 level, i32 name)
+{
+    if (level == abi::sol_socket) return Socket::get_option(task, level, name);
+    if (level != abi::sol_netlink) return err::noprotoopt;
+    switch (name) {
+    case abi::netlink_list_memberships: {
+        std::vector<u8> groups(group_count(protocol()) > 32 ? 8 : 4);
+        std::memcpy(groups.data(), &groups_, groups.size());
+        return groups;
+    }
+    case abi::netlink_broadcast_error:
+    case abi::netlink_no_enobufs:
+    case abi::netlink_cap_ack:
+    case abi::netlink_ext_ack:
+    case abi::netlink_get_strict_chk:
+        return bytes_of(is_on_option(name));
+    }
+    return err::noprotoopt;
+}
+
+NetlinkSocket* as_netlink_socket(vfs::File& file) { return dynamic_cast<NetlinkSocket*>(&file); }
+
+void tell_group(NetworkNamespace& space, i32 protocol, u32 group, std::vector<u8> const& bytes)
+{
+    for (NetlinkSocket* socket : space.netlink_sockets)
+        if (socket->protocol() == protocol && socket->is_member(group))
+            socket->deliver(bytes, 0, group, false);
+}
+
+Result<Ref<Socket>> make_netlink_socket(Task& task, i32 type, i32 protocol, u32 flags)
+{
+    if (type != abi::sock_raw && type != abi::sock_dgram) return err::socktnosupport;
+    constexpr i32 known[]
+        = { abi::netlink_route, abi::netlink_usersock, abi::netlink_sock_diag, abi::netlink_kobject_uevent };
+    if (std::ranges::find(known, protocol) == std::end(known)) return err::protonosupport;
+    auto path = make_socket_path(task.kernel());
+    return Ref<Socket>(
+        make_ref<NetlinkSocket>(network_namespace(task), std::move(path), flags, type, protocol));
+}
+
+} // namespace umbra::net
