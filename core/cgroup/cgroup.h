@@ -110,6 +110,8 @@ public:
     u64 groups() const { return root_->descendants + 1; }
     u64 most_groups() const; ///< ENOSPC beyond
     u64 next_id() { return ++last_id_; }
+    /// Groups below each other at most: walks of the tree recurse on kernel stacks, and so does the end of a dead branch.
+    static constexpr u32 kMostLevels = 128;
 
     // Mount options.
     bool delegates_to_namespaces = false; ///< nsdelegate

@@ -147,6 +147,7 @@ Result<Ref<Cgroup>> make_child(Cgroup& parent, std::string_view name, Owner owne
     u64 depth = 1;
     for (Cgroup* above = &parent; above; above = above->parent.get(), ++depth)
         if (above->descendants >= above->max_descendants || depth > above->max_depth) return err::again;
+    if (parent.level >= Hierarchy::kMostLevels) return err::again;
     Hierarchy& hierarchy = parent.hierarchy;
     if (hierarchy.groups() >= hierarchy.most_groups()) return err::nospc;
     auto made = make_ref<Cgroup>(hierarchy, RefPtr<Cgroup>(&parent), std::string(name));
