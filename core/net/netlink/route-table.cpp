@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // rtnetlink(7): routes, which follow from the addresses, and rules, which are those that every machine begins with.
+#include <algorithm>
+
 #include "core/abi/inet.h"
 #include "core/net/netlink/protocols.h"
 #include "core/task/task.h"
@@ -43,6 +45,8 @@ std::vector<Route> routes(NetworkNamespace const& space, bool is_v4)
         if (space.loopback.is_up && one.prefix < 31)
             all.push_back({ masked(one, true), one.address, 32, abi::rtn_broadcast, abi::rt_scope_link });
     }
+    // As a table of Linux lists them.
+    std::ranges::stable_sort(all, {}, [](Route const& route) { return route.to.bytes; });
     return all;
 }
 

@@ -36,7 +36,9 @@ std::vector<u8> describe_inet(NetlinkRequest const& request, PortUser const& use
     message.inode = u32(user.inode_number());
     MessageWriter writer(request.head(abi::sock_diag_by_family));
     writer.put(message);
-    if (!is_v4) writer.value(abi::inet_diag_skv6only, u8(user.v6_only));
+    // What is bound to one IPv6 address takes nothing of IPv4.
+    bool const only_v6 = user.v6_only || !(user.local.address.is_any() || user.local.address.is_v4());
+    if (!is_v4) writer.value(abi::inet_diag_skv6only, u8(only_v6));
     return writer.take();
 }
 
