@@ -55,6 +55,7 @@ platform::MachineInfo machine_info(std::string backend)
     info.hwcap = getauxval(AT_HWCAP);
     info.hwcap2 = getauxval(AT_HWCAP2);
     info.xsave_size = static_cast<u32>(x86_64::fp_image_size(x86_64::xsave_image_size()));
+    info.xsave_features = x86_64::xsave_features();
     info.min_address = min_address();
     info.backend = std::move(backend);
     info.host_cpuinfo = read_file("/proc/cpuinfo", 16 << 10);

@@ -7,12 +7,16 @@
 #include "core/mm/address-space.h"
 #include "core/mm/memory-object.h"
 #include "core/mm/user.h"
+#include "core/sync/wait-queue.h"
+#include "core/task/task.h"
 
 namespace umbra::mm {
 
 namespace {
 constexpr u64 kBlockPages = 16;
-}
+/// After so many pages others get a chance: about a millisecond.
+constexpr u64 kStridePages = 1024;
+} // namespace
 
 void MemoryObject::unmap_everywhere(u64 first, u64 count, bool even_private)
 {
@@ -131,8 +135,10 @@ Result<void> PageCache::populate(u64 offset, u64 length)
     if (last - first > memory_.free() + resident_pages()) return err::nospc;
     std::vector<u64> added;
     for (u64 index = first; index < last; ++index) {
+        bool const pause = (index - first) % kStridePages == kStridePages - 1;
+        if (pause) give_way();
         if (!is_hole(index)) continue;
-        auto frame = page(index, PageUse::write);
+        auto frame = pause && current().is_dying() ? Result<Frame>(err::intr) : page(index, PageUse::write);
         if (frame.ok()) {
             added.push_back(index);
             continue;
@@ -180,7 +186,8 @@ Result<u64> PageCache::read_piece(IoBuffer& out, u64 offset, u64 count)
 Result<u64> PageCache::read(IoBuffer& out, u64 offset)
 {
     u64 done = 0;
-    while (out.remaining() && offset < size_) {
+    for (u64 pieces = 1; out.remaining() && offset < size_; ++pieces) {
+        if (pieces % kStridePages == 0) give_way();
         u64 n = std::min({ kPageSize - (offset & kPageMask), size_ - offset, out.remaining() });
         auto copied = read_piece(out, offset, n);
         if (copied.is_error()) {
@@ -197,7 +204,8 @@ Result<u64> PageCache::read(IoBuffer& out, u64 offset)
 Result<u64> PageCache::write(IoBuffer& in, u64 offset)
 {
     u64 done = 0;
-    while (in.remaining()) {
+    for (u64 pieces = 1; in.remaining(); ++pieces) {
+        if (pieces % kStridePages == 0) give_way();
         u64 within = offset & kPageMask;
         u64 n = std::min(kPageSize - within, in.remaining());
         u64 old_size = size_;

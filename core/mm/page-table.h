@@ -19,7 +19,6 @@ struct Pte {
         kShown = 4, ///< the stub maps it, or a host file in its place
         kShownWritable = 8,
         kHostFile = 16, ///< shown straight from the host's file: no frame
-        kDirty = 32,
         kGuarded
         = 64, ///< shown writable by its host mapping, but writes are guarded (platform::InPlacePaging)
     };

@@ -52,6 +52,11 @@ public:
     u64 pages() const { return (end - start) >> kPageShift; }
     /// The object's page behind guest page number `page`.
     u64 object_index(u64 page) const { return object_page + (page - (start >> kPageShift)); }
+    /// Whether the frame, shown at a page (address >> 12) of the area, is its own: anonymous, or a private copy.
+    bool owns(u64 page, Frame frame) const
+    {
+        return !object || (!shared && object->resident_page(object_index(page)) != frame);
+    }
     /// What the stub shows of a page that may (not yet) be written.
     platform::Protection shown_protection(bool writable) const
     {

@@ -171,6 +171,7 @@ struct MachineInfo {
     u64 task_size; ///< first address that guests cannot use
     u64 hwcap, hwcap2; ///< AT_HWCAP, AT_HWCAP2
     u32 xsave_size; ///< bytes of fp_state(): the XSAVE image and the four of FP_XSTATE_MAGIC2 behind it
+    u64 xsave_features; ///< the parts of that image, as bits of XCR0
     u64 min_address; ///< lowest mappable guest address (vm.mmap_min_addr of the host)
     std::string backend; ///< "seccomp", "ptrace", "fake"
     std::string cpuinfo_model;

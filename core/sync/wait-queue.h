@@ -61,6 +61,9 @@ private:
 Result<void> sleep_current(Nanoseconds deadline, Interruption mode);
 /// Makes a sleeping task runnable; on a running or runnable task its next sleep_current() returns at once.
 void wake_task(Task& task);
+/// For work that goes on for long in the kernel, now and then: what has arrived is looked at, other vCPUs get the kernel lock,
+/// and others run here if it is their turn. A wait that signals do not end.
+void give_way();
 /// The task whose kernel stack this runs on. Panics outside a task (use only below a syscall or in a kernel
 /// task).
 Task& current();

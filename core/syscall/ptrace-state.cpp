@@ -260,8 +260,7 @@ SyscallResult get_register_set(Task& task, Tracee& tracee, u32 type, GuestAddr w
     } else {
         image = TRY(xsave_image(task, tracee));
         // Debuggers learn from this word which parts there are.
-        u64 known;
-        std::memcpy(&known, image.data() + kSoftwareBytes + 8, sizeof known);
+        u64 const known = task.kernel().platform().machine().xsave_features;
         std::fill(image.begin() + kSoftwareBytes, image.begin() + kFxsaveSize, 0);
         if (set.type == abi::nt_x86_xstate) std::memcpy(image.data() + kSoftwareBytes, &known, sizeof known);
     }

@@ -25,27 +25,25 @@ constexpr u64 kSmallestDump = 4096; ///< ELF_EXEC_PAGESIZE: below that limit the
 constexpr u64 kFxsaveSize = 512, kSoftwareBytes = 464, kFpMagic2Size = 4;
 
 /// The image as NT_X86_XSTATE has it: XCR0 in place of the signal frame's own words, nothing behind.
-std::vector<u8> fp_note(std::span<u8 const> frame)
+std::vector<u8> fp_note(std::span<u8 const> frame, u64 features)
 {
     if (frame.size() <= kFxsaveSize + kFpMagic2Size) return {};
     std::vector<u8> image(frame.begin(), frame.end() - kFpMagic2Size);
-    u64 known;
-    std::memcpy(&known, image.data() + kSoftwareBytes + 8, sizeof known);
     std::fill(image.begin() + kSoftwareBytes, image.begin() + kFxsaveSize, u8 { 0 });
-    std::memcpy(image.data() + kSoftwareBytes, &known, sizeof known);
+    std::memcpy(image.data() + kSoftwareBytes, &features, sizeof features);
     return image;
 }
 
-CoreThread describe(Task& task, int signal)
+CoreThread describe(Task& task)
 {
     CoreThread thread { .tid = pid_out(task, task.tid()),
-        .signal = signal,
         .pending = task.pending.set(),
         .blocked = task.blocked,
         .user = task.usage.user,
         .system = task.usage.system };
     if (auto* registers = task.guest().registers(*task.vcpu)) thread.registers = *registers;
-    thread.fp_state = fp_note(task.guest().fp_state(*task.vcpu));
+    thread.fp_state
+        = fp_note(task.guest().fp_state(*task.vcpu), task.kernel().platform().machine().xsave_features);
     return thread;
 }
 
@@ -109,7 +107,7 @@ Result<void> write_core(Task& task, std::vector<CoreThread> const& threads, abi:
 
 void CoreDump::add(Task& task)
 {
-    threads.push_back(describe(task, 0)); // which may wait: only then has it come
+    threads.push_back(describe(task)); // which may wait: only then has it come
     task.passed_core_dump = true;
     changed_.wake_all();
     (void)changed_.wait_until([&] { return finished_; }, kNever, Interruption::refused).ok();
@@ -138,7 +136,7 @@ bool dump_core(Task& task, abi::SigInfo const& info)
     dump->is_piped = names_program(task.kernel().core_pattern);
     process.core_dump = dump;
     exit_group(process, u32(info.signo));
-    auto own = describe(task, info.signo);
+    auto own = describe(task);
     dump->threads.insert(dump->threads.begin(), std::move(own));
     dump->wait_for_others(task);
     // One that was being born may still come and wait; it has done nothing yet.

@@ -24,7 +24,6 @@ class File;
 /// A thread as its notes show it.
 struct CoreThread {
     i32 tid = 0;
-    int signal = 0; ///< that it dies of
     u64 pending = 0, blocked = 0;
     Nanoseconds user = 0, system = 0;
     platform::Registers registers {};

@@ -54,12 +54,9 @@ CoreStatus status_of(Task& task, CoreThread const& thread, SigInfo const& info)
 {
     Process& process = task.process();
     CoreStatus status {};
-    if (thread.signal) {
-        status.signal = thread.signal;
-        status.current_signal = i16(thread.signal);
-        status.code = info.code;
-        status.error = info.error;
-    }
+    // Of every thread: readers take the last one's for the cause.
+    status.signal = info.signo;
+    status.current_signal = i16(info.signo);
     status.pending = thread.pending;
     status.held = thread.blocked;
     status.pid = thread.tid;
@@ -170,9 +167,10 @@ struct Part {
 bool has_own_pages(mm::AddressSpace& space, mm::Vma const& area)
 {
     bool found = false;
-    space.pages().for_each(area.start >> kPageShift, area.end >> kPageShift,
-        [&](u64, mm::Pte& entry) { found = found || (entry.present() && (entry.bits & mm::Pte::kDirty)); });
-    return found || (area.prot & 2);
+    space.pages().for_each(area.start >> kPageShift, area.end >> kPageShift, [&](u64 page, mm::Pte& entry) {
+        found = found || (entry.present() && area.owns(page, entry.frame()));
+    });
+    return found;
 }
 
 bool starts_with_elf_header(mm::AddressSpace& space, u64 start)

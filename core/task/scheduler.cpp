@@ -78,6 +78,13 @@ Task& current()
     return *header->task;
 }
 
+void give_way()
+{
+    Vcpu& vcpu = *current().vcpu;
+    vcpu.wait(0);
+    vcpu.reschedule_if_needed();
+}
+
 void wake_task(Task& task) { task.kernel().scheduler().wake(task); }
 
 Result<void> sleep_current(Nanoseconds deadline, Interruption mode)

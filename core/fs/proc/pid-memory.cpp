@@ -72,7 +72,7 @@ AreaPages count_pages(mm::AddressSpace& memory, mm::Vma const& area)
     AreaPages pages;
     pages.size = area.pages();
     auto& frames = memory.kernel().memory();
-    memory.pages().for_each(area.start >> kPageShift, area.end >> kPageShift, [&](u64, mm::Pte& entry) {
+    memory.pages().for_each(area.start >> kPageShift, area.end >> kPageShift, [&](u64 page, mm::Pte& entry) {
         if (!entry.present()) {
             // Shown from the host's page cache, which every instance shares.
             ++pages.shared_clean;
@@ -80,10 +80,11 @@ AreaPages count_pages(mm::AddressSpace& memory, mm::Vma const& area)
             return;
         }
         u32 users = std::max(frames.ref_count(entry.frame()), 1u);
-        bool dirty = !area.object || (entry.bits & mm::Pte::kDirty);
+        // What was written into a file's own page in memory is not told apart from what was read.
+        bool const dirty = area.owns(page, entry.frame());
         ++(users > 1 ? (dirty ? pages.shared_dirty : pages.shared_clean)
                      : (dirty ? pages.private_dirty : pages.private_clean));
-        if (!area.object) ++pages.anonymous;
+        if (dirty) ++pages.anonymous;
         pages.share += kPageSize / users;
     });
     if (area.locked) pages.locked = pages.resident();
