@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """make-tree.py [--umbra COMMAND] [system|work|packages]: makes a Debian tree as a tar archive, or finds the one made
 earlier; prints its path. "system" is the tree of the system tests, "work" one with all that tests/workplace uses;
-"packages" is a directory with what build-essential needs and a minimal system, as a mirror has it.
+"packages" is a directory with what build-essential needs and a minimal system, as a mirror has it, and Perl's sources.
 
 The archives lie in the user's cache directory, named by what is in them. Root makes one with mmdebstrap. So does anybody
 else, as root of an instance: apt fetches the packages as the user, and mmdebstrap runs inside of Umbra.
@@ -27,23 +27,25 @@ def without(*names):
 
 
 class Kind:
-    """What a tree has: packages, options of mmdebstrap, and the memory (bytes, as --memory takes it) to make it inside."""
+    """What a tree has: packages, options of mmdebstrap, and the memory (bytes, as --memory takes it) to make it inside;
+    and the source packages that a directory has."""
 
-    def __init__(self, packages, options=(), memory="4G"):
+    def __init__(self, packages, options=(), memory="4G", sources=()):
         self.packages, self.options, self.memory = packages.split(), [*OPTIONS, *options], memory
+        self.sources = sources
 
 
 KINDS = {
     "system": Kind("gcc less libc6-dev make perl procps python3 vim-tiny", without("doc", "info", "locale", "man")),
     "work": Kind("""
-        acl apt-utils attr bc bsdextrautils bzip2 ca-certificates clang cmake cpio cron dpkg-dev file g++ gcc gdb git golang-go
-        iproute2 less libc6-dev libcap2-bin libpython3.11-testsuite locales lsof ltrace make man-db manpages meson mmdebstrap
+        acl apt-utils attr bc bsdextrautils bubblewrap bzip2 ca-certificates clang cmake cpio cron dpkg-dev file g++ gcc gdb git golang-go
+        iproute2 iputils-ping less libc6-dev libcap2-bin libpython3.11-testsuite locales lsof ltrace make man-db manpages meson mmdebstrap
         musl-tools ninja-build nodejs openjdk-17-jdk-headless openssl perl pkg-config procps psmisc python3 python3-venv rsync
-        rustc sqlite3 strace sudo tmux uidmap valgrind vim xz-utils zstd
+        rustc sqlite3 strace stress-ng sudo tmux uidmap valgrind vim xz-utils zstd
         libabsl-dev libarchive-dev libboost-context-dev libcli11-dev libelf-dev libgmock-dev libgtest-dev liburing-dev
         busybox-static""",
-                 [*without("doc", "info"), '--customize-hook=chroot "$1" useradd -M -d /tmp -s /bin/bash -u 1000 user'], "10G"),
-    "packages": Kind("build-essential"),
+                 [*without("doc", "info"), '--customize-hook=echo "127.0.0.1 localhost" >"$1/etc/hosts"', '--customize-hook=chroot "$1" useradd -M -d /tmp -s /bin/bash -u 1000 user'], "10G"),
+    "packages": Kind("build-essential", sources=["perl"]),
 }
 # What a minbase tree has beside the packages named, for apt as a pattern.
 BASE = ["apt", "?essential", "?priority(required)"]
@@ -59,10 +61,10 @@ def cache_directory():
     return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "umbra"
 
 
-def run(command):
+def run(command, cwd=None):
     """What it prints goes to our standard error. Raises Failure."""
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, cwd=cwd)
     except FileNotFoundError:
         raise Failure(f"{command[0]} is missing: tools/dev setup installs it") from None
     if done.returncode != 0:
@@ -79,7 +81,8 @@ def fetch(kind, work):
     for name in ("state/lists/partial", "cache/archives/partial"):
         (work / name).mkdir(parents=True)
     (work / "status").touch()
-    (work / "sources").write_text(f"deb [signed-by={KEYRING}] {MIRROR} {SUITE} main\n")
+    lines = [f"{what} [signed-by={KEYRING}] {MIRROR} {SUITE} main\n" for what in ("deb", "deb-src")]
+    (work / "sources").write_text("".join(lines[:2 if kind.sources else 1]))
     settings = {"Dir::State": work / "state", "Dir::State::status": work / "status", "Dir::Cache": work / "cache",
                 "Dir::Etc::sourcelist": work / "sources", "Dir::Etc::sourceparts": "-", "APT::Architecture": "amd64",
                 "APT::Install-Recommends": "false", "Acquire::Languages": "none", "Acquire::GzipIndexes": "false",
@@ -87,6 +90,10 @@ def fetch(kind, work):
     apt = ["apt-get", "-qq", *(word for key, value in settings.items() for word in ("-o", f"{key}={value}"))]
     run([*apt, "update"])
     run([*apt, "--download-only", "--yes", "install", *BASE, *kind.packages])
+
+
+    for name in kind.sources:
+        run([*apt, "--download-only", "source", name], cwd=work)
 
 
 def arrange_as_mirror(work):
@@ -124,7 +131,11 @@ def make_packages(kind, target):
     with tempfile.TemporaryDirectory(prefix="partial-", dir=target.parent) as scratch:
         work = pathlib.Path(scratch)
         fetch(kind, work)
-        arrange_as_mirror(work).rename(target)
+        mirror = arrange_as_mirror(work)
+        (mirror / "sources").mkdir()
+        for archive in work.glob("*.orig.tar.*"):
+            archive.rename(mirror / "sources" / archive.name)
+        mirror.rename(target)
 
 
 def make(kind, umbra, target):
@@ -148,7 +159,7 @@ def main():
     parser.add_argument("kind", nargs="?", choices=KINDS, default="system")
     options = parser.parse_args()
     kind = KINDS[options.kind]
-    key = hashlib.sha256("\n".join([SUITE, *kind.packages, *kind.options]).encode()).hexdigest()[:12]
+    key = hashlib.sha256("\n".join([SUITE, *kind.packages, *kind.options, *kind.sources]).encode()).hexdigest()[:12]
     target = cache_directory() / (f"packages-{key}" if options.kind == "packages" else f"debian-{key}.tar")
     target.parent.mkdir(parents=True, exist_ok=True)
     with open(target.with_suffix(".lock"), "w") as lock:

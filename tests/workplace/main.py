@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Programs that one works with, in a Debian tree: each script of programs/ runs outside of Umbra, in a chroot, and inside.
+"""Programs that one works with, in a Debian tree: each script of programs/ runs outside of Umbra, with the tree as its root,
+and inside.
 
 Outside (--outside) what a script prints is kept in a file; inside it has to print the same. Prints "ok NAME" or what went
 wrong and "FAILED NAME", and "time NAME .." with both durations. A script's head names what it needs:
@@ -33,7 +34,8 @@ mount --bind "$1" "$1"; cd "$1"
 mkdir -p proc dev tmp workplace repository sources
 mount -t proc proc proc; mount --rbind /dev dev; mount --rbind /sys sys; mount -t tmpfs -o mode=1777 tmp tmp
 mount --bind "$2" workplace; [ -z "$3" ] || mount --bind "$3" repository; [ -z "$4" ] || mount --bind "$4" sources
-exec chroot --userspec="$5:$5" --groups="$5" "$1" /bin/bash -c "$6"
+cd "$1"; pivot_root . mnt; umount -l mnt # no chroot(2): from within one, nobody gets a user namespace
+exec setpriv --reuid "$5" --regid "$5" --groups "$5" /bin/bash -c "$6"
 """
 
 
