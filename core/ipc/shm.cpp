@@ -32,6 +32,7 @@ public:
     {
     }
     void opened(Pid by) override { segment_->attached(by); }
+    bool may_open() const override { return !segment_->removed; }
     void closed(Pid by) override { segment_->detached(by); }
 
 private:

@@ -22,6 +22,8 @@ public:
     virtual void opened(Pid by) = 0;
     /// Such an area has gone. Does not wait.
     virtual void closed(Pid by) = 0;
+    /// Whether a further area may show it: not once it is destroyed.
+    virtual bool may_open() const { return true; }
 };
 
 class Vma : public TaggedNode<MemoryObject> {

@@ -231,6 +231,11 @@ SyscallResult sys_remap_file_pages(Task& task, u64 start, u64 size, u32 prot, u6
     request.may_write = area->may_write, request.shared_anonymous = area->shared_anonymous;
     request.object = area->object, request.object_offset = page << kPageShift;
     request.path = area->path, request.label = area->label, request.attachment = area->attachment;
+    if (auto const attachment = request.attachment) {
+        // The old area goes first, and a segment that is marked to be destroyed may go with it.
+        TRY(task.mm().unmap(start, size));
+        if (!attachment->may_open()) return err::inval;
+    }
     TRY(task.mm().map(std::move(request)));
     return 0;
 }

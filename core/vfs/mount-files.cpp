@@ -10,6 +10,7 @@ namespace {
 
 class MountTreeFile final : public File {
 public:
+    bool can_splice() const override { return false; }
     MountTreeFile(Path path, Ref<MountNamespace> space)
         : File(std::move(path), abi::o_path)
         , space_(std::move(space))
@@ -22,6 +23,7 @@ private:
 
 class ConfigFile final : public File {
 public:
+    bool can_splice() const override { return false; }
     ConfigFile(Path path, FileSystemConfig config)
         : File(std::move(path), abi::o_rdwr)
         , config_(std::move(config))

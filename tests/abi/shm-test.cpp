@@ -339,5 +339,21 @@ TEST(Shm, pages_go_with_the_last_attachment)
     }
 }
 
+TEST(Shm, remap_file_pages_fails_on_a_segment_that_goes_with_its_last_area)
+{
+    int const id = ::shmget(IPC_PRIVATE, 2 * kPage, IPC_CREAT | 0600);
+    ASSERT_OK(id);
+    auto* at = static_cast<char*>(::shmat(id, nullptr, 0));
+    ASSERT_NE(at, reinterpret_cast<char*>(-1));
+    at[kPage] = 'b';
+    EXPECT_EQ(raw(SYS_remap_file_pages, at, kPage, 0, 1, 0), 0);
+    EXPECT_EQ(at[0], 'b');
+    ASSERT_EQ(raw(SYS_munmap, at + kPage, kPage), 0);
+    ASSERT_EQ(::shmctl(id, IPC_RMID, nullptr), 0);
+    long const result = raw(SYS_remap_file_pages, at, kPage, 0, 0, 0);
+    EXPECT_TRUE(result == -EINVAL || result == -EIDRM) << result;
+    EXPECT_FALSE(can_read(at));
+}
+
 } // namespace
 } // namespace abi_test
