@@ -24,7 +24,7 @@ Nanoseconds TimerFd::now() const
         return kernel_.time().realtime();
     case abi::clock_boottime:
     case abi::clock_boottime_alarm:
-        return kernel_.time().boottime();
+        return kernel_.platform().now(platform::HostClock::boottime); // as clock_gettime(2) reads it
     default:
         return kernel_.time().monotonic();
     }

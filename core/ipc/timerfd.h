@@ -25,6 +25,7 @@ public:
     /// call's.
     Setting set(Setting setting, u32 flags);
     Setting setting();
+    i32 clock() const { return clock_; }
 
     Result<u64> read(IoBuffer& buffer, u64 offset) override;
     bool can_splice() const override { return false; }

@@ -9,7 +9,7 @@ namespace umbra {
 
 class Task;
 
-/// Nanoseconds on the clock; EINVAL for one that does not exist.
+/// Nanoseconds on the clock as the task's time namespace has it; EINVAL for one that does not exist.
 Result<Nanoseconds> read_clock(Task& task, i32 clock);
 
 } // namespace umbra

@@ -7,7 +7,7 @@
 #include "core/task/permissions.h"
 #include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
-#include "core/time/timekeeper.h"
+#include "core/time/time-namespace.h"
 
 namespace umbra {
 
@@ -23,7 +23,8 @@ Result<Nanoseconds> absolute_deadline(Task& task, UserIn<Timespec> timeout, bool
     if (!Timekeeper::is_valid(t)) return err::inval;
     Nanoseconds at = Timekeeper::from_timespec(t);
     auto& time = task.kernel().time();
-    if (!realtime || at == kNever) return at;
+    if (!realtime) return time_namespace(task).to_kernel(clock_monotonic, at);
+    if (at == kNever) return at;
     return Timekeeper::add(time.monotonic(), at - time.realtime());
 }
 

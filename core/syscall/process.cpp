@@ -49,7 +49,8 @@ SyscallResult sys_clone3(Task& task, GuestAddr address, u64 size)
     TRY(copy_from_user(task, &a, address, std::min<u64>(size, sizeof a)));
     for (u64 at = sizeof a; at < size; ++at)
         if (TRY((UserIn<u8> { address + at }.copy_in(task)))) return err::too_big;
-    if (a.flags & (csignal | clone_detached)) return err::inval;
+    // CLONE_NEWTIME is where clone(2) has the signal.
+    if (a.flags & ((csignal & ~clone_newtime) | clone_detached)) return err::inval;
     if (a.exit_signal > u64(signal_count)) return err::inval;
     if ((a.flags & (clone_thread | clone_parent)) && a.exit_signal) return err::inval;
     if ((a.stack == 0) != (a.stack_size == 0)) return err::inval;

@@ -14,7 +14,7 @@
 #include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 #include "core/task/scheduler.h"
-#include "core/time/timekeeper.h"
+#include "core/time/time-namespace.h"
 
 namespace umbra {
 
@@ -65,7 +65,8 @@ SyscallResult sys_sysinfo(Task& task, UserOut<Sysinfo> out)
     Kernel& kernel = task.kernel();
     Sysinfo info {};
     // Rounded up, as Linux does, so that a machine that just came up shows one second.
-    info.uptime = (kernel.time().uptime() + kNanosecondsPerSecond - 1) / kNanosecondsPerSecond;
+    Nanoseconds const up = time_namespace(task).since_boot(kernel.time().uptime());
+    info.uptime = (up + kNanosecondsPerSecond - 1) / kNanosecondsPerSecond;
     double load[3];
     kernel.scheduler().load_average(load);
     for (int i = 0; i < 3; ++i)

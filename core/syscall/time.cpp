@@ -7,6 +7,7 @@
 #include "core/syscall/syscall.h"
 #include "core/task/cpu-timer.h"
 #include "core/task/scheduler.h"
+#include "core/time/time-namespace.h"
 
 namespace umbra {
 
@@ -16,6 +17,7 @@ Result<Nanoseconds> read_clock(Task& task, i32 clock)
 {
     auto& time = task.kernel().time();
     auto& platform = task.kernel().platform();
+    Nanoseconds const offset = time_namespace(task).offset_of(clock);
     switch (clock) {
     case clock_realtime:
     case clock_realtime_alarm:
@@ -24,14 +26,14 @@ Result<Nanoseconds> read_clock(Task& task, i32 clock)
     case clock_realtime_coarse:
         return platform.now(platform::HostClock::realtime_coarse) + time.realtime_offset;
     case clock_monotonic:
-        return time.monotonic();
+        return time.monotonic() + offset;
     case clock_monotonic_coarse:
-        return platform.now(platform::HostClock::monotonic_coarse);
+        return platform.now(platform::HostClock::monotonic_coarse) + offset;
     case clock_monotonic_raw:
-        return platform.now(platform::HostClock::monotonic_raw);
+        return platform.now(platform::HostClock::monotonic_raw) + offset;
     case clock_boottime:
     case clock_boottime_alarm:
-        return platform.now(platform::HostClock::boottime);
+        return platform.now(platform::HostClock::boottime) + offset;
     default:
         auto cpu = TRY(CpuClock::of(task, clock));
         if (!cpu) return err::inval;

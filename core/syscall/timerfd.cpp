@@ -3,6 +3,7 @@
 #include "core/ipc/timerfd.h"
 
 #include "core/syscall/syscall.h"
+#include "core/time/time-namespace.h"
 
 namespace umbra {
 
@@ -42,8 +43,11 @@ SyscallResult sys_timerfd_settime(
     if (flags & ~(abi::tfd_timer_abstime | abi::tfd_timer_cancel_on_set)) return err::inval;
     if (!Timekeeper::is_valid(spec.value) || !Timekeeper::is_valid(spec.interval)) return err::inval;
     auto file = TRY(timerfd_file(task, fd));
-    auto before = ipc::as_timerfd(*file)->set(
-        { Timekeeper::from_timespec(spec.value), Timekeeper::from_timespec(spec.interval) }, flags);
+    auto& timer = *ipc::as_timerfd(*file);
+    Nanoseconds value = Timekeeper::from_timespec(spec.value);
+    if (value && (flags & abi::tfd_timer_abstime))
+        value = time_namespace(task).to_kernel(timer.clock(), value);
+    auto before = timer.set({ value, Timekeeper::from_timespec(spec.interval) }, flags);
     if (!old.is_null()) TRY(old.copy_out(task, to_itimerspec(before)));
     return 0;
 }

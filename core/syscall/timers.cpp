@@ -11,6 +11,7 @@
 #include "core/task/lifecycle.h"
 #include "core/task/process-table.h"
 #include "core/task/scheduler.h"
+#include "core/time/time-namespace.h"
 
 namespace umbra {
 
@@ -158,8 +159,9 @@ SyscallResult sys_timer_settime(Task& task, i32 id, u32 flags, UserIn<Itimerspec
     if (!Timekeeper::is_valid(wanted.value) || !Timekeeper::is_valid(wanted.interval)) return err::inval;
     auto* timer = TRY(find_timer(task, id));
     auto old = timer->setting();
-    timer->set({ Timekeeper::from_timespec(wanted.value), Timekeeper::from_timespec(wanted.interval) },
-        flags & timer_abstime);
+    Nanoseconds value = Timekeeper::from_timespec(wanted.value);
+    if (value && (flags & timer_abstime)) value = time_namespace(task).to_kernel(timer->clock, value);
+    timer->set({ value, Timekeeper::from_timespec(wanted.interval) }, flags & timer_abstime);
     if (!out.is_null()) TRY(out.copy_out(task, to_itimerspec(old)));
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "core/ipc/ipc-namespace.h"
 #include "core/ipc/pidfd.h"
 #include "core/kernel.h"
+#include "core/mm/vdso.h"
 #include "core/seccomp/filter.h"
 #include "core/task/lifecycle.h"
 #include "core/task/namespaces.h"
@@ -15,6 +16,7 @@
 #include "core/task/ptrace.h"
 #include "core/task/scheduler.h"
 #include "core/task/task-access.h"
+#include "core/time/time-namespace.h"
 #include "core/trace/trace.h"
 
 namespace umbra {
@@ -234,7 +236,9 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
 {
     Kernel& kernel = parent.kernel();
     TRY(check_flags(parent, request));
-    auto const belongings = TRY(new_namespaces(parent, request.flags));
+    auto belongings = TRY(new_namespaces(parent, request.flags));
+    // Who shares the memory shares its clocks, until it runs another program.
+    if (!(request.flags & clone_vm)) belongings.enter_time();
     bool thread = request.flags & clone_thread;
     PidNamespace& space = thread ? *parent.process().pids : *belongings.set->pid;
     TRY(check_wanted_numbers(parent, space, request.set_tid));
@@ -252,6 +256,8 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     if (request.flags & clone_pidfd) TRY(pidfd.reserve(parent, request.pidfd));
     Ref<mm::AddressSpace> mm = request.flags & clone_vm ? Ref<mm::AddressSpace>(parent.mm())
                                                         : TRY(or_try_again(parent.mm().fork()));
+    if (belongings.set->time != parent.namespaces().time)
+        TRY(mm::change_vdso(kernel, *mm, *belongings.set->time));
     access.guest() = TRY(or_try_again(mm->stub().create_thread(*parent.vcpu)));
     ++mm->users;
     access.mm() = mm;

@@ -19,6 +19,7 @@
 #include "core/platform/elf.h"
 #include "core/task/exec-credentials.h"
 #include "core/task/lifecycle.h"
+#include "core/task/namespaces.h"
 #include "core/task/permissions.h"
 #include "core/task/posix-timers.h"
 #include "core/task/process-table.h"
@@ -27,6 +28,7 @@
 #include "core/task/scheduler.h"
 #include "core/task/task-access.h"
 #include "core/task/watchpoints.h"
+#include "core/time/time-namespace.h"
 #include "core/trace/trace.h"
 #include "core/vfs/access.h"
 #include "core/vfs/lease.h"
@@ -535,7 +537,7 @@ Result<void> exec_task(Task& task, ExecRequest request)
         return mapped.error();
     }
     Loaded const loaded = mapped.release_value();
-    TRY(mm::map_vdso(kernel, *space));
+    TRY(mm::map_vdso(kernel, *space, *time_of_next_program(task)));
     if (request.arguments.empty()) request.arguments.emplace_back(); // as Linux since 5.18
     map_zero_page(task, *space);
     u64 sp = TRY(build_stack(task, *space, request, file_name, loaded, *credentials, secure));
@@ -547,6 +549,7 @@ Result<void> exec_task(Task& task, ExecRequest request)
         exit_group(task.process(), sigkill);
         return r;
     }
+    enter_time_for_children(task);
     reset_process(task, file_name);
     // A program that its user may not read must not be read from its memory either (Linux: would_dump()).
     bool const may_read = vfs::check_permission(task.credentials(), file.inode(), abi::r_ok).ok();

@@ -7,28 +7,18 @@
 #include "core/cgroup/namespace.h"
 #include "core/ipc/ipc-namespace.h"
 #include "core/kernel.h"
+#include "core/mm/address-space.h"
+#include "core/mm/vdso.h"
 #include "core/net/network-namespace.h"
 #include "core/task/lifecycle.h"
 #include "core/task/permissions.h"
 #include "core/task/pid-namespace.h"
 #include "core/task/task-access.h"
+#include "core/time/time-namespace.h"
 
 namespace umbra {
 
 using vfs::NamespaceKind;
-
-namespace {
-
-Ref<vfs::Namespace> first(NamespaceKind kind, UserNamespace& owner)
-{
-    return make_ref<vfs::Namespace>(kind, vfs::first_namespace_origin(kind, owner));
-}
-
-/// Kinds of which there can be more than one.
-constexpr u64 kSeveral = abi::clone_newns | abi::clone_newcgroup | abi::clone_newuts | abi::clone_newuser
-    | abi::clone_newpid | abi::clone_newipc | abi::clone_newnet;
-
-} // namespace
 
 NamespaceSet::NamespaceSet(Kernel& kernel)
     : uts(
@@ -40,11 +30,14 @@ NamespaceSet::NamespaceSet(Kernel& kernel)
           kernel, vfs::first_namespace_origin(NamespaceKind::network, *kernel.first_user_namespace)))
     , cgroup(make_ref<cgroup::CgroupNamespace>(
           vfs::first_namespace_origin(NamespaceKind::cgroup, *kernel.first_user_namespace), nullptr))
-    , time(first(NamespaceKind::time, *kernel.first_user_namespace))
+    , time(make_ref<TimeNamespace>(
+          vfs::first_namespace_origin(NamespaceKind::time, *kernel.first_user_namespace), TimeOffsets {}))
+    , time_for_children(time)
     , pid(make_ref<PidNamespace>(*kernel.first_user_namespace))
 {
     // What a machine's boot scripts do.
     network->set_loopback(true);
+    time->frozen = true;
 }
 
 NamespaceSet::NamespaceSet(NamespaceSet const& other)
@@ -54,6 +47,7 @@ NamespaceSet::NamespaceSet(NamespaceSet const& other)
     , network(other.network)
     , cgroup(other.cgroup)
     , time(other.time)
+    , time_for_children(other.time_for_children)
     , pid(other.pid)
 {
 }
@@ -79,7 +73,7 @@ Result<Ref<vfs::Namespace>> namespace_of(Task& task, NamespaceKind kind)
     case NamespaceKind::pid:
         return Ref<vfs::Namespace>(pid_namespace(task));
     case NamespaceKind::time:
-        return set.time;
+        return Ref<vfs::Namespace>(*set.time);
     case NamespaceKind::user:
         break;
     }
@@ -139,9 +133,7 @@ Result<void> check_new_namespaces(Task& task, u64 flags)
     // The maker of a new user namespace may have the others too, in that one.
     bool const may = (wanted & abi::clone_newuser)
         || is_capable(task.credentials(), *task.credentials().user_namespace, Capability::sys_admin);
-    if (!may) return err::perm;
-    // Linux's answer of a kernel built without that kind.
-    return wanted & ~kSeveral ? err::inval : Result<void>();
+    return may ? Result<void>() : err::perm;
 }
 
 Belongings::Belongings(Task& task)
@@ -163,6 +155,28 @@ void Belongings::give_to(Task& task) const
     task.set_credentials(credentials);
     access.namespaces() = set;
     if (fs) access.fs() = fs;
+}
+
+void Belongings::enter_time()
+{
+    if (set->time == set->time_for_children) return;
+    auto& own = own_set();
+    own.time = own.time_for_children;
+    own.time->frozen = true;
+}
+
+Ref<TimeNamespace> time_of_next_program(Task& task)
+{
+    auto time = task.namespaces().time_for_children;
+    time->frozen = true;
+    return time;
+}
+
+void enter_time_for_children(Task& task)
+{
+    Belongings now(task);
+    now.enter_time();
+    TaskAccess(task).namespaces() = now.set;
 }
 
 Result<Belongings> new_namespaces(Task& maker, u64 flags)
@@ -201,6 +215,10 @@ Result<Belongings> new_namespaces(Task& maker, u64 flags)
     if (flags & abi::clone_newnet)
         now.own_set().network
             = make_ref<net::NetworkNamespace>(maker.kernel(), TRY(origin(NamespaceKind::network)));
+    if (flags & abi::clone_newtime) {
+        auto& time = now.own_set().time_for_children;
+        time = make_ref<TimeNamespace>(TRY(origin(NamespaceKind::time)), time->offsets);
+    }
     return now;
 }
 
@@ -238,12 +256,24 @@ Result<void> add_mount_namespace(Task& task, Belongings& now, vfs::MountNamespac
     return {};
 }
 
+Result<void> add_time_namespace(Task& task, Belongings& now, TimeNamespace& space)
+{
+    // The clocks change under the whole program at once.
+    if (task.process().threads.size() > 1 || task.mm().users > 1) return err::users;
+    TRY(check_both(*now.credentials, space, Capability::sys_admin));
+    now.own_set().time_for_children = Ref<TimeNamespace>(space);
+    now.enter_time();
+    return {};
+}
+
 Result<void> add_namespace(Task& task, Belongings& now, vfs::Namespace& space)
 {
     if (space.kind() == NamespaceKind::user)
         return add_user_namespace(task, now, static_cast<UserNamespace&>(space));
     if (space.kind() == NamespaceKind::mount)
         return add_mount_namespace(task, now, static_cast<vfs::MountNamespace&>(space));
+    if (space.kind() == NamespaceKind::time)
+        return add_time_namespace(task, now, static_cast<TimeNamespace&>(space));
     TRY(check_both(*now.credentials, space, Capability::sys_admin));
     if (space.kind() == NamespaceKind::uts)
         now.own_set().uts = Ref<UtsNamespace>(static_cast<UtsNamespace&>(space));
@@ -258,7 +288,15 @@ Result<void> add_namespace(Task& task, Belongings& now, vfs::Namespace& space)
         if (!pids.is_within(pid_namespace(task))) return err::inval;
         now.own_set().pid = Ref<PidNamespace>(pids);
     }
-    // Of each other kind there is one, and everybody is in it.
+    return {};
+}
+
+/// The last step, which can fail: the program's clocks are those of its new time namespace.
+Result<void> give_entered(Task& task, Belongings const& now)
+{
+    if (now.set->time != TaskAccess(task).namespaces()->time)
+        TRY(mm::change_vdso(task.kernel(), task.mm(), *now.set->time));
+    now.give_to(task);
     return {};
 }
 
@@ -275,8 +313,7 @@ Result<void> enter_namespace(Task& task, vfs::Namespace& space)
     Belongings now(task);
     TRY(add_namespace(task, now, space));
     if (space.kind() == NamespaceKind::ipc) ipc::exit_ipc(task);
-    now.give_to(task);
-    return {};
+    return give_entered(task, now);
 }
 
 Result<void> enter_namespaces_of(Task& task, Process& process, u32 flags)
@@ -288,8 +325,8 @@ Result<void> enter_namespaces_of(Task& task, Process& process, u32 flags)
     for (auto kind : kInOrder)
         if (flags & vfs::info_of(kind).clone_flag)
             TRY(add_namespace(task, now, *TRY(namespace_of(*other, kind))));
+    TRY(give_entered(task, now));
     if (flags & abi::clone_newipc) ipc::exit_ipc(task);
-    now.give_to(task);
     return {};
 }
 

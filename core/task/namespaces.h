@@ -12,6 +12,7 @@ namespace umbra {
 
 class Process;
 class Task;
+class TimeNamespace;
 namespace ipc {
 class IpcNamespace;
 }
@@ -39,7 +40,9 @@ struct NamespaceSet final : RefCounted {
     Ref<ipc::IpcNamespace> ipc;
     Ref<net::NetworkNamespace> network;
     Ref<vfs::Namespace> cgroup; ///< a cgroup::CgroupNamespace
-    Ref<vfs::Namespace> time; ///< there is one
+    Ref<TimeNamespace> time;
+    Ref<TimeNamespace>
+        time_for_children; ///< entered by children with memory of their own, and by the next program
     Ref<PidNamespace> pid; ///< of children to come; a process stays in the one that it was born in
 };
 
@@ -55,6 +58,8 @@ struct Belongings {
     /// The set, as one that may be changed.
     NamespaceSet& own_set();
     void give_to(Task& task) const;
+    /// Moves into the time namespace for children, whose offsets are final from now on.
+    void enter_time();
 
     Ref<Credentials> credentials;
     Ref<NamespaceSet> set;
@@ -68,9 +73,13 @@ struct Belongings {
 Result<Belongings> new_namespaces(Task& maker, u64 flags);
 /// What of that can be known before: EINVAL, EPERM.
 Result<void> check_new_namespaces(Task& task, u64 flags);
-/// setns(2) with the file of a namespace: EPERM, EINVAL.
+/// execve(2): the time namespace that the program is to run in, whose offsets are final from now on.
+Ref<TimeNamespace> time_of_next_program(Task& task);
+/// The program has started: its task moves there.
+void enter_time_for_children(Task& task);
+/// setns(2) with the file of a namespace: EPERM, EINVAL, EUSERS: the memory is shared.
 Result<void> enter_namespace(Task& task, vfs::Namespace& space);
-/// setns(2) with a pidfd: those of `process` whose kinds `flags` names; all or none. EPERM, EINVAL, ESRCH.
+/// setns(2) with a pidfd: those of `process` whose kinds `flags` names; all or none. EPERM, EINVAL, ESRCH, EUSERS.
 Result<void> enter_namespaces_of(Task& task, Process& process, u32 flags);
 
 } // namespace umbra

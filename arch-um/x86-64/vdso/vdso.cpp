@@ -7,7 +7,9 @@
 #include <time.h>
 
 #include "arch-um/x86-64/vdso/host-functions.h"
+#include "core/platform/vdso.h"
 
+using umbra::platform::VdsoClocks;
 using umbra::x86_64::HostFunctions;
 
 // Read-only for the guest, but not a constant for the compiler.
@@ -19,6 +21,16 @@ asm(".section .rodata.host_functions, \"a\", @progbits\n"
     "host_functions:\n"
     ".quad 0x6f76206172626d75, 0x736e6f6974636e75\n" // kVdsoMagic
     ".quad 0, 0, 0, 0\n"
+    ".text\n");
+
+extern "C" [[gnu::visibility("hidden")]] VdsoClocks const volatile vdso_clocks;
+asm(".section .rodata.vdso_clocks, \"a\", @progbits\n"
+    ".balign 16\n"
+    ".globl vdso_clocks\n"
+    ".hidden vdso_clocks\n"
+    "vdso_clocks:\n"
+    ".quad 0x6f6c632061726275, 0x6c656e72656b736b\n" // kVdsoClocksMagic
+    ".quad 0\n"
     ".text\n");
 
 namespace {
@@ -35,14 +47,21 @@ template <typename Function> Function host(unsigned long address)
 }
 
 void const* word(long value) { return reinterpret_cast<void const*>(value); }
+
+/// Adding an offset to what the host's function says would be wrong: it may have made the call, which adds it too.
+bool is_kernels(clockid_t clock)
+{
+    auto const number = static_cast<unsigned long>(clock);
+    return number < 64 && (vdso_clocks.by_kernel >> number & 1);
+}
 } // namespace
 
 extern "C" {
 
 int __vdso_clock_gettime(clockid_t clock, struct timespec* out)
 {
-    if (auto address = host_functions.clock_gettime)
-        return host<int (*)(clockid_t, timespec*)>(address)(clock, out);
+    auto const address = host_functions.clock_gettime;
+    if (address && !is_kernels(clock)) return host<int (*)(clockid_t, timespec*)>(address)(clock, out);
     return static_cast<int>(trap(SYS_clock_gettime, word(clock), out, nullptr));
 }
 

@@ -76,6 +76,7 @@ constexpr PidRow kRows[] = {
     { "projid_map", kFile | 0644, both, open_, nullptr, nullptr, make_project_map },
     { "setgroups", kFile | 0644, both, open_, nullptr, nullptr, make_setgroups },
     { "timers", kFile | 0444, process, open_, pid_timers },
+    { "timens_offsets", kFile | 0644, process, open_, nullptr, nullptr, make_time_offsets },
     { "timerslack_ns", kFile | 0666, process, inspection, pid_timer_slack, set_pid_timer_slack },
 };
 constexpr u64 kRowCount = std::size(kRows);

@@ -70,6 +70,7 @@ Ref<vfs::Inode> make_memory_file(vfs::FileSystem&, PidReference const&, PseudoAt
 Ref<vfs::Inode> make_executable_link(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_working_directory_link(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_root_link(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
+Ref<vfs::Inode> make_time_offsets(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_uid_map(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_gid_map(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_project_map(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);

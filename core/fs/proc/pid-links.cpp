@@ -6,6 +6,7 @@
 #include "core/kernel.h"
 #include "core/task/namespaces.h"
 #include "core/task/process-table.h"
+#include "core/time/time-namespace.h"
 
 namespace umbra::fs {
 
@@ -69,7 +70,7 @@ constexpr NamespaceRow kNamespaces[]
     = { { "cgroup", vfs::NamespaceKind::cgroup }, { "ipc", vfs::NamespaceKind::ipc },
           { "mnt", vfs::NamespaceKind::mount }, { "net", vfs::NamespaceKind::network },
           { "pid", vfs::NamespaceKind::pid }, { "pid_for_children", vfs::NamespaceKind::pid, true },
-          { "time", vfs::NamespaceKind::time }, { "time_for_children", vfs::NamespaceKind::time },
+          { "time", vfs::NamespaceKind::time }, { "time_for_children", vfs::NamespaceKind::time, true },
           { "user", vfs::NamespaceKind::user }, { "uts", vfs::NamespaceKind::uts } };
 constexpr u64 kNamespaceCount = std::size(kNamespaces);
 
@@ -88,6 +89,9 @@ protected:
         if (!subject.task) return err::noent;
         auto const& row = kNamespaces[row_];
         if (row.for_children) {
+            if (row.kind == vfs::NamespaceKind::time)
+                return vfs::namespace_path(
+                    fs_.kernel(), Ref<vfs::Namespace>(*subject.task->namespaces().time_for_children));
             auto& pids = *subject.task->namespaces().pid;
             // Linux shows one only once somebody was born there.
             if (!pids.init && !pids.ended) return err::noent;

@@ -11,6 +11,7 @@
 #include "core/task/process-table.h"
 #include "core/task/ptrace.h"
 #include "core/task/scheduler.h"
+#include "core/time/time-namespace.h"
 #include "core/tty/tty.h"
 
 namespace umbra::fs {
@@ -261,7 +262,8 @@ Result<std::string> pid_stat(Subject const& subject)
     append_format(out, "%llu %llu %llu %llu %d %d %zu 0 %llu ", ticks(usage.user), ticks(usage.system),
         ticks(children.user), ticks(children.system), priority_of(subject), task ? task->nice : 0,
         std::max<size_t>(process.threads.size(), 1),
-        ticks(subject.is_thread ? task->start_time : process.start_time));
+        ticks(
+            time_namespace(current()).since_boot(subject.is_thread ? task->start_time : process.start_time)));
     append_format(out, "%llu %llu %llu %llu %llu %llu 0 0 ", ull(l.size), ull(l.resident),
         ull(process.limit(Resource::rss)), ull(l.start_code), ull(l.end_code), ull(l.start_stack));
     // Signals as of old: 31 bits. Newer programs read status.

@@ -16,7 +16,7 @@
 #include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 #include "core/task/scheduler.h"
-#include "core/time/timekeeper.h"
+#include "core/time/time-namespace.h"
 #include "core/vfs/file-system-types.h"
 
 namespace umbra::fs {
@@ -105,6 +105,7 @@ std::string uptime(Kernel& kernel)
         idle += std::max<Nanoseconds>(up - time.cycles_to_ns(vcpu.user_cycles() + vcpu.system_cycles()), 0);
     }
     auto hundredths = [](Nanoseconds t) { return ull(t % kNanosecondsPerSecond / kHundredth); };
+    up = time_namespace(current()).since_boot(up);
     return format_text("%llu.%02llu %llu.%02llu\n", ull(up / kNanosecondsPerSecond), hundredths(up),
         ull(idle / kNanosecondsPerSecond), hundredths(idle));
 }
@@ -130,10 +131,11 @@ std::string stat(Kernel& kernel)
         add_cpu_line(lines, "cpu" + std::to_string(i), u, s, up);
         user += u, system += s;
     }
+    Nanoseconds const booted = time.boot_realtime() - time_namespace(current()).offsets.boottime;
     add_cpu_line(out, "cpu ", user, system, up * scheduler.vcpu_count());
     append_format(out,
         "%sintr 0\nctxt %llu\nbtime %llu\nprocesses %llu\nprocs_running %llu\nprocs_blocked 0\n",
-        lines.c_str(), ull(scheduler.context_switches()), ull(time.boot_realtime() / kNanosecondsPerSecond),
+        lines.c_str(), ull(scheduler.context_switches()), ull(booted / kNanosecondsPerSecond),
         ull(kernel.processes().forks()), ull(scheduler.runnable_count()));
     return out + "softirq 0 0 0 0 0 0 0 0 0 0 0\n";
 }
