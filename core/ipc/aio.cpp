@@ -88,7 +88,8 @@ void AioContext::poll(Ref<vfs::File> file, AioRequest request, u32 wanted)
     wanted |= abi::pollerr | abi::pollhup;
     WaitQueue* queue = file->wait_queue();
     u32 const ready = file->readiness() & wanted;
-    if (ready || !queue) {
+    // Nothing would end a poll that a context takes up after its own end: io_submit(2) may have waited in between.
+    if (ready || !queue || ended_) {
         complete(request, ready);
         return;
     }
@@ -108,6 +109,7 @@ void AioContext::become_due(Poll& poll)
 void AioContext::run_due()
 {
     scheduled_ = false;
+    if (ended_) return;
     for (Poll* poll : std::exchange(due_, {})) {
         if (!poll->ready) poll->ready = poll->file->readiness() & poll->wanted;
         if (poll->ready)
@@ -119,7 +121,9 @@ void AioContext::run_due()
 
 void AioContext::finish(Poll& poll, u32 ready)
 {
+    // It may have been told of its file already, by the completion of another.
     poll.unlink();
+    std::erase(due_, &poll);
     spent_.splice(spent_.end(), polls_, poll.self);
     complete(poll.request, ready);
 }
@@ -168,6 +172,9 @@ Result<u64> AioContext::get_events(
 void AioContext::end()
 {
     if (std::exchange(ended_, true)) return;
+    // A completion signals an eventfd, and that may be what another of these polls: none is to hear of it.
+    for (Poll& poll : polls_)
+        poll.unlink();
     due_.clear();
     while (!polls_.empty())
         finish(polls_.front(), 0);

@@ -349,6 +349,35 @@ TEST_F(Aio, events_count_in_an_eventfd)
     }
 }
 
+TEST_F(Aio, the_end_of_a_poll_is_what_another_waits_for)
+{
+    Pipe pipe;
+    Fd counter = ::eventfd(0, EFD_NONBLOCK);
+    iocb first = poll_block(pipe.read_end, POLLIN), second = poll_block(counter, POLLIN);
+    first.aio_flags = IOCB_FLAG_RESFD, first.aio_resfd = uint32_t(int(counter));
+    ASSERT_EQ(submit(&first), 1);
+    ASSERT_EQ(submit(&second), 1);
+    // Cancelled where it may be told of just then: there is one event of it either way.
+    ASSERT_EQ(::write(pipe.write_end, "x", 1), 1);
+    io_event got[2] {};
+    long const cancelled = raw(SYS_io_cancel, id_, &second, &got[0]);
+    EXPECT_TRUE(cancelled == -EINPROGRESS || cancelled == -EINVAL) << cancelled;
+    ASSERT_EQ(events(2, 2, got), 2);
+    EXPECT_EQ(got[0].obj + got[1].obj, uint64_t(&first) + uint64_t(&second));
+
+    uint64_t count = 0;
+    ASSERT_EQ(::read(counter, &count, sizeof count), ssize_t(sizeof count));
+    char byte;
+    ASSERT_EQ(::read(pipe.read_end, &byte, 1), 1);
+    ASSERT_EQ(submit(&first), 1);
+    ASSERT_EQ(submit(&second), 1);
+    ASSERT_EQ(raw(SYS_io_destroy, id_), 0);
+    id_ = 0;
+    ASSERT_EQ(::read(counter, &count, sizeof count), ssize_t(sizeof count));
+    EXPECT_EQ(count, 1u);
+    ASSERT_EQ(::write(counter, &count, sizeof count), ssize_t(sizeof count)) << "nobody is told any more";
+}
+
 TEST_F(Aio, a_signal_ends_the_wait)
 {
     RepeatingAlarm alarm(0);
