@@ -140,6 +140,8 @@ SyscallResult sys_process_mrelease(Task& task, GuestFd fd, u32 flags)
     for (Task* thread : target->process().threads)
         if (thread->has_mm()) holder = thread;
     if (!holder) return err::srch;
+    // Its pages are still to be read.
+    if (target->process().core_dump) return err::inval;
     // Somebody else may still run in it.
     Ref<mm::AddressSpace> space(holder->mm());
     for (auto const& [tid, other] : task.kernel().processes().tasks())
