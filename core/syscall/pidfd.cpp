@@ -68,6 +68,14 @@ Result<Ref<Task>> thread_of(ipc::PidfdTarget const& target)
     return leader ? Result<Ref<Task>>(Ref<Task>(*leader)) : err::srch;
 }
 
+/// To the members of the group that a process leads, each as by kill(2). ESRCH: it leads none; EPERM: none may be told.
+Result<void> signal_group_of(Task const& task, Process const& leader, abi::SigInfo const& info, i32 signal)
+{
+    ProcessGroup const* group = task.kernel().processes().find_group(leader.id);
+    if (!group) return err::srch;
+    return signal_each_as(task, members_of(*group), info, signal);
+}
+
 } // namespace
 
 SyscallResult sys_pidfd_send_signal(
@@ -78,11 +86,13 @@ SyscallResult sys_pidfd_send_signal(
     u32 const scope = scope_of(target, flags);
     auto const info = TRY(signal_information(task, info_argument, signal, target, scope));
     if (signal < 0 || signal > abi::signal_count) return err::inval;
+    if (scope == kToProcessGroup) {
+        TRY(signal_group_of(task, *target.process, info, signal));
+        return 0;
+    }
     TRY(check_may_signal(task, *target.process, signal));
     if (signal == 0) return 0;
-    if (scope == kToProcessGroup)
-        send_signal(*target.process->group, info);
-    else if (scope == kToThread)
+    if (scope == kToThread)
         TRY(send_signal(*TRY(thread_of(target)), info));
     else
         TRY(send_signal(*target.process, info));

@@ -31,13 +31,6 @@ Process* process_of(ProcessTable const& table, Pid id)
     return thread ? &thread->process() : nullptr;
 }
 
-Result<void> signal_process(Task& task, Process& target, SigInfo const& info, int signal)
-{
-    TRY(check_may_signal(task, target, signal));
-    if (signal) return send_signal(target, info);
-    return {};
-}
-
 } // namespace
 
 SyscallResult sys_kill(Task& task, i32 pid, i32 signal)
@@ -48,7 +41,7 @@ SyscallResult sys_kill(Task& task, i32 pid, i32 signal)
     if (pid > 0) {
         Process* target = process_of(table, pid_in(task, pid));
         if (!target) return err::srch;
-        TRY(signal_process(task, *target, info, signal));
+        TRY(signal_as(task, *target, info, signal));
         return 0;
     }
     if (pid == INT32_MIN) return err::srch;
@@ -59,21 +52,12 @@ SyscallResult sys_kill(Task& task, i32 pid, i32 signal)
     } else {
         ProcessGroup* group = pid == 0 ? task.process().group.get() : table.find_group(pid_in(task, -pid));
         if (!group) return err::srch;
-        for (Process* p : group->members)
-            targets.push_back(Ref<Process>(*p));
+        targets = members_of(*group);
     }
     if (targets.empty()) return err::srch;
-    bool any = false;
-    Errno last = err::srch;
-    for (auto& target : targets) {
-        auto r = signal_process(task, *target, info, signal);
-        if (r.ok())
-            any = true;
-        else
-            last = r.error();
-    }
-    if (any || pid == -1) return 0;
-    return last;
+    auto sent = signal_each_as(task, targets, info, signal);
+    if (sent.is_error() && pid != -1) return sent.error();
+    return 0;
 }
 
 SyscallResult sys_tgkill(Task& task, i32 tgid, i32 tid, i32 signal)
@@ -120,7 +104,7 @@ SyscallResult sys_rt_sigqueueinfo(Task& task, i32 pid, i32 signal, UserIn<SigInf
     Process* target = process_of(task.kernel().processes(), pid_in(task, pid));
     if (signal != 0 && !is_signal(signal)) return err::inval;
     if (!target) return err::srch;
-    TRY(signal_process(task, *target, info, signal));
+    TRY(signal_as(task, *target, info, signal));
     return 0;
 }
 

@@ -36,6 +36,36 @@ Result<void> check_may_signal(Task const& sender, Process const& target, int sig
     return err::perm;
 }
 
+Result<void> signal_as(Task const& sender, Process& target, abi::SigInfo const& info, int signal)
+{
+    TRY(check_may_signal(sender, target, signal));
+    if (signal) return send_signal(target, info);
+    return {};
+}
+
+Result<void> signal_each_as(
+    Task const& sender, std::vector<Ref<Process>> const& targets, abi::SigInfo const& info, int signal)
+{
+    bool any = false;
+    Errno last = err::srch;
+    for (auto const& target : targets) {
+        auto sent = signal_as(sender, *target, info, signal);
+        if (sent.ok())
+            any = true;
+        else
+            last = sent.error();
+    }
+    return any ? Result<void>() : last;
+}
+
+std::vector<Ref<Process>> members_of(ProcessGroup const& group)
+{
+    std::vector<Ref<Process>> members;
+    for (Process* member : group.members)
+        members.push_back(Ref<Process>(*member));
+    return members;
+}
+
 Result<void> check_may_inspect(Task const& task, Task const& target)
 {
     if (&task.process() == &target.process()) return {};

@@ -139,6 +139,42 @@ TEST(Pidfd, signals_reach_a_group)
     EXPECT_EQ(wait_for(child), exited(0));
 }
 
+TEST(Pidfd, a_group_is_signalled_as_by_kill)
+{
+    if (Fd own = pidfd_open(::getpid()); send(own, 0, kToProcessGroup) < 0 && errno == EINVAL)
+        SKIP_AS_HOST_LACKS("PIDFD_SIGNAL_PROCESS_GROUP");
+    pid_t follower = start([] { ::pause(); });
+    Fd fd = pidfd_open(follower);
+    EXPECT_ERROR(send(fd, 0, kToProcessGroup), ESRCH) << "it leads no group";
+    EXPECT_ERROR(send(fd, SIGUSR1, kToProcessGroup), ESRCH);
+    ::kill(follower, SIGKILL);
+    wait_for(follower);
+    if (::geteuid() != 0) return;
+    // An ordinary user's process in a group with one of root's: only the first hears of the user's signal.
+    in_child([] {
+        ASSERT_OK(::setpgid(0, 0));
+        Gate ready;
+        set_handler(SIGUSR1, [](int) { ::_exit(7); });
+        pid_t roots = start([&] {
+            ready.open();
+            ::pause();
+        });
+        ready.wait();
+        as_ordinary_user([&] {
+            ASSERT_OK(::setpgid(0, ::getppid()));
+            set_handler(SIGUSR1, [](int) {});
+            Fd leader = pidfd_open(::getppid());
+            EXPECT_ERROR(send(leader, SIGUSR1), EPERM);
+            EXPECT_OK(send(leader, SIGUSR1, kToProcessGroup)) << "it reaches the sender itself";
+            ASSERT_OK(::setpgid(0, 0));
+            EXPECT_ERROR(send(leader, SIGUSR1, kToProcessGroup), EPERM);
+        });
+        EXPECT_EQ(::waitpid(roots, nullptr, WNOHANG), 0);
+        ASSERT_EQ(::kill(roots, SIGKILL), 0);
+        EXPECT_EQ(wait_for(roots), killed_by(SIGKILL));
+    });
+}
+
 TEST(Pidfd, a_process_that_has_ended_is_not_for_others)
 {
     NEEDS_ROOT();
