@@ -4,6 +4,7 @@
 // that sleeps on another address space's lock except MemoryObject::unmap_everywhere, which holds none itself.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -181,6 +182,9 @@ private:
     Vma& insert(std::unique_ptr<Vma> vma);
     std::unique_ptr<Vma> remove(std::map<u64, std::unique_ptr<Vma>>::iterator it);
     void split(u64 address);
+    /// Makes areas begin at `start` and end at `end` where the area there `changes`; one that stays as it is stays whole.
+    /// ENOMEM, with nothing done, if vm.max_map_count would be passed.
+    Result<void> split_ends(u64 start, u64 end, std::function<bool(Vma const&)> const& changes);
     void try_merge(u64 address);
     /// EPERM if a part of the range is sealed.
     Result<void> check_unsealed(u64 start, u64 end) const;

@@ -31,6 +31,21 @@ void set_flag(Vma& vma, i32 advice)
     if (advice == madv_dontdump || advice == madv_dodump) vma.dont_dump = advice == madv_dontdump;
 }
 
+/// Whether set_flag() would change the area.
+bool flag_differs(Vma const& vma, i32 advice)
+{
+    switch (advice) {
+    case madv_dontfork:
+    case madv_dofork:
+        return vma.dont_fork != (advice == madv_dontfork);
+    case madv_wipeonfork:
+    case madv_keeponfork:
+        return vma.wipe_on_fork != (advice == madv_wipeonfork);
+    default:
+        return vma.dont_dump != (advice == madv_dontdump);
+    }
+}
+
 } // namespace
 
 Result<void> AddressSpace::advise(u64 address, u64 length, i32 advice)
@@ -81,10 +96,10 @@ Result<void> AddressSpace::advise(u64 address, u64 length, i32 advice)
         case madv_dontdump:
         case madv_dodump:
             if (advice == madv_wipeonfork && (vma->object || vma->shared)) return err::inval;
-            split(a);
-            split(to);
-            vma = find(a);
-            set_flag(*vma, advice);
+            // The areas of a process are a resource of the kernel's: madvise(2) says EAGAIN.
+            if (split_ends(a, to, [advice](Vma const& v) { return flag_differs(v, advice); }).is_error())
+                return err::again;
+            set_flag(*find(a), advice);
             break;
         default:
             break; // hints that need no action: normal, random, sequential, willneed, hugepage, cold, ...
@@ -110,8 +125,8 @@ Result<void> AddressSpace::name_range(u64 address, u64 length, std::string const
         // Shared anonymous memory is a file without a name; others have one already.
         if (vma->object && !vma->shared_anonymous) return err::badf;
         u64 const to = std::min(end, vma->end);
-        split(a);
-        split(to);
+        if (split_ends(a, to, [&name](Vma const& v) { return v.anonymous_name != name; }).is_error())
+            return err::again;
         find(a)->anonymous_name = name;
         try_merge(a);
         a = to;
@@ -195,8 +210,7 @@ Result<void> AddressSpace::lock_range(u64 address, u64 length, bool lock_it, Loc
             if (!vma) return err::nomem;
             a = vma->end;
         }
-        split(start);
-        split(end);
+        TRY(split_ends(start, end, [lock_it](Vma const& vma) { return vma.locked != lock_it; }));
         for (auto it = areas_.lower_bound(start); it != areas_.end() && it->second->start < end; ++it)
             it->second->locked = lock_it;
     }

@@ -112,6 +112,19 @@ void AddressSpace::split(u64 address)
     insert(std::move(upper));
 }
 
+Result<void> AddressSpace::split_ends(u64 start, u64 end, std::function<bool(Vma const&)> const& changes)
+{
+    auto is_cut = [&](u64 at) {
+        Vma const* vma = find(at);
+        return vma && vma->start != at && changes(*vma);
+    };
+    bool const first = is_cut(start), last = is_cut(end);
+    if ((first || last) && i64(areas_.size()) + first + last > kernel_.max_map_count) return err::nomem;
+    if (first) split(start);
+    if (last) split(end);
+    return {};
+}
+
 void AddressSpace::try_merge(u64 address)
 {
     auto it = areas_.find(address);
@@ -302,8 +315,7 @@ Result<void> AddressSpace::protect(u64 address, u64 length, u32 prot)
         if (vma->shared && (prot & prot_write) && !vma->may_write) return err::acces;
         a = vma->end;
     }
-    split(address);
-    split(end);
+    TRY(split_ends(address, end, [prot](Vma const& vma) { return vma.prot != prot; }));
     bool loses = false;
     for (auto it = areas_.lower_bound(address); it != areas_.end() && it->second->start < end; ++it) {
         if ((it->second->prot & ~prot) || (it->second->prot & prot_exec) != (prot & prot_exec)) loses = true;

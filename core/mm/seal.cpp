@@ -18,8 +18,7 @@ Result<void> AddressSpace::seal(u64 address, u64 length)
         if (!vma) return err::nomem;
         at = vma->end;
     }
-    split(address);
-    split(end);
+    TRY(split_ends(address, end, [](Vma const& vma) { return !vma.sealed; }));
     for (auto it = areas_.lower_bound(address); it != areas_.end() && it->second->start < end; ++it)
         it->second->sealed = true;
     return {};
