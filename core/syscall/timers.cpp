@@ -104,6 +104,9 @@ SyscallResult sys_timer_create(Task& task, i32 clock, UserIn<SigEvent> in, UserO
     if (clock == clock_monotonic_raw || clock == clock_realtime_coarse || clock == clock_monotonic_coarse)
         return err::opnotsupp;
     auto& timers = task.process().timers_or_new();
+    // Each has a place in the queue of signals from its start, so that its signal is never refused.
+    u64 const places = timers.timers.size() + task.process().shared_pending.count() + task.pending.count();
+    if (places >= task.limit(Resource::sigpending)) return err::again;
     auto timer = std::make_unique<SignalTimer>(task.process(), clock, cpu);
     timer->id = timers.next_id;
     timer->value = u64(timer->id);

@@ -16,6 +16,17 @@ bool SignalQueue::add(SigInfo const& info)
 {
     if (info.signo < sigrtmin && (set_ & sigbit(info.signo))) return false;
     set_ |= sigbit(info.signo);
+    // A timer has one signal under way; that of an earlier setting would be dropped.
+    if (info.origin == SigInfo::kTimer) {
+        auto const earlier = std::find_if(infos_.begin(), infos_.end(), [&](SigInfo const& i) {
+            return i.origin == SigInfo::kTimer && i.signo == info.signo
+                && i.timer.timer_id == info.timer.timer_id;
+        });
+        if (earlier != infos_.end()) {
+            *earlier = info;
+            return true;
+        }
+    }
     infos_.push_back(info);
     return true;
 }

@@ -172,6 +172,20 @@ bool init_is_immune(Process const& process, SigInfo const& info)
     return info.code != si_kernel && !from_outside;
 }
 
+/// Adds a signal within RLIMIT_SIGPENDING, which realtime ones fill. EAGAIN if it would be passed; but kill(2) and the
+/// kernel are never refused: theirs is pending once.
+Result<void> enqueue(Process const& process, SignalQueue& queue, SigInfo const& info)
+{
+    bool const counts
+        = info.signo >= sigrtmin && info.origin != SigInfo::kTimer; // timer_create(2) has counted it
+    if (counts && queue.count() >= process.limit(Resource::sigpending)) {
+        if (info.code != si_user && info.code != si_kernel) return err::again;
+        if (queue.set() & sigbit(info.signo)) return {};
+    }
+    queue.add(info);
+    return {};
+}
+
 } // namespace
 
 Result<void> send_signal(Process& process, SigInfo const& sent)
@@ -191,10 +205,7 @@ Result<void> send_signal(Process& process, SigInfo const& sent)
         process.threads.begin(), process.threads.end(), [&](Task* t) { return is_wanted(*t, info.signo); });
     if (ignored(process, info.signo) && !wanted) return {};
     if (!wanted && init_is_immune(process, info)) return {};
-    if (info.signo >= sigrtmin && process.shared_pending.count() >= process.limit(Resource::sigpending)
-        && info.code == si_queue)
-        return err::again;
-    process.shared_pending.add(info);
+    TRY(enqueue(process, process.shared_pending, info));
     process.signal_waiters.wake_all();
     if (Task* t = choose_thread(process, info.signo)) poke(*t, false);
     return {};
@@ -209,10 +220,7 @@ Result<void> send_signal(Task& task, SigInfo const& sent)
     prepare(process, info.signo);
     if (!is_wanted(task, info.signo) && (ignored(process, info.signo) || init_is_immune(process, info)))
         return {};
-    if (info.signo >= sigrtmin && task.pending.count() >= process.limit(Resource::sigpending)
-        && (info.code == si_queue || info.code == si_tkill))
-        return err::again;
-    task.pending.add(info);
+    TRY(enqueue(process, task.pending, info));
     process.signal_waiters.wake_all();
     if (!(task.blocked & sigbit(info.signo))) poke(task, false);
     return {};

@@ -124,7 +124,29 @@ TEST(SignalQueue, queue_is_limited)
         // Others of the same user count too, so that there may be fewer than the limit.
         EXPECT_LE(sent, 4);
         // kill still gets through, without its information.
-        EXPECT_EQ(::kill(::getpid(), SIGRTMIN), 0);
+        for (int i = 0; i < 20; i++)
+            EXPECT_EQ(::kill(::getpid(), SIGRTMIN), 0);
+        sigset_t const wanted = signals({ SIGRTMIN });
+        timespec const now {};
+        int taken = 0;
+        while (::sigtimedwait(&wanted, nullptr, &now) == SIGRTMIN)
+            taken++;
+        EXPECT_LE(taken, 5) << "kill's is pending once";
+    });
+}
+
+TEST(SignalQueue, a_timer_takes_a_place)
+{
+    as_ordinary_user([] {
+        rlimit few { 4, 4 };
+        ASSERT_EQ(::setrlimit(RLIMIT_SIGPENDING, &few), 0);
+        sigevent event {};
+        event.sigev_notify = SIGEV_SIGNAL, event.sigev_signo = SIGRTMIN;
+        int made = 0, id = 0;
+        while (made < 100 && raw(SYS_timer_create, CLOCK_MONOTONIC, &event, &id) == 0)
+            made++;
+        EXPECT_LE(made, 4);
+        EXPECT_EQ(raw(SYS_timer_create, CLOCK_MONOTONIC, &event, &id), -EAGAIN);
     });
 }
 
