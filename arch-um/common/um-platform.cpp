@@ -2,6 +2,8 @@
 // See um-platform.h.
 #include "arch-um/common/um-platform.h"
 
+#include <malloc.h>
+
 #include <thread>
 
 #include <time.h>
@@ -92,5 +94,6 @@ Nanoseconds UmPlatform::now(platform::HostClock clock)
 }
 
 void UmPlatform::random_bytes(std::span<u8> out) { hostabi::random_bytes(out); }
+void UmPlatform::trim_heap() { malloc_trim(0); }
 
 } // namespace umbra::um

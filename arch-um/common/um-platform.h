@@ -25,6 +25,7 @@ public:
     Result<std::unique_ptr<platform::Bank>> create_bank(u64 size) override;
     Nanoseconds now(platform::HostClock clock) override;
     void random_bytes(std::span<u8> out) override;
+    void trim_heap() override;
     std::span<u8 const> vdso_image() override { return vdso_; }
     void* allocate_stack(u64 size) override;
     void free_stack(void* base, u64 size) override;

@@ -198,6 +198,8 @@ public:
     /// Nanoseconds since the clock's epoch. Never waits.
     virtual Nanoseconds now(HostClock clock) = 0;
     virtual void random_bytes(std::span<u8> out) = 0;
+    /// Gives the host back what the kernel's own heap does not use. Takes milliseconds.
+    virtual void trim_heap() { }
 
     /// The vDSO: an ELF image, position independent, that core maps read-execute into every program, whole pages.
     virtual std::span<u8 const> vdso_image() = 0;

@@ -15,6 +15,31 @@ namespace {
 /// Whether somebody has the rights of a file's owner, who is not the same for all that read it.
 using OwnerTest = bool (*)(Credentials const& who);
 
+/// An open file of such a value. Who opened it was asked for rights in his namespaces: in others a descriptor that he handed
+/// on changes nothing (EPERM; on Linux it would change his).
+class NamespaceValueFile final : public TextFile {
+public:
+    NamespaceValueFile(vfs::Path const& path, u32 flags)
+        : TextFile(path, flags)
+        , ipc_(current().namespaces().ipc)
+        , network_(current().namespaces().network)
+        , user_(current().credentials().user_namespace)
+    {
+    }
+    Result<u64> write(IoBuffer& buffer, u64 offset) override
+    {
+        Task& task = current();
+        bool const same = task.namespaces().ipc == ipc_ && task.namespaces().network == network_
+            && task.credentials().user_namespace == user_;
+        return same ? TextFile::write(buffer, offset) : err::perm;
+    }
+
+private:
+    Ref<ipc::IpcNamespace> ipc_;
+    Ref<net::NetworkNamespace> network_;
+    Ref<UserNamespace> user_;
+};
+
 /// A value of the namespace that the reader or writer is in.
 class NamespaceInode final : public TextInode {
 public:
@@ -27,6 +52,11 @@ public:
     }
     Result<std::string> make_text() override { return make_(); }
     Result<void> take_text(std::string_view text) override { return take_(text); }
+    Result<Ref<vfs::File>> open(vfs::Path const& path, u32 flags) override
+    {
+        TRY(check_open(flags));
+        return Ref<vfs::File>(make_ref<NamespaceValueFile>(path, flags));
+    }
     bool grants(Credentials const& who, u32 mask) const override
     {
         return !(mask & abi::x_ok) && is_owner_(who);

@@ -264,6 +264,7 @@ Result<void> drop_caches(Kernel& kernel, std::string_view text)
     if (what < 1 || what > 4) return err::inval;
     if (what & 2) kernel.dentries().shrink(kernel.dentries().unused());
     if (what & 1) (void)kernel.memory().trim(0);
+    kernel.platform().trim_heap();
     return {};
 }
 } // namespace
