@@ -16,9 +16,11 @@ namespace umbra::ipc {
 /// A request of IOCB_CMD_POLL: waits on the file's queue, or is due, or is over.
 class AioContext::Poll final : public Waiter {
 public:
-    Poll(AioContext& context, Ref<vfs::File> file, AioRequest request, u32 wanted)
+    Poll(AioContext& context, Ref<vfs::File> file, WaitQueue& queue, AioRequest request, u32 wanted)
         : context(context)
+        , asker(current())
         , file(std::move(file))
+        , queue(queue)
         , request(std::move(request))
         , wanted(wanted)
     {
@@ -33,7 +35,9 @@ public:
     }
 
     AioContext& context;
+    Ref<Task> asker; ///< whose signals a signalfd tells of
     Ref<vfs::File> file;
+    WaitQueue& queue; ///< the file's, or the asker's
     AioRequest request;
     u32 wanted;
     u32 ready = 0; ///< what the file's wake-up said; 0: to be asked for
@@ -93,7 +97,7 @@ void AioContext::poll(Ref<vfs::File> file, AioRequest request, u32 wanted)
         complete(request, ready);
         return;
     }
-    Poll& poll = polls_.emplace_back(*this, std::move(file), std::move(request), wanted);
+    Poll& poll = polls_.emplace_back(*this, std::move(file), *queue, std::move(request), wanted);
     poll.self = std::prev(polls_.end());
     queue->add(poll);
 }
@@ -111,11 +115,11 @@ void AioContext::run_due()
     scheduled_ = false;
     if (ended_) return;
     for (Poll* poll : std::exchange(due_, {})) {
-        if (!poll->ready) poll->ready = poll->file->readiness() & poll->wanted;
+        if (!poll->ready) poll->ready = poll->file->readiness_for(*poll->asker) & poll->wanted;
         if (poll->ready)
             finish(*poll, poll->ready);
         else
-            poll->file->wait_queue()->add(*poll);
+            poll->queue.add(*poll);
     }
 }
 

@@ -87,9 +87,9 @@ public:
         return moved > 0 ? Result<u64>(moved) : err::again;
     }
 
-    u32 readiness() override
+    u32 readiness() override { return readiness_for(current()); }
+    u32 readiness_for(Task& task) override
     {
-        Task& task = current();
         u64 pending = task.pending.set() | task.process().shared_pending.set();
         return pending & signals_ ? abi::pollin | abi::pollrdnorm : 0;
     }

@@ -148,9 +148,12 @@ Result<void> AddressSpace::fill_from_object(Vma& vma, u64 page, bool write, Wind
         = TRY(vma.object->page(vma.object_index(page), vma.shared && write ? PageUse::write : PageUse::read));
     window = { page, page + 1 };
     if (!vma.shared && write) {
-        Frame copy = TRY(memory.allocate(0, FrameContent::any));
-        std::memcpy(memory.data(copy), memory.data(frame), kPageSize);
-        set_entry(page, Pte::make(copy, Pte::kWritable));
+        // Making room for the copy may drop pages of files that nobody holds.
+        memory.ref(frame);
+        auto copy = memory.allocate(0, FrameContent::any);
+        if (copy.ok()) std::memcpy(memory.data(copy.value()), memory.data(frame), kPageSize);
+        memory.unref(frame);
+        set_entry(page, Pte::make(TRY(std::move(copy)), Pte::kWritable));
         return {};
     }
     memory.ref(frame);

@@ -88,6 +88,7 @@ protected:
     virtual void dirtied(u64 index) { (void)index; }
 
     Result<u64> read_piece(IoBuffer& out, u64 offset, u64 count);
+    bool is_unused(Frame frame) const;
 
     PhysicalMemory& memory_;
     std::map<u64, Frame> pages_;

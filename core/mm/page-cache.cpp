@@ -129,6 +129,13 @@ void PageCache::resize(u64 size)
     punch(size, page_up(old) - size);
 }
 
+/// Nobody maps the page, and nothing was written to it.
+bool PageCache::is_unused(Frame frame) const
+{
+    static constexpr u8 kZeros[kPageSize] = {};
+    return memory_.ref_count(frame) == 1 && !std::memcmp(memory_.data(frame), kZeros, kPageSize);
+}
+
 Result<void> PageCache::populate(u64 offset, u64 length)
 {
     u64 first = offset >> kPageShift, last = page_up(offset + length) >> kPageShift;
@@ -143,9 +150,10 @@ Result<void> PageCache::populate(u64 offset, u64 length)
             added.push_back(index);
             continue;
         }
-        // Linux takes back what a failed fallocate has added.
+        // Linux takes back what a failed fallocate has added, unless somebody has used it meanwhile.
         for (u64 i : added)
-            punch(i << kPageShift, kPageSize);
+            if (Frame added_frame = resident_page(i); !added_frame.is_null() && is_unused(added_frame))
+                punch(i << kPageShift, kPageSize);
         return frame.error() == err::nomem ? err::nospc : frame.error();
     }
     return {};

@@ -78,6 +78,8 @@ Ref<Process> make_process(Task& parent, CloneRequest const& request, Pid id, Pid
 void inherit_scheduling(Task const& parent, Task& child)
 {
     child.nice = parent.nice, child.policy = parent.policy, child.rt_priority = parent.rt_priority;
+    // A reservation cannot be doubled. The parent may have got one while the child was made.
+    if (child.policy == abi::sched_deadline) child.policy = abi::sched_other;
     child.io_priority = parent.io_priority;
     if (!parent.reset_on_fork) return;
     bool realtime = parent.rt_priority > 0 || parent.policy == abi::sched_deadline;
@@ -268,6 +270,7 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     child->no_new_privileges = parent.no_new_privileges;
     seccomp::inherit(parent, *child);
     // From here on nothing fails but copies to guest memory, whose errors Linux ignores or reports after the fact.
+    Ref<Task> const keep = child;
     kernel.processes().add(*child);
     process->threads.push_back(child.get());
     if (!thread) link_process(parent, *process, request);
@@ -277,7 +280,6 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     WaitQueue done;
     if (request.flags & clone_vfork) child->vfork_done = &done;
     kernel.trace().task_new(parent, *child);
-    Ref<Task> keep = child;
     u32 const event = event_of(parent, request);
     if (parent.tracee && (event || (request.flags & clone_ptrace))) tracing::inherit(parent, *child);
     wake_task(*child.leak());
@@ -336,6 +338,7 @@ Result<Pid> spawn_kernel_child(Task& parent, std::function<void(Task&)> start)
     auto task = make_ref<Task>(kernel, id, process);
     auto access = TaskAccess(*task);
     inherit(parent, *task, {});
+    task->policy = abi::sched_other, task->rt_priority = 0, task->nice = 0, task->affinity = ~u64 { 0 };
     access.files() = parent.files().clone();
     access.fs() = parent.fs().clone();
     access.start() = std::move(start);

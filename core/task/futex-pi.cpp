@@ -212,9 +212,10 @@ SyscallResult pi_requeue(Task& task, FutexCall const& c, bool is_private)
     auto from = TRY(futex_key(task, c.address, is_private));
     auto to = TRY(futex_key(task, c.address2, is_private));
     if (from == to) return err::inval;
-    TRY(futex_word(task, c.address, Protection::read));
-    u32* lock = TRY(futex_word(task, c.address2, Protection::write));
+    // The lock's word last: each of them may wait, and is valid until the next wait.
+    TRY(futex_word(task, c.address2, Protection::write));
     if (futex_load(TRY(futex_word(task, c.address, Protection::read))) != c.value3) return err::again;
+    u32* lock = TRY(futex_word(task, c.address2, Protection::write));
     auto* queue = futex_table(task).find(from);
     if (!queue) return 0;
     for (FutexWaiter& waiter : queue->waiters)

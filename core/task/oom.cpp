@@ -11,6 +11,7 @@
 #include "core/printk/printk.h"
 #include "core/task/lifecycle.h"
 #include "core/task/process-table.h"
+#include "core/task/ptrace.h"
 #include "core/time/timekeeper.h"
 
 namespace umbra {
@@ -33,6 +34,13 @@ struct Choice {
 };
 
 /// Among all, or those of a group.
+/// Whether its end may take as long as somebody else likes: a tracer, or the reader of a core.
+bool may_linger(Process const& process)
+{
+    return process.core_dump
+        || std::any_of(process.threads.begin(), process.threads.end(), [](Task* t) { return t->tracee; });
+}
+
 Choice choose_victim(Kernel& kernel, cgroup::Cgroup const* group)
 {
     u64 const limit = kernel.memory().limit();
@@ -40,7 +48,10 @@ Choice choose_victim(Kernel& kernel, cgroup::Cgroup const* group)
     Choice choice;
     for (auto const& [id, process] : kernel.processes().processes()) {
         if (group && !cgroup::counts_for(*process, *group)) continue;
-        if (process->group_exiting && process->state != ProcessState::zombie) choice.somebody_dies = true;
+        if (process->group_exiting) {
+            if (process->state != ProcessState::zombie && !may_linger(*process)) choice.somebody_dies = true;
+            continue;
+        }
         i64 const score = badness(*process, total);
         if (score > choice.score) choice.score = score, choice.victim = process;
     }

@@ -124,7 +124,8 @@ public:
     // --- scheduling (scheduler.cpp) ---
     TaskState state = TaskState::sleeping;
     bool wake_pending = false; ///< woken while not asleep
-    Interruption sleep_mode = Interruption::allowed; ///< of the sleep it is in
+    /// Of the sleep it is in. Until it first runs, nothing but who makes it wakes it.
+    Interruption sleep_mode = Interruption::refused;
     Vcpu* vcpu = nullptr; ///< where it runs or ran last
     i32 nice = 0;
     u64 virtual_runtime = 0;

@@ -79,6 +79,8 @@ public:
 
     /// poll(2) bits that hold now. Default: always readable and writable.
     virtual u32 readiness();
+    /// The same as seen by a task, where nobody runs who could ask: it differs for signalfd(2).
+    virtual u32 readiness_for(Task&) { return readiness(); }
     /// Woken when readiness may have changed; null for files that are always ready.
     virtual WaitQueue* wait_queue() { return nullptr; }
     /// How long a blocking read (`events` has pollin) or write (pollout) waits before it gives up with EAGAIN
