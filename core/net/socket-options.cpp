@@ -58,7 +58,8 @@ Result<void> Socket::set_timeout(i32 name, std::span<u8 const> value)
 Result<void> Socket::set_buffer_size(Task& task, i32 name, i32 value)
 {
     bool forced = name == abi::so_sndbufforce || name == abi::so_rcvbufforce;
-    if (forced && !rules(task, space(), Capability::net_admin)) return err::perm;
+    if (forced && !task.credentials().has(Capability::net_admin))
+        return err::perm; // of the first user namespace
     bool send = name == abi::so_sndbuf || name == abi::so_sndbufforce;
     u64 wanted = std::clamp<i64>(value, 0, forced ? INT32_MAX / 2 : kMaxBuffer / 2);
     // Doubled, since the kernel's own bookkeeping counts too (socket(7)).

@@ -59,7 +59,8 @@ Result<InterfaceAddress> parse_address(NetlinkRequest const& request)
     if (bytes.empty() && (!is_v4 || request.type() == abi::rtm_deladdr))
         bytes = attributes.bytes(abi::ifa_address);
     auto const address = address_of_netlink(bytes, family);
-    if (!address || head->prefix > (is_v4 ? 32 : 128)) return err::inval;
+    // A mapped IPv4 address is none of IPv6's here: it would be taken for the other.
+    if (!address || address->is_v4() != is_v4 || head->prefix > (is_v4 ? 32 : 128)) return err::inval;
     if (head->index != u32(Loopback::kIndex)) return err::nodev;
     InterfaceAddress one { *address, head->prefix, head->scope };
     if (is_v4) one.label = std::string(attributes.text(abi::ifa_label));
