@@ -89,7 +89,7 @@ Result<void> pipe_core(Task& task, std::vector<CoreThread> const& threads, abi::
     {
         auto started = TRY(start_core_helper(task, info.signo));
         helper = started.process;
-        TRY(write_core_image(task, *started.input, threads, info, kRlimInfinity));
+        (void)write_core_image(task, *started.input, threads, info, kRlimInfinity).ok(); // as write_core()
     }
     if (!task.kernel().core_pipe_limit) return {};
     return task.process().core_dump->wait_unless_abandoned(
@@ -100,7 +100,9 @@ Result<void> write_core(Task& task, std::vector<CoreThread> const& threads, abi:
 {
     if (task.process().core_dump->is_piped) return pipe_core(task, threads, info);
     auto file = TRY(open_core_file(task, core_file_name(task, info.signo)));
-    return write_core_image(task, *file, threads, info, task.limit(Resource::core));
+    // One that is cut off, by the limit or a full disk, is a core all the same.
+    (void)write_core_image(task, *file, threads, info, task.limit(Resource::core)).ok();
+    return {};
 }
 
 } // namespace

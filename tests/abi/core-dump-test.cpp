@@ -196,6 +196,13 @@ TEST_F(CoreDump, is_cut_at_the_limit)
     EXPECT_LE(status_of("core").st_size, 32768);
 }
 
+TEST_F(CoreDump, is_one_however_little_the_limit_leaves_of_it)
+{
+    int status = run([] { ::raise(SIGQUIT); }, 4096);
+    EXPECT_TRUE(WCOREDUMP(status));
+    EXPECT_LE(status_of("core").st_size, 4096);
+}
+
 TEST_F(CoreDump, needs_a_dumpable_process)
 {
     int status = run([] {
