@@ -45,17 +45,39 @@ void MsgQueue::count(Message const& message, i64 sign)
     owner.memory->message_bytes += u64(sign) * (message.data.size() + kOverhead);
 }
 
+namespace {
+
+/// What a message takes while it is in no queue, but in the hands of one who waits for room.
+class Charge {
+public:
+    Charge(IpcMemory& memory, u64 bytes)
+        : memory_(memory)
+        , bytes_(bytes)
+    {
+        memory_->message_bytes += bytes_;
+    }
+    ~Charge() { memory_->message_bytes -= bytes_; }
+    Charge(Charge const&) = delete;
+
+private:
+    Ref<IpcMemory> memory_;
+    u64 bytes_;
+};
+
+} // namespace
+
 Result<void> MsgQueue::send(Task& task, Message message, u32 flags)
 {
     u64 const size = message.data.size();
+    u64 const all = owner.memory->message_bytes + size + kOverhead;
+    if (all > owner.kernel.options().memory_limit / kMemoryShare) return err::nobufs;
     if (!has_room(size)) {
         if (flags & ipc_nowait) return err::again;
+        Charge const charge(*owner.memory, size + kOverhead);
         auto waited = senders.wait_until([&] { return removed || has_room(size); });
         if (waited.is_error()) return err::restart_nohand;
         if (removed) return err::idrm;
     }
-    u64 const all = owner.memory->message_bytes + size + kOverhead;
-    if (all > owner.kernel.options().memory_limit / kMemoryShare) return err::nobufs;
     count(message, 1);
     messages_.push_back(std::move(message));
     last_sender = task.pid();

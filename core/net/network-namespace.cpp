@@ -18,7 +18,7 @@ constexpr size_t kV4At = 12; ///< where the IPv4 address stands in its mapped fo
 bool InterfaceAddress::covers(IpAddress const& other) const
 {
     if (!is_v4() || !other.is_v4()) return address == other;
-    for (size_t bit = 0; bit < prefix; ++bit) {
+    for (size_t bit = 0; bit < std::min<size_t>(prefix, 32); ++bit) {
         u8 const mask = u8(0x80 >> bit % 8);
         if ((address.bytes[kV4At + bit / 8] ^ other.bytes[kV4At + bit / 8]) & mask) return false;
     }

@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <vector>
@@ -265,6 +266,42 @@ TEST(Netlink, adds_and_removes_addresses)
         EXPECT_EQ(addresses_of(fd, AF_INET).size(), 1u);
         Request(RTM_DELLINK, NLM_F_ACK, link_message(1)).ask(fd, EOPNOTSUPP);
         Request(RTM_NEWLINK, NLM_F_ACK | NLM_F_EXCL, link_message(1)).ask(fd, EEXIST);
+    });
+}
+
+TEST(Netlink, ipv6_addresses_of_any_form)
+{
+    NEEDS_NETWORK_NAMESPACES();
+    in_namespace([] {
+        Fd fd = netlink();
+        ifaddrmsg const head { AF_INET6, 128, 0, RT_SCOPE_UNIVERSE, 1 };
+        in6_addr address;
+        ASSERT_EQ(::inet_pton(AF_INET6, "::ffff:1.2.3.4", &address), 1);
+        Request(RTM_NEWADDR, NLM_F_CREATE, head).attribute(IFA_LOCAL, &address, sizeof address).send(fd);
+        // Whether or not that is an address: IPv4 knows nothing of it.
+        Fd udp = ::socket(AF_INET, SOCK_DGRAM, 0);
+        ifreq request {};
+        std::strcpy(request.ifr_name, "lo");
+        EXPECT_ERROR(::ioctl(udp, SIOCGIFNETMASK, &request), EADDRNOTAVAIL);
+        set_lo(true);
+        EXPECT_EQ(addresses_of(netlink(), AF_INET), std::vector<std::string> { "127.0.0.1/8" });
+        EXPECT_OK(::ioctl(udp, SIOCGIFNETMASK, &request));
+        ASSERT_EQ(::inet_pton(AF_INET6, "fd00::1", &address), 1);
+        Request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_ACK, head)
+            .attribute(IFA_LOCAL, &address, sizeof address)
+            .ask(netlink());
+    });
+}
+
+TEST(Netlink, forcing_buffers_needs_the_first_user_namespace)
+{
+    NEEDS_NETWORK_NAMESPACES();
+    in_child([] {
+        if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) SKIP_AS_HOST_LACKS("user namespaces");
+        Fd fd = netlink();
+        int const size = 1 << 30;
+        EXPECT_ERROR(::setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size), EPERM);
+        EXPECT_ERROR(::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size), EPERM);
     });
 }
 

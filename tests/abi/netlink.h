@@ -33,12 +33,16 @@ public:
         append(data, size);
         return *this;
     }
-    /// Sends it; the messages that came as answer until the end of it.
-    std::vector<std::vector<char>> ask(int fd, int expected_error = 0)
+    void send(int fd)
     {
         uint32_t const length = uint32_t(bytes_.size());
         std::memcpy(bytes_.data(), &length, sizeof length);
         EXPECT_EQ(::send(fd, bytes_.data(), bytes_.size(), 0), ssize_t(bytes_.size()));
+    }
+    /// Sends it; the messages that came as answer until the end of it.
+    std::vector<std::vector<char>> ask(int fd, int expected_error = 0)
+    {
+        send(fd);
         std::vector<std::vector<char>> answers;
         for (;;) {
             char buffer[32768];

@@ -59,7 +59,7 @@ Result<i64> list_interfaces(Task& task, NetworkNamespace const& space, u64 argum
 
 Result<void> put_netmask(abi::InterfaceRequest& request, u8 prefix)
 {
-    u32 const mask = prefix ? ~u32 { 0 } << (32 - prefix) : 0;
+    u32 const mask = prefix ? ~u32 { 0 } << (32 - std::min<u32>(prefix, 32)) : 0;
     put_address(request, u8(mask >> 24), u8(mask >> 16), u8(mask >> 8), u8(mask));
     return {};
 }
