@@ -160,7 +160,7 @@ void MessageQueue::send_cookie(u8 what)
     if (!cookie) return;
     cookie->bytes.back() = what;
     // mq_notify(2) has taken no other.
-    net::as_netlink_socket(*cookie->socket)->deliver(std::move(cookie->bytes), 0, 0, true);
+    net::as_netlink_socket(*cookie->socket)->deliver({ .bytes = std::move(cookie->bytes) }, true);
 }
 
 /// A message came into an empty queue for which nobody waited: told once.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/abi/netlink.h"
 #include "core/kernel.h"
 #include "core/task/process-table.h"
 #include "core/task/task.h"
@@ -74,13 +75,13 @@ public:
 
     /// Bytes of data that the next message can have.
     u64 room() const { return room_ > kHeader ? room_ - kHeader : 0; }
-    Result<void> put(i32 type, void const* data, u64 size)
+    Result<void> put(i32 level, i32 type, void const* data, u64 size)
     {
         // What does not fit is cut, and the reader is told.
         u64 kept = std::min(size, room());
         if (kept < size) result.flags |= abi::msg_ctrunc;
         if (room_ < kHeader) return {};
-        abi::ControlHeader header { kHeader + kept, abi::sol_socket, type };
+        abi::ControlHeader header { kHeader + kept, level, type };
         TRY(copy_to_user(task_, address_, &header, kHeader));
         TRY(copy_to_user(task_, address_ + kHeader, data, kept));
         u64 used = std::min(abi::control_align(header.length), room_);
@@ -112,7 +113,7 @@ Result<void> export_files(
     }
     if (fds.size() < files.size()) writer.result.flags |= abi::msg_ctrunc;
     if (fds.empty()) return {};
-    return writer.put(abi::scm_rights, fds.data(), fds.size() * sizeof(i32));
+    return writer.put(abi::sol_socket, abi::scm_rights, fds.data(), fds.size() * sizeof(i32));
 }
 
 } // namespace
@@ -130,10 +131,12 @@ Result<ExportedControl> export_control(
     Task& task, Ancillary& ancillary, bool with_credentials, GuestAddr address, u64 length, u32 flags)
 {
     ControlWriter writer(task, address, length);
+    if (auto const group = ancillary.netlink_group) // a struct nl_pktinfo is nothing else
+        TRY(writer.put(abi::sol_netlink, abi::netlink_pktinfo, &*group, sizeof *group));
     if (with_credentials) {
         auto identity = ancillary.credentials.value_or(abi::Ucred { 0, ~0u, ~0u });
         to_guest(task, identity);
-        TRY(writer.put(abi::scm_credentials, &identity, sizeof identity));
+        TRY(writer.put(abi::sol_socket, abi::scm_credentials, &identity, sizeof identity));
     }
     if (!ancillary.files.empty())
         TRY(export_files(task, std::move(ancillary.files), flags & abi::msg_cmsg_cloexec, writer));

@@ -89,6 +89,13 @@ Result<InterfaceAddress> NetworkNamespace::remove_address(IpAddress const& addre
     return gone;
 }
 
+u32 NetworkNamespace::choose_netlink_port()
+{
+    i32 const port = next_netlink_port_;
+    next_netlink_port_ = port == INT32_MIN ? kFirstNetlinkPort : port - 1;
+    return u32(port);
+}
+
 NetworkNamespace& network_namespace(Task const& task) { return *task.namespaces().network; }
 
 bool rules(Task const& task, NetworkNamespace const& space, Capability capability)

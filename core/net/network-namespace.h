@@ -6,6 +6,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/net/inet/port-table.h"
@@ -64,6 +65,8 @@ public:
     Result<void> add_address(InterfaceAddress address);
     /// EADDRNOTAVAIL.
     Result<InterfaceAddress> remove_address(IpAddress const& address, u8 prefix);
+    /// The next port of netlink to try where a process's number is taken; they read as negative numbers.
+    u32 choose_netlink_port();
 
     Kernel& kernel;
     Loopback loopback;
@@ -72,6 +75,12 @@ public:
     std::map<std::string, UnixEndpoint*> abstract_names;
     u32 last_autobind = 0;
     std::vector<NetlinkSocket*> netlink_sockets;
+    std::map<std::pair<i32, u32>, NetlinkSocket*>
+        netlink_ports; ///< by protocol and port: those that are bound
+
+private:
+    i32 next_netlink_port_ = kFirstNetlinkPort;
+    static constexpr i32 kFirstNetlinkPort = -4097;
 };
 
 /// The namespace of a task.

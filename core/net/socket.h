@@ -34,7 +34,8 @@ struct SocketAddress {
 /// What travels beside the bytes: descriptors and the identity of the sender (cmsg(3)).
 struct Ancillary {
     std::vector<Ref<vfs::File>> files; ///< SCM_RIGHTS
-    std::optional<abi::Ucred> credentials; ///< SCM_CREDENTIALS; of a message on its way always set
+    std::optional<abi::Ucred> credentials {}; ///< SCM_CREDENTIALS; of a message on its way always set
+    std::optional<u32> netlink_group {}; ///< NETLINK_PKTINFO
 };
 
 struct SendRequest {

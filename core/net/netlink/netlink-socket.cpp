@@ -7,7 +7,8 @@
 
 #include "core/kernel.h"
 #include "core/net/netlink/protocols.h"
-#include "core/net/unix/endpoint.h"
+#include "core/net/unix/unix-socket.h"
+#include "core/task/pid-namespace.h"
 #include "core/task/task.h"
 
 namespace umbra::net {
@@ -17,9 +18,32 @@ namespace {
 constexpr u64 kMemoryShare = 8; ///< queues may take an eighth of the memory limit beside it
 constexpr u64 kBatch = 8192; ///< bytes of a dump in one datagram, for readers with small buffers
 constexpr u64 kReserve = 32; ///< of the send buffer, as Linux
-constexpr u32 kLowestNegative = 4097; ///< ports that the kernel chooses when the process's number is taken
 
-Result<abi::SockaddrNetlink> name_of(SocketAddress const& address)
+/// What a message takes that is in no queue, but on its way to the kernel.
+class Charge {
+public:
+    explicit Charge(Kernel& kernel)
+        : network_(Network::of(kernel))
+        , limit_(kernel.options().memory_limit / kMemoryShare)
+    {
+    }
+    ~Charge() { release(); }
+    Charge(Charge const&) = delete;
+    /// ENOBUFS. Once.
+    Result<void> take(u64 bytes)
+    {
+        if (network_->queued_bytes + bytes > limit_) return err::nobufs;
+        network_->queued_bytes += bytes_ = bytes;
+        return {};
+    }
+    void release() { network_->queued_bytes -= std::exchange(bytes_, 0); }
+
+private:
+    Ref<Network> network_;
+    u64 limit_, bytes_ = 0;
+};
+
+Result<abi::SockaddrNetlink> parse_name(SocketAddress const& address)
 {
     abi::SockaddrNetlink name;
     if (address.length < sizeof name || address.family() != abi::af_netlink) return err::inval;
@@ -41,7 +65,7 @@ u32 group_mask(u32 group) { return group && group <= 32 ? u32 { 1 } << (group - 
 u32 group_count(i32 protocol) { return protocol == abi::netlink_route ? abi::rtnlgrp_max : 32; }
 
 /// Everybody may join what these tell.
-bool is_public(i32 protocol) { return protocol != abi::netlink_sock_diag; }
+bool is_public(i32 protocol) { return protocol != abi::netlink_usersock; }
 
 std::vector<u8> bytes_of(i32 value)
 {
@@ -51,30 +75,33 @@ std::vector<u8> bytes_of(i32 value)
 
 } // namespace
 
-NetlinkSocket::NetlinkSocket(NetworkNamespace& space, vfs::Path path, u32 flags, i32 type, i32 protocol)
-    : Socket(space, std::move(path), flags, abi::af_netlink, type, protocol)
+NetlinkSocket::NetlinkSocket(Task& task, vfs::Path path, u32 flags, i32 type, i32 protocol)
+    : Socket(network_namespace(task), std::move(path), flags, abi::af_netlink, type, protocol)
+    , opener_(task.credentials_ref())
 {
-    space.netlink_sockets.push_back(this);
+    space().netlink_sockets.push_back(this);
 }
 
 NetlinkSocket::~NetlinkSocket()
 {
     std::erase(space().netlink_sockets, this);
+    if (bound_) space().netlink_ports.erase({ protocol(), port_ });
+    wake_blocked();
+    for (NetlinkSocket* receiver : std::exchange(blocked_on_, {}))
+        receiver->blocked_senders_.erase(this);
     while (!queue_.empty())
         drop_first();
 }
 
 Result<void> NetlinkSocket::choose_port(Task& task, u32 wanted)
 {
-    auto is_taken = [&](u32 port) {
-        return std::ranges::any_of(space().netlink_sockets, [&](NetlinkSocket const* other) {
-            return other->protocol() == protocol() && other->bound_ && other->port_ == port;
-        });
-    };
+    auto& ports = space().netlink_ports;
+    auto is_taken = [&](u32 port) { return !port || ports.contains({ protocol(), port }); };
     if (wanted && is_taken(wanted)) return err::addrinuse;
-    u32 port = wanted ? wanted : u32(task.process().id.value);
-    for (u32 next = -kLowestNegative; is_taken(port); --next)
-        port = next;
+    u32 port = wanted ? wanted : u32(pid_out(task, task.process().id));
+    while (is_taken(port))
+        port = space().choose_netlink_port();
+    ports[{ protocol(), port }] = this;
     port_ = port;
     bound_ = true;
     return {};
@@ -87,7 +114,7 @@ Result<void> NetlinkSocket::check_groups(Task& task) const
 
 Result<void> NetlinkSocket::bind(Task& task, SocketAddress const& address)
 {
-    auto const name = TRY(name_of(address));
+    auto const name = TRY(parse_name(address));
     if (name.groups) TRY(check_groups(task));
     if (bound_ && name.port != port_) return err::inval;
     if (!bound_) TRY(choose_port(task, name.port));
@@ -103,7 +130,7 @@ Result<void> NetlinkSocket::connect(Task& task, SocketAddress const& address)
         peer_port_ = peer_groups_ = 0;
         return {};
     }
-    auto const name = TRY(name_of(address));
+    auto const name = TRY(parse_name(address));
     bool const anybody = protocol() == abi::netlink_usersock;
     if ((name.port || name.groups) && !anybody && !rules(task, space(), Capability::net_admin))
         return err::perm;
@@ -116,12 +143,12 @@ Result<void> NetlinkSocket::connect(Task& task, SocketAddress const& address)
 SocketAddress NetlinkSocket::local_address() { return address_of(port_, u32(groups_)); }
 Result<SocketAddress> NetlinkSocket::peer_address() { return address_of(peer_port_, peer_groups_); }
 
-void NetlinkSocket::deliver(std::vector<u8> bytes, u32 from, u32 group, bool is_answer)
+void NetlinkSocket::deliver(Datagram datagram, bool is_answer)
 {
     Kernel& kernel = space().kernel;
-    u64 const cost = bytes.size() + kOverhead;
+    u64 const cost = datagram.bytes.size() + kOverhead;
     u64& all = Network::of(kernel).queued_bytes;
-    bool const fits = queued_ + cost <= receive_buffer() || (is_answer && queue_.empty());
+    bool const fits = has_room(datagram.bytes.size()) || (is_answer && queue_.empty());
     // A dump waits until it is read on Linux; here all of it is made at once.
     bool const is_dump = is_answer && queued_ < receive_buffer() * 16;
     if ((!fits && !is_dump) || all + cost > kernel.options().memory_limit / kMemoryShare) {
@@ -131,7 +158,8 @@ void NetlinkSocket::deliver(std::vector<u8> bytes, u32 from, u32 group, bool is_
     }
     queued_ += cost;
     all += cost;
-    queue_.push_back({ std::move(bytes), from, group });
+    unread_parts_ += datagram.goes_on;
+    queue_.push_back(std::move(datagram));
     waiters_.wake_all(abi::pollin | abi::pollrdnorm);
 }
 
@@ -140,54 +168,81 @@ void NetlinkSocket::drop_first()
     u64 const cost = queue_.front().bytes.size() + kOverhead;
     queued_ -= cost;
     Network::of(space().kernel).queued_bytes -= cost;
+    unread_parts_ -= queue_.front().goes_on;
     queue_.pop_front();
+    wake_blocked();
 }
 
-Result<void> NetlinkSocket::send_to_guests(u32 port, u32 group, std::vector<u8> bytes)
+void NetlinkSocket::remember_blocked(NetlinkSocket& sender)
 {
-    if (group) {
+    blocked_senders_.insert(&sender);
+    sender.blocked_on_.insert(this);
+}
+
+void NetlinkSocket::wake_blocked()
+{
+    for (NetlinkSocket* sender : std::exchange(blocked_senders_, {})) {
+        sender->blocked_on_.erase(this);
+        sender->waiters_.wake_all(abi::pollout | abi::pollwrnorm);
+    }
+}
+
+Result<void> NetlinkSocket::send_to_guests(u32 port, Datagram datagram)
+{
+    auto const found = space().netlink_ports.find({ protocol(), port });
+    NetlinkSocket* const target = found == space().netlink_ports.end() ? nullptr : found->second;
+    // Before a group is told, which happens once.
+    if (target && !target->has_room(datagram.bytes.size())) {
+        target->remember_blocked(*this);
+        return err::again;
+    }
+    if (u32 const group = datagram.group) {
         bool told = false;
         for (NetlinkSocket* other : space().netlink_sockets) {
             if (other == this || other->protocol() != protocol() || !other->is_member(group)) continue;
-            other->deliver(bytes, port_, group, false);
+            other->deliver(datagram, false);
             told = true;
         }
         if (!told && !port) return err::srch;
         if (!port) return {};
     }
-    for (NetlinkSocket* other : space().netlink_sockets) {
-        if (other->protocol() != protocol() || !other->bound_ || other->port_ != port) continue;
-        if (other->queued_ + bytes.size() + kOverhead > other->receive_buffer()) return err::again;
-        other->deliver(std::move(bytes), port_, 0, false);
-        return {};
-    }
-    return err::connrefused;
+    if (!target) return err::connrefused;
+    datagram.group = 0;
+    target->deliver(std::move(datagram), false);
+    return {};
 }
 
 Result<u64> NetlinkSocket::send(Task& task, IoBuffer& data, SendRequest& request)
 {
     if (request.flags & abi::msg_oob) return err::opnotsupp;
+    if (!request.ancillary.files.empty()) return err::inval; // only local sockets carry them
+    TRY(prepare_ancillary(task, request.ancillary));
     u32 port = peer_port_, groups = peer_groups_;
     bool const anybody = protocol() == abi::netlink_usersock;
-    if (request.to && request.to->length > 0) {
-        auto const name = TRY(name_of(*request.to));
+    bool const is_addressed = request.to && request.to->length > 0;
+    if (is_addressed) {
+        auto const name = TRY(parse_name(*request.to));
         port = name.port, groups = name.groups;
         if ((port || groups) && !anybody && !rules(task, space(), Capability::net_admin)) return err::perm;
     }
     if (!bound_) TRY(choose_port(task, 0));
     u64 const size = data.remaining();
     if (size + kReserve > send_buffer()) return err::msgsize;
+    Charge charge(space().kernel);
+    TRY(charge.take(size + kOverhead));
     std::vector<u8> bytes(size);
     TRY(data.take_all(bytes.data(), size));
     if (port || groups || anybody) {
         u32 const group = groups ? u32(std::countr_zero(groups)) + 1 : 0;
-        if (auto sent = send_to_guests(port, group, std::move(bytes)); sent.is_error()) {
+        charge.release(); // the queue counts it
+        Datagram datagram { std::move(bytes), port_, group, *request.ancillary.credentials };
+        if (auto sent = send_to_guests(port, std::move(datagram)); sent.is_error()) {
             data.rewind(size); // nobody took it
             return sent.error();
         }
         return size;
     }
-    serve(task, bytes);
+    serve(task, bytes, is_addressed);
     return size;
 }
 
@@ -211,6 +266,8 @@ std::vector<u8> acknowledgement(NetlinkRequest const& request, i32 error)
 
 Result<void> answer(NetlinkRequest& request)
 {
+    if (request.is_dump() && request.socket.is_dumping()) return err::busy;
+    if (request.is_dump() && request.socket.is_full()) return err::nobufs;
     switch (request.socket.protocol()) {
     case abi::netlink_route:
         return answer_route(request);
@@ -228,33 +285,35 @@ void deliver_dump(NetlinkRequest& request)
     std::vector<u8> batch;
     for (auto const& message : request.answers) {
         if (!batch.empty() && batch.size() + message.size() > kBatch)
-            request.socket.deliver(std::exchange(batch, {}), 0, 0, true);
+            request.socket.deliver({ .bytes = std::exchange(batch, {}), .goes_on = true }, true);
         batch.insert(batch.end(), message.begin(), message.end());
     }
-    request.socket.deliver(std::move(batch), 0, 0, true);
+    request.socket.deliver({ .bytes = std::move(batch) }, true);
 }
 
 } // namespace
 
-void NetlinkSocket::serve(Task& task, std::span<u8 const> bytes)
+void NetlinkSocket::serve(Task& task, std::span<u8 const> bytes, bool is_addressed)
 {
     if (protocol() == abi::netlink_kobject_uevent) return; // nothing is asked there
     while (auto const message = take_message(bytes)) {
-        NetlinkRequest request { task, *this, *message };
+        NetlinkRequest request { task, *this, *message, is_addressed };
         bool const is_asked
             = (request.flags() & abi::nlm_f_request) && message->header.type >= abi::nlmsg_min_type;
         auto const done = is_asked ? answer(request) : Result<void>();
         if (is_asked && done.ok() && request.is_dump()) {
             deliver_dump(request);
+            if (!bytes.empty()) give_way();
             continue; // its end is its acknowledgement
         }
         for (auto& one : request.answers)
-            deliver(std::move(one), 0, 0, true);
+            deliver({ .bytes = std::move(one) }, true);
         bool const acknowledges = request.flags() & abi::nlm_f_ack;
         if (done.is_error())
-            deliver(acknowledgement(request, i32(done.error())), 0, 0, true);
+            deliver({ .bytes = acknowledgement(request, i32(done.error())) }, true);
         else if (acknowledges)
-            deliver(acknowledgement(request, 0), 0, 0, true);
+            deliver({ .bytes = acknowledgement(request, 0) }, true);
+        if (!bytes.empty()) give_way();
     }
 }
 
@@ -269,7 +328,8 @@ Result<u64> NetlinkSocket::receive(Task&, IoBuffer& data, ReceiveRequest& reques
     u64 const size = datagram.bytes.size(), wanted = std::min(size, data.remaining());
     TRY(data.put_all(datagram.bytes.data(), wanted));
     request.from = address_of(datagram.from, group_mask(datagram.group));
-    request.ancillary.credentials = abi::Ucred { i32(datagram.from), 0, 0 };
+    request.ancillary.credentials = datagram.sender;
+    if (is_on_option(abi::netlink_pktinfo)) request.ancillary.netlink_group = datagram.group;
     if (wanted < size) request.result_flags |= abi::msg_trunc;
     return request.flags & abi::msg_trunc ? size : wanted;
 }
@@ -304,6 +364,7 @@ Result<void> NetlinkSocket::set_option(Task& task, i32 level, i32 name, std::spa
         groups_ = name == abi::netlink_add_membership ? groups_ | bit : groups_ & ~bit;
         return {};
     }
+    case abi::netlink_pktinfo:
     case abi::netlink_broadcast_error:
     case abi::netlink_no_enobufs:
     case abi::netlink_cap_ack:
@@ -325,6 +386,7 @@ Result<std::vector<u8>> NetlinkSocket::get_option(Task& task, i32 level, i32 nam
         std::memcpy(groups.data(), &groups_, groups.size());
         return groups;
     }
+    case abi::netlink_pktinfo:
     case abi::netlink_broadcast_error:
     case abi::netlink_no_enobufs:
     case abi::netlink_cap_ack:
@@ -341,7 +403,7 @@ void tell_group(NetworkNamespace& space, i32 protocol, u32 group, std::vector<u8
 {
     for (NetlinkSocket* socket : space.netlink_sockets)
         if (socket->protocol() == protocol && socket->is_member(group))
-            socket->deliver(bytes, 0, group, false);
+            socket->deliver({ .bytes = bytes, .group = group }, false);
 }
 
 Result<Ref<Socket>> make_netlink_socket(Task& task, i32 type, i32 protocol, u32 flags)
@@ -351,8 +413,7 @@ Result<Ref<Socket>> make_netlink_socket(Task& task, i32 type, i32 protocol, u32 
         = { abi::netlink_route, abi::netlink_usersock, abi::netlink_sock_diag, abi::netlink_kobject_uevent };
     if (std::ranges::find(known, protocol) == std::end(known)) return err::protonosupport;
     auto path = make_socket_path(task.kernel());
-    return Ref<Socket>(
-        make_ref<NetlinkSocket>(network_namespace(task), std::move(path), flags, type, protocol));
+    return Ref<Socket>(make_ref<NetlinkSocket>(task, std::move(path), flags, type, protocol));
 }
 
 } // namespace umbra::net

@@ -6,15 +6,25 @@
 
 #include <deque>
 #include <optional>
+#include <set>
 
 #include "core/net/netlink/message.h"
 #include "core/net/socket.h"
+#include "core/task/credentials.h"
 
 namespace umbra::net {
 
 class NetlinkSocket final : public Socket {
 public:
-    NetlinkSocket(NetworkNamespace& space, vfs::Path path, u32 flags, i32 type, i32 protocol);
+    struct Datagram {
+        std::vector<u8> bytes {};
+        u32 from = 0, group = 0; ///< the sender's port (0: the kernel); the group if it was sent to one
+        abi::Ucred sender { 0, 0, 0 }; ///< in the kernel's ids
+        bool goes_on = false; ///< part of a dump, and not its last
+    };
+
+    /// Opened by `task`.
+    NetlinkSocket(Task& task, vfs::Path path, u32 flags, i32 type, i32 protocol);
     ~NetlinkSocket() override;
 
     Result<void> bind(Task& task, SocketAddress const& address) override;
@@ -34,32 +44,37 @@ public:
     bool is_full() const { return queued_ > receive_buffer(); }
     bool is_member(u32 group) const { return group && group <= 64 && groups_ >> (group - 1) & 1; }
     bool is_on_option(i32 name) const { return options_ >> name & 1; }
-    /// Queues a datagram from `from` (0: the kernel), sent to `group` if that is not 0. One for which there is no room is
-    /// lost, and the next read says ENOBUFS.
-    void deliver(std::vector<u8> bytes, u32 from, u32 group, bool is_answer);
+    /// Who opened it; what a socket that was handed on may ask of the kernel depends on both.
+    Credentials const& opener() const { return *opener_; }
+    /// Whether a dump has not been read up to its last part.
+    bool is_dumping() const { return unread_parts_ > 0; }
+    /// Queues a datagram. One for which there is no room is lost, and the next read says ENOBUFS.
+    void deliver(Datagram datagram, bool is_answer);
 
 protected:
     i32 take_error() override;
 
 private:
-    struct Datagram {
-        std::vector<u8> bytes;
-        u32 from, group;
-    };
     Result<void> choose_port(Task& task, u32 wanted);
     Result<void> check_groups(Task& task) const;
-    Result<void> send_to_guests(u32 port, u32 group, std::vector<u8> bytes);
-    /// The kernel's part: each request in turn.
-    void serve(Task& task, std::span<u8 const> bytes);
+    /// EAGAIN: the queue at `port` is full, and this socket is woken once it is not.
+    Result<void> send_to_guests(u32 port, Datagram datagram);
+    /// The kernel's part: each request in turn. `is_addressed`: the kernel was named in the call.
+    void serve(Task& task, std::span<u8 const> bytes, bool is_addressed);
+    bool has_room(u64 size) const { return queued_ + size + kOverhead <= receive_buffer(); }
     void drop_first();
+    void remember_blocked(NetlinkSocket& sender);
+    void wake_blocked();
 
     static constexpr u64 kOverhead = 256; ///< so that empty datagrams fill a queue too
     u32 port_ = 0, peer_port_ = 0, peer_groups_ = 0;
     bool bound_ = false;
+    Ref<Credentials> opener_;
     u64 groups_ = 0; ///< by number less one
     u32 options_ = 0; ///< of SOL_NETLINK, by name
     std::deque<Datagram> queue_;
-    u64 queued_ = 0;
+    u64 queued_ = 0, unread_parts_ = 0;
+    std::set<NetlinkSocket*> blocked_senders_, blocked_on_; ///< each other's; who goes takes itself out
     std::optional<Errno> error_;
     WaitQueue waiters_;
 };

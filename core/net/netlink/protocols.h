@@ -14,14 +14,21 @@ struct NetlinkRequest {
     Task& task;
     NetlinkSocket& socket;
     NetlinkMessage const& message;
+    bool is_addressed; ///< the call named the kernel
     std::vector<std::vector<u8>> answers {}; ///< a message each
     std::string complaint {}; ///< for people, beside the errno (NETLINK_EXT_ACK)
 
     NetworkNamespace& space() const { return socket.space(); }
     u16 type() const { return message.header.type; }
     u16 flags() const { return message.header.flags; }
-    bool is_dump() const { return (flags() & abi::nlm_f_dump) == abi::nlm_f_dump; }
+    /// Any bit of NLM_F_DUMP asks for one, where something is asked for: in changes they mean something else.
+    bool is_dump() const { return (flags() & abi::nlm_f_dump) && !is_change(); }
+    bool is_change() const { return socket.protocol() == abi::netlink_route && (type() & 3) != kRouteGets; }
+    /// Whether CAP_NET_ADMIN is there for a change: the caller's, and the opener's, lest a privileged program be made to
+    /// write into somebody's socket. Who names the kernel knows what it writes to.
+    bool may_change() const;
     bool is_strict() const { return socket.is_on_option(abi::netlink_get_strict_chk); }
+    static constexpr u16 kRouteGets = 2; ///< in the low bits of a type of rtnetlink's
     /// The head of an answer.
     abi::NetlinkHeader head(u16 type) const
     {

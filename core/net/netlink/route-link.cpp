@@ -6,6 +6,7 @@
 #include "core/kernel.h"
 #include "core/net/netlink/protocols.h"
 #include "core/task/namespaces.h"
+#include "core/task/permissions.h"
 #include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
 #include "core/task/task.h"
@@ -172,13 +173,18 @@ void change_loopback(NetworkNamespace& space, bool up)
         if (!has(space.loopback.addresses, one)) tell_address(space, one, abi::rtm_deladdr);
 }
 
+bool NetlinkRequest::may_change() const
+{
+    bool const was_opened_well
+        = is_capable(socket.opener(), *space().owner(), Capability::net_admin) || is_addressed;
+    return was_opened_well && rules(task, space(), Capability::net_admin);
+}
+
 Result<void> answer_route(NetlinkRequest& request)
 {
     if (request.type() > abi::rtm_max) return err::opnotsupp;
     if (request.message.payload.empty()) return {}; // not even a family
-    constexpr u16 kind_mask = 3, gets = 2;
-    bool const changes = (request.type() & kind_mask) != gets;
-    if (changes && !rules(request.task, request.space(), Capability::net_admin)) return err::perm;
+    if (request.is_change() && !request.may_change()) return err::perm;
     switch (request.type()) {
     case abi::rtm_getlink:
         return get_link(request);
