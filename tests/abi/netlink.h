@@ -5,6 +5,8 @@
 #include "abi-test.h"
 
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <vector>
 
@@ -97,6 +99,33 @@ inline std::string attribute(std::vector<char> const& message, size_t fixed_size
         at += (head.nla_len + 3u) & ~3u;
     }
     return {};
+}
+
+#define NEEDS_NETWORK_NAMESPACES()                                                                           \
+    if (!may_unshare()) SKIP_AS_HOST_LACKS("network namespaces for everybody")
+
+inline int namespace_flags() { return CLONE_NEWNET | (::geteuid() == 0 ? 0 : CLONE_NEWUSER); }
+
+inline bool may_unshare()
+{
+    return wait_for(start([] {
+        if (::unshare(namespace_flags()) != 0) ::_exit(1);
+    })) == exited(0);
+}
+
+template <typename Body> void in_namespace(Body&& body)
+{
+    in_child([&] {
+        ASSERT_OK(::unshare(namespace_flags()));
+        body();
+    });
+}
+
+inline ifinfomsg link_message(int index = 0, unsigned flags = 0, unsigned change = 0)
+{
+    ifinfomsg link {};
+    link.ifi_index = index, link.ifi_flags = flags, link.ifi_change = change;
+    return link;
 }
 
 } // namespace abi_test
