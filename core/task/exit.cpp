@@ -205,6 +205,33 @@ void release_zombie_leader(Process& process)
     process.zombie_leader = nullptr;
 }
 
+namespace {
+
+/// The thread is none of its process's any more; the last one ends that, and with it maybe a namespace. May wait.
+void leave_process(Task& task, u32 status)
+{
+    Process& process = task.process();
+    Ref<Process> const keep(process);
+    // Again, since others may have left while this one waited.
+    bool const last = process.live_threads() == 1;
+    process.group_exiting = process.group_exiting || last;
+    bool const ends_namespace = last && is_namespace_init(process) && !process.pids->is_first();
+    if (ends_namespace) end_pid_namespace(task);
+    cgroup::leave(task);
+    tracing::thread_ended(task, status);
+    if (task.tid() == process.id && !process.group_exiting) {
+        process.zombie_leader = &task;
+    } else {
+        forget_thread(task);
+        if (process.group_exiting) release_zombie_leader(process);
+    }
+    // exec waits for the other threads of its process.
+    process.exit_waiters.wake_all();
+    if (process.threads.empty()) end_process(process);
+}
+
+} // namespace
+
 void exit_current_task()
 {
     Task& task = current();
@@ -231,23 +258,8 @@ void exit_current_task()
     access.fs() = nullptr;
     // Those that it had may go before it is reaped.
     access.namespaces() = Ref<NamespaceSet>(task.kernel().first_namespaces());
-    Ref<Process> keep(process);
-    // Again, since others may have left while this one waited.
-    last = process.live_threads() == 1;
-    process.group_exiting = process.group_exiting || last;
-    bool const ends_namespace = last && is_namespace_init(process) && !process.pids->is_first();
-    if (ends_namespace) end_pid_namespace(task);
-    cgroup::leave(task);
-    tracing::thread_ended(task, status());
-    if (task.tid() == process.id && !process.group_exiting) {
-        process.zombie_leader = &task;
-    } else {
-        forget_thread(task);
-        if (process.group_exiting) release_zombie_leader(process);
-    }
-    // exec waits for the other threads of its process.
-    process.exit_waiters.wake_all();
-    if (process.threads.empty()) end_process(process);
+    leave_process(task, status());
+    // Never comes back: what a local variable holds here would be held for ever.
     task.kernel().scheduler().exit_current();
 }
 
