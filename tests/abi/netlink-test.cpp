@@ -391,7 +391,7 @@ TEST(Netlink, one_dump_at_a_time)
         bool done = false, busy = false;
         alignas(nlmsghdr) static char buffer[65536];
         for (ssize_t n; (n = ::recv(fd, buffer, sizeof buffer, MSG_DONTWAIT)) > 0;) {
-            int left = int(n);
+            auto left = uint32_t(n);
             for (auto* one = reinterpret_cast<nlmsghdr*>(buffer); NLMSG_OK(one, left);
                  one = NLMSG_NEXT(one, left)) {
                 done |= one->nlmsg_type == NLMSG_DONE;

@@ -53,7 +53,7 @@ public:
                 EXPECT_EQ(expected_error, 0) << "no answer";
                 return answers;
             }
-            int left = int(n);
+            auto left = uint32_t(n); // as both of the macro's comparisons like it
             for (auto* one = reinterpret_cast<nlmsghdr*>(buffer); NLMSG_OK(one, left);
                  one = NLMSG_NEXT(one, left)) {
                 EXPECT_EQ(one->nlmsg_seq, 77u);
