@@ -5,7 +5,7 @@ unshare -Urm sh -c 'mount -t tmpfs inside /mnt && findmnt -no FSTYPE /mnt'
 unshare -Urpf --mount-proc sh -c 'echo $$; ps -o pid=,comm= | wc -l'
 unshare -Uri sh -c 'ipcmk -M 4096 >/dev/null; ipcs -m | grep -c 0x'
 unshare -Uru sh -c 'hostname inside; hostname'
-unshare -Urn sh -c 'ip -o link | cut -d: -f2; ip link set lo up; ping -c1 -W2 127.0.0.1 | grep -o "1 received"'
+unshare -Urn sh -c 'ip -o link | cut -d: -f2; ip link set lo up; ip -o addr | wc -l'
 unshare -UrT --monotonic 100000 sh -c 'test $(cut -d. -f1 /proc/uptime) -lt 100000; cat /proc/self/timens_offsets' | tr -s ' '
 unshare -UrC sh -c 'cat /proc/self/cgroup | tail -1 | cut -d: -f3'
 unshare -Ur unshare -Ur unshare -Ur id -u
