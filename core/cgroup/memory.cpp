@@ -15,6 +15,9 @@ namespace umbra::cgroup {
 
 namespace {
 
+/// How far calls may go beyond a limit before they fail: 1 MiB.
+constexpr u64 kMostOwed = 256;
+
 /// An account is the group's number above, the use of the frame below.
 constexpr u32 kUseBits = 2, kUseMask = (1 << kUseBits) - 1;
 
@@ -73,10 +76,12 @@ Result<u32> MemoryAccounts::charge(u64 pages, mm::FrameUse use)
         bool const has_room = reclaim(*full, 1) > 0 && !without_room(*group, pages);
         if (!has_room && !task->is_dying()) {
             task->membership.exhausted = RefPtr<Cgroup>(full);
-            return err::nomem;
+            // A call may have taken something already that it would lose without the page: it gets that, and the task
+            // has to make room before it runs on.
+            bool const may_owe = task->in_syscall && full->memory.current < full->memory.limit + kMostOwed;
+            if (!may_owe) return err::nomem;
         }
     }
-    task->membership.exhausted = nullptr;
     add(*group, pages, use);
     keep_below_high(*group, pages);
     return account_of(*group) << kUseBits | u32(use);

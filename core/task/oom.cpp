@@ -105,6 +105,13 @@ bool relieve_group(Task& task, cgroup::Cgroup& group)
     return !task.is_dying();
 }
 
+void settle_with_own_group(Task& task)
+{
+    auto const& memory = task.membership.exhausted->memory;
+    if (memory.current <= memory.limit) task.membership.exhausted = nullptr;
+    (void)relieve_own_group(task); // if there is nothing to be had, the next fault says so
+}
+
 bool relieve_own_group(Task& task)
 {
     if (!task.membership.exhausted) return false;

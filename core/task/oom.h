@@ -14,7 +14,8 @@ class Cgroup;
 bool relieve_memory(Task& task);
 /// The same within a control group: false if nobody else in it can be chosen. May wait.
 bool relieve_group(Task& task, cgroup::Cgroup& group);
-/// Whether a call that ended with ENOMEM did so at the limit of the task's control group, and is worth another try now.
-/// May wait.
+/// Whether an allocation that failed did so at the limit of the task's control group, and is worth another try now. May wait.
 bool relieve_own_group(Task& task);
+/// After a call that went beyond its group's limit (cgroup::MemoryAccounts::charge): makes room, if it still has to. Waits.
+void settle_with_own_group(Task& task);
 } // namespace umbra

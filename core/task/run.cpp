@@ -133,7 +133,6 @@ template <auto MakeCall> void run_call(Task& task, Trap const& trap)
         task.result_in_registers = false;
         SyscallResult result = MakeCall(task, number, trap.args);
         if (task.result_in_registers) break;
-        if (result.is_error() && result.error() == err::nomem && relieve_own_group(task)) continue;
         if (result.is_error() && is_restart(result.error())) {
             // The thread needs an answer before its registers can be had; a restart rewrites it.
             task.guest().set_syscall_result(u64(-i64(Errno::intr)));
@@ -145,6 +144,8 @@ template <auto MakeCall> void run_call(Task& task, Trap const& trap)
         break;
     }
     task.in_syscall = false;
+    if (task.membership.exhausted) [[unlikely]]
+        settle_with_own_group(task);
 }
 
 /// PR_SET_SYSCALL_USER_DISPATCH: true if the program itself is to deal with the call, or is to die.

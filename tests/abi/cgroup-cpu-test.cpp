@@ -135,11 +135,11 @@ TEST_F(CgroupCpu, groups_share_by_weight_and_not_by_tasks)
     for (int i = 0; i < 3; ++i)
         children.push_back(start_in("b", spin_on_one_cpu));
     long long a = 0, b = 0;
-    while (a + b < 800'000) {
+    // 3 : 1 it should be, and 1 : 3 it were without groups. What a busy host takes from one of them is made up for later.
+    while (a + b < 800'000 || (a <= b && a + b < 10'000'000)) {
         ::usleep(20'000);
         a = value("a/cpu.stat", "usage_usec"), b = value("b/cpu.stat", "usage_usec");
     }
-    // 3 : 1 it should be, and 1 : 3 it were without groups.
     EXPECT_GT(a, b) << a << " " << b;
     for (pid_t child : children)
         ::kill(child, SIGKILL);

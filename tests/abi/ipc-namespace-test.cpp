@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // IPC namespaces: ipc_namespaces(7). An ordinary user gets one together with a user namespace.
-#include "abi-test.h"
+#include "own-namespace.h"
 
 #include <linux/nsfs.h>
 #include <mqueue.h>
@@ -15,18 +15,7 @@
 namespace abi_test {
 namespace {
 
-#define NEEDS_IPC_NAMESPACES()                                                                               \
-    if (!may_unshare()) SKIP_AS_HOST_LACKS("IPC namespaces for everybody")
-
-/// Root needs no user namespace, and keeps his rights without one.
-int namespace_flags() { return CLONE_NEWIPC | (::geteuid() == 0 ? 0 : CLONE_NEWUSER); }
-
-bool may_unshare()
-{
-    return wait_for(start([] {
-        if (::unshare(namespace_flags()) != 0) ::_exit(1);
-    })) == exited(0);
-}
+#define NEEDS_IPC_NAMESPACES() NEEDS_NAMESPACES(CLONE_NEWIPC)
 
 /// A key that nobody else uses: of the test's own process.
 key_t own_key() { return 0x56000000 | (::getpid() & 0xffffff); }
@@ -60,7 +49,7 @@ TEST(IpcNamespace, has_objects_of_its_own)
     ASSERT_OK(set);
     std::string const before = link_of();
     in_child([&] {
-        ASSERT_OK(::unshare(namespace_flags()));
+        ASSERT_OK(::unshare(with_rights(CLONE_NEWIPC)));
         EXPECT_NE(link_of(), before);
         EXPECT_ERROR(::shmget(key, kPage, 0600), ENOENT);
         EXPECT_ERROR(::msgget(key, 0600), ENOENT);
@@ -84,7 +73,7 @@ TEST(IpcNamespace, of_a_child_from_its_first_moment)
 {
     NEEDS_IPC_NAMESPACES();
     std::string const before = link_of();
-    long child = raw(SYS_clone, namespace_flags() | SIGCHLD, 0, 0, 0, 0);
+    long child = raw(SYS_clone, with_rights(CLONE_NEWIPC) | SIGCHLD, 0, 0, 0, 0);
     if (child == 0) {
         EXPECT_NE(link_of(), before);
         EXPECT_EQ(::shmget(own_key(), kPage, IPC_CREAT | 0600), 0);
@@ -93,7 +82,7 @@ TEST(IpcNamespace, of_a_child_from_its_first_moment)
     ASSERT_GT(child, 0);
     EXPECT_EQ(wait_for(pid_t(child)), exited(0));
     EXPECT_EQ(link_of(), before);
-    EXPECT_EQ(raw(SYS_clone, namespace_flags() | CLONE_SYSVSEM | SIGCHLD, 0, 0, 0, 0), -EINVAL);
+    EXPECT_EQ(raw(SYS_clone, with_rights(CLONE_NEWIPC) | CLONE_SYSVSEM | SIGCHLD, 0, 0, 0, 0), -EINVAL);
 }
 
 TEST(IpcNamespace, is_refused_to_ordinary_users)
@@ -171,7 +160,7 @@ TEST(IpcNamespace, undoes_semaphores_when_it_is_left)
             EXPECT_EQ(::semctl(set, 0, GETVAL), 0);
         });
         looked.wait();
-        ASSERT_OK(::unshare(namespace_flags()));
+        ASSERT_OK(::unshare(with_rights(CLONE_NEWIPC)));
         left.open();
         EXPECT_EQ(wait_for(watcher), exited(0));
     });
@@ -219,7 +208,7 @@ TEST(IpcNamespace, has_message_queues_of_its_own)
     Fd outside = ::mq_open(name.c_str(), O_CREAT | O_RDWR | O_NONBLOCK, 0600, nullptr);
     ASSERT_OK(outside);
     in_child([&] {
-        ASSERT_OK(::unshare(namespace_flags()));
+        ASSERT_OK(::unshare(with_rights(CLONE_NEWIPC)));
         EXPECT_ERROR(::mq_open(name.c_str(), O_RDWR), ENOENT);
         EXPECT_OK(::mq_send(outside, "still open", 10, 0));
         if (::geteuid() != 0) return; // without a map it has no id to own a file with

@@ -50,7 +50,7 @@ int change_error(int fd, sockaddr_nl const* to)
 TEST(Netlink, changes_need_rights_of_who_opened_it)
 {
     NEEDS_NETWORK_NAMESPACES();
-    in_namespace([] {
+    in_namespace(CLONE_NEWNET, [] {
         __user_cap_header_struct header { _LINUX_CAPABILITY_VERSION_3, 0 };
         __user_cap_data_struct all[2] {}, fewer[2] {};
         ASSERT_EQ(raw(SYS_capget, &header, all), 0);

@@ -182,7 +182,7 @@ std::vector<std::string> addresses_of(int fd, int family)
 TEST(Netlink, interface_and_addresses_of_a_new_namespace)
 {
     NEEDS_NETWORK_NAMESPACES();
-    in_namespace([] {
+    in_namespace(CLONE_NEWNET, [] {
         Fd fd = netlink();
         auto links = Request(RTM_GETLINK, NLM_F_DUMP, link_message()).ask(fd);
         ASSERT_EQ(links.size(), 1u);
@@ -214,7 +214,7 @@ TEST(Netlink, interface_and_addresses_of_a_new_namespace)
 TEST(Netlink, adds_and_removes_addresses)
 {
     NEEDS_NETWORK_NAMESPACES();
-    in_namespace([] {
+    in_namespace(CLONE_NEWNET, [] {
         Fd fd = netlink();
         set_lo(true);
         ifaddrmsg head { AF_INET, 24, 0, RT_SCOPE_UNIVERSE, 1 };
@@ -244,7 +244,7 @@ TEST(Netlink, adds_and_removes_addresses)
 TEST(Netlink, ipv6_addresses_of_any_form)
 {
     NEEDS_NETWORK_NAMESPACES();
-    in_namespace([] {
+    in_namespace(CLONE_NEWNET, [] {
         Fd fd = netlink();
         ifaddrmsg const head { AF_INET6, 128, 0, RT_SCOPE_UNIVERSE, 1 };
         in6_addr address;
@@ -280,7 +280,7 @@ TEST(Netlink, forcing_buffers_needs_the_first_user_namespace)
 TEST(Netlink, routes_and_rules)
 {
     NEEDS_NETWORK_NAMESPACES();
-    in_namespace([] {
+    in_namespace(CLONE_NEWNET, [] {
         Fd fd = netlink();
         rtmsg any {};
         any.rtm_family = AF_INET;
@@ -303,7 +303,7 @@ TEST(Netlink, routes_and_rules)
 TEST(Netlink, tells_of_internet_sockets)
 {
     NEEDS_NETWORK_NAMESPACES();
-    in_namespace([] {
+    in_namespace(CLONE_NEWNET, [] {
         set_lo(true);
         Fd listener = ::socket(AF_INET, SOCK_STREAM, 0);
         sockaddr_in name {};
@@ -337,7 +337,7 @@ TEST(Netlink, tells_of_internet_sockets)
 TEST(Netlink, tells_of_local_sockets)
 {
     NEEDS_NETWORK_NAMESPACES();
-    in_namespace([] {
+    in_namespace(CLONE_NEWNET, [] {
         Fd listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
         sockaddr_un name {};
         name.sun_family = AF_UNIX;
@@ -378,7 +378,7 @@ TEST(Netlink, what_the_c_library_asks)
 TEST(Netlink, one_dump_at_a_time)
 {
     NEEDS_NETWORK_NAMESPACES();
-    in_namespace([] {
+    in_namespace(CLONE_NEWNET, [] {
         Fd fd = netlink();
         set_lo(true);
         ifaddrmsg head { AF_INET, 32, 0, RT_SCOPE_UNIVERSE, 1 };

@@ -2,7 +2,7 @@
 // Asking through AF_NETLINK: requests put together, answers taken apart.
 #pragma once
 
-#include "abi-test.h"
+#include "own-namespace.h"
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -101,25 +101,7 @@ inline std::string attribute(std::vector<char> const& message, size_t fixed_size
     return {};
 }
 
-#define NEEDS_NETWORK_NAMESPACES()                                                                           \
-    if (!may_unshare()) SKIP_AS_HOST_LACKS("network namespaces for everybody")
-
-inline int namespace_flags() { return CLONE_NEWNET | (::geteuid() == 0 ? 0 : CLONE_NEWUSER); }
-
-inline bool may_unshare()
-{
-    return wait_for(start([] {
-        if (::unshare(namespace_flags()) != 0) ::_exit(1);
-    })) == exited(0);
-}
-
-template <typename Body> void in_namespace(Body&& body)
-{
-    in_child([&] {
-        ASSERT_OK(::unshare(namespace_flags()));
-        body();
-    });
-}
+#define NEEDS_NETWORK_NAMESPACES() NEEDS_NAMESPACES(CLONE_NEWNET)
 
 inline ifinfomsg link_message(int index = 0, unsigned flags = 0, unsigned change = 0)
 {

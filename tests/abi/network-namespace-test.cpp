@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Network namespaces: network_namespaces(7), netdevice(7). An ordinary user gets one together with a user namespace.
-#include "abi-test.h"
+#include "own-namespace.h"
 
 #include <arpa/inet.h>
 #include <linux/nsfs.h>
@@ -15,27 +15,7 @@
 namespace abi_test {
 namespace {
 
-#define NEEDS_NETWORK_NAMESPACES()                                                                           \
-    if (!may_unshare()) SKIP_AS_HOST_LACKS("network namespaces for everybody")
-
-/// Root needs no user namespace, and keeps his rights without one.
-int namespace_flags() { return CLONE_NEWNET | (::geteuid() == 0 ? 0 : CLONE_NEWUSER); }
-
-bool may_unshare()
-{
-    return wait_for(start([] {
-        if (::unshare(namespace_flags()) != 0) ::_exit(1);
-    })) == exited(0);
-}
-
-/// Runs the body in a child with a network of its own.
-template <typename Body> void in_namespace(Body&& body)
-{
-    in_child([&] {
-        ASSERT_OK(::unshare(namespace_flags()));
-        body();
-    });
-}
+#define NEEDS_NETWORK_NAMESPACES() NEEDS_NAMESPACES(CLONE_NEWNET)
 
 std::string link_of(std::string const& process = "self")
 {
@@ -101,7 +81,7 @@ TEST(NetworkNamespace, begins_with_a_loopback_that_is_down)
 {
     NEEDS_NETWORK_NAMESPACES();
     std::string const before = link_of();
-    in_namespace([&] {
+    in_namespace(CLONE_NEWNET, [&] {
         EXPECT_NE(link_of(), before);
         EXPECT_EQ(flags_of_lo() & (IFF_UP | IFF_LOOPBACK), IFF_LOOPBACK);
         EXPECT_EQ(::if_nametoindex("lo"), 1u);
@@ -122,7 +102,7 @@ TEST(NetworkNamespace, begins_with_a_loopback_that_is_down)
 TEST(NetworkNamespace, brings_loopback_up_and_down)
 {
     NEEDS_NETWORK_NAMESPACES();
-    in_namespace([] {
+    in_namespace(CLONE_NEWNET, [] {
         ASSERT_OK(set_lo(true));
         EXPECT_EQ(flags_of_lo() & (IFF_UP | IFF_LOOPBACK | IFF_RUNNING), IFF_UP | IFF_LOOPBACK | IFF_RUNNING);
         Fd fd = udp();
@@ -147,7 +127,7 @@ TEST(NetworkNamespace, has_ports_of_its_own)
     sockaddr_in name {};
     socklen_t length = sizeof name;
     ASSERT_OK(::getsockname(listener, reinterpret_cast<sockaddr*>(&name), &length));
-    in_namespace([&] {
+    in_namespace(CLONE_NEWNET, [&] {
         ASSERT_OK(set_lo(true));
         EXPECT_ERROR(connect_to(tcp(), name), ECONNREFUSED);
         Fd other = tcp();
@@ -173,7 +153,7 @@ TEST(NetworkNamespace, sockets_stay_in_theirs)
     sockaddr_in name {};
     socklen_t length = sizeof name;
     ASSERT_OK(::getsockname(listener, reinterpret_cast<sockaddr*>(&name), &length));
-    in_namespace([&] {
+    in_namespace(CLONE_NEWNET, [&] {
         EXPECT_OK(connect_to(early, name)) << "made before";
         ifreq request = interface();
         EXPECT_OK(::ioctl(early, SIOCGIFFLAGS, &request));
@@ -190,7 +170,7 @@ TEST(NetworkNamespace, has_abstract_names_of_its_own)
     Fd listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
     ASSERT_OK(bind_to(listener, name));
     ASSERT_OK(::listen(listener, 1));
-    in_namespace([&] {
+    in_namespace(CLONE_NEWNET, [&] {
         Fd client = ::socket(AF_UNIX, SOCK_STREAM, 0);
         EXPECT_ERROR(connect_to(client, name), ECONNREFUSED);
         Fd other = ::socket(AF_UNIX, SOCK_STREAM, 0);
@@ -204,7 +184,7 @@ TEST(NetworkNamespace, has_abstract_names_of_its_own)
 TEST(NetworkNamespace, is_told_by_a_socket)
 {
     NEEDS_NETWORK_NAMESPACES();
-    in_namespace([] {
+    in_namespace(CLONE_NEWNET, [] {
         Fd socket = udp();
         Fd space = ::ioctl(socket, SIOCGSKNS);
         ASSERT_OK(space);
@@ -255,7 +235,7 @@ TEST(NetworkNamespace, is_entered)
 TEST(NetworkNamespace, of_a_child_from_its_first_moment)
 {
     NEEDS_NETWORK_NAMESPACES();
-    long child = raw(SYS_clone, namespace_flags() | SIGCHLD, 0, 0, 0, 0);
+    long child = raw(SYS_clone, with_rights(CLONE_NEWNET) | SIGCHLD, 0, 0, 0, 0);
     if (child == 0) {
         EXPECT_EQ(flags_of_lo() & IFF_UP, 0);
         finish_child();
@@ -269,7 +249,7 @@ TEST(NetworkNamespace, has_settings_of_its_own)
     NEEDS_ROOT();
     NEEDS_NETWORK_NAMESPACES();
     std::string const file = "/proc/sys/net/ipv4/ip_unprivileged_port_start", before = read_file(file);
-    in_namespace([&] {
+    in_namespace(CLONE_NEWNET, [&] {
         EXPECT_EQ(read_file(file), "1024\n");
         Fd fd = ::open(file.c_str(), O_WRONLY);
         ASSERT_EQ(::write(fd, "80", 2), 2);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Pid namespaces: pid_namespaces(7). An ordinary user gets one together with a user namespace.
-#include "abi-test.h"
+#include "own-namespace.h"
 
 #include <linux/nsfs.h>
 #include <linux/sched.h>
@@ -14,23 +14,12 @@
 namespace abi_test {
 namespace {
 
-#define NEEDS_PID_NAMESPACES()                                                                               \
-    if (!may_unshare()) SKIP_AS_HOST_LACKS("pid namespaces for everybody")
-
-/// Root needs no user namespace, and keeps his rights without one.
-int namespace_flags() { return CLONE_NEWPID | (::geteuid() == 0 ? 0 : CLONE_NEWUSER); }
-
-bool may_unshare()
-{
-    return wait_for(start([] {
-        if (::unshare(namespace_flags()) != 0) ::_exit(1);
-    })) == exited(0);
-}
+#define NEEDS_PID_NAMESPACES() NEEDS_NAMESPACES(CLONE_NEWPID)
 
 /// Forks a child that is process 1 of a new namespace.
 template <typename Body> pid_t start_init(Body&& body)
 {
-    long pid = raw(SYS_clone, namespace_flags() | SIGCHLD, 0, 0, 0, 0);
+    long pid = raw(SYS_clone, with_rights(CLONE_NEWPID) | SIGCHLD, 0, 0, 0, 0);
     if (pid == 0) {
         body();
         finish_child();
@@ -39,7 +28,7 @@ template <typename Body> pid_t start_init(Body&& body)
     return pid_t(pid);
 }
 
-template <typename Body> void in_namespace(Body&& body)
+template <typename Body> void as_init(Body&& body)
 {
     EXPECT_EQ(wait_for(start_init(std::forward<Body>(body))), exited(0));
 }
@@ -56,7 +45,7 @@ std::string status_line(std::string const& process, std::string const& name)
 TEST(PidNamespace, its_first_process_is_1)
 {
     NEEDS_PID_NAMESPACES();
-    in_namespace([] {
+    as_init([] {
         EXPECT_EQ(::getpid(), 1);
         EXPECT_EQ(raw(SYS_gettid), 1);
         EXPECT_EQ(::getppid(), 0) << "outside";
@@ -82,7 +71,7 @@ TEST(PidNamespace, unshare_is_for_the_children)
     NEEDS_PID_NAMESPACES();
     in_child([] {
         pid_t const self = ::getpid();
-        ASSERT_OK(::unshare(namespace_flags()));
+        ASSERT_OK(::unshare(with_rights(CLONE_NEWPID)));
         EXPECT_EQ(::getpid(), self);
         Gate done;
         pid_t child = start([&] {
@@ -121,7 +110,7 @@ TEST(PidNamespace, numbers_in_both)
 TEST(PidNamespace, init_is_immune_within)
 {
     NEEDS_PID_NAMESPACES();
-    in_namespace([] {
+    as_init([] {
         in_child([] {
             EXPECT_OK(::kill(1, SIGKILL));
             EXPECT_OK(::kill(1, SIGTERM));
@@ -157,7 +146,7 @@ TEST(PidNamespace, init_is_immune_to_its_own_timers)
 {
     NEEDS_PID_NAMESPACES();
     for (int signal : { SIGKILL, SIGSTOP })
-        in_namespace([signal] {
+        as_init([signal] {
             sigevent event {};
             event.sigev_notify = SIGEV_SIGNAL;
             event.sigev_signo = signal;
@@ -183,7 +172,7 @@ TEST(PidNamespace, ends_whatever_its_children_would_tell)
 {
     NEEDS_PID_NAMESPACES();
     for (int exit_signal : { 0, SIGUSR1 })
-        in_namespace([exit_signal] {
+        as_init([exit_signal] {
             long const child = raw(SYS_clone, exit_signal, 0, 0, 0, 0);
             if (child == 0)
                 for (;;)
@@ -196,7 +185,7 @@ TEST(PidNamespace, ends_with_its_init)
 {
     NEEDS_PID_NAMESPACES();
     Pipe held;
-    in_namespace([&] {
+    as_init([&] {
         held.read_end.reset();
         Gate ready;
         pid_t child = start([&] {
@@ -219,7 +208,7 @@ TEST(PidNamespace, ends_with_its_init)
 TEST(PidNamespace, init_gets_the_orphans)
 {
     NEEDS_PID_NAMESPACES();
-    in_namespace([] {
+    as_init([] {
         Gate orphaned;
         Pipe numbers;
         pid_t child = start([&] {
@@ -270,7 +259,7 @@ TEST(PidNamespace, others_are_not_there)
 {
     NEEDS_PID_NAMESPACES();
     pid_t const outside = ::getpid();
-    in_namespace([&] {
+    as_init([&] {
         if (outside > 2) {
             EXPECT_ERROR(::kill(outside, 0), ESRCH);
             EXPECT_ERROR(::getpgid(outside), ESRCH);
@@ -313,7 +302,7 @@ TEST(PidNamespace, sockets_tell_the_peer)
 TEST(PidNamespace, proc_shows_that_of_the_mounter)
 {
     NEEDS_PID_NAMESPACES();
-    long child = raw(SYS_clone, namespace_flags() | CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0);
+    long child = raw(SYS_clone, with_rights(CLONE_NEWPID) | CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0);
     if (child == 0) {
         char self[64] {};
         ASSERT_OK(::readlink("/proc/self", self, sizeof self - 1));
@@ -341,7 +330,7 @@ TEST(PidNamespace, proc_shows_that_of_the_mounter)
 TEST(PidNamespace, nests)
 {
     NEEDS_PID_NAMESPACES();
-    in_namespace([] {
+    as_init([] {
         pid_t inner = pid_t(raw(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0));
         if (inner == 0) {
             EXPECT_EQ(::getpid(), 1);
@@ -402,7 +391,7 @@ TEST(PidNamespace, numbers_may_be_asked_for)
 {
     NEEDS_ROOT();
     NEEDS_PID_NAMESPACES();
-    in_namespace([] {
+    as_init([] {
         long child = clone_with_numbers({ 77 });
         if (child == 0) {
             EXPECT_EQ(::getpid(), 77);

@@ -103,6 +103,21 @@ protected:
             all += char('a' + board().order[i] - 1);
         return all;
     }
+    /// Two arrive, yield and arrive again.
+    std::string order_of_yielding(int first, int second)
+    {
+        Gate gates[2];
+        for (int i = 0; i < 2; i++)
+            child_behind(gates[i], SCHED_FIFO, i ? second : first, [this, i] {
+                board().arrive(i);
+                ::sched_yield();
+                board().arrive(i);
+            });
+        gates[0].open();
+        gates[1].open();
+        wait_until([&] { return board().arrived == 4; });
+        return order();
+    }
 
 private:
     Mapping shared_ { sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS };
@@ -161,34 +176,10 @@ TEST_F(Realtime, one_that_wakes_preempts_the_less_urgent_at_once)
     EXPECT_EQ(order(), "ab");
 }
 
-TEST_F(Realtime, sched_yield_lets_equals_go_first)
-{
-    Gate gates[2];
-    for (int i = 0; i < 2; i++)
-        child_behind(gates[i], SCHED_FIFO, 20, [this, i] {
-            board().arrive(i);
-            ::sched_yield();
-            board().arrive(i);
-        });
-    gates[0].open();
-    gates[1].open();
-    wait_until([&] { return board().arrived == 4; });
-    EXPECT_EQ(order(), "abab");
-}
-
+TEST_F(Realtime, sched_yield_lets_equals_go_first) { EXPECT_EQ(order_of_yielding(20, 20), "abab"); }
 TEST_F(Realtime, sched_yield_lets_nobody_less_urgent_go_first)
 {
-    Gate gates[2];
-    for (int i = 0; i < 2; i++)
-        child_behind(gates[i], SCHED_FIFO, 20 - i, [this, i] {
-            board().arrive(i);
-            ::sched_yield();
-            board().arrive(i);
-        });
-    gates[0].open();
-    gates[1].open();
-    wait_until([&] { return board().arrived == 4; });
-    EXPECT_EQ(order(), "aabb");
+    EXPECT_EQ(order_of_yielding(20, 19), "aabb");
 }
 
 TEST_F(Realtime, round_robin_takes_turns)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Time namespaces: time_namespaces(7). An ordinary user gets one together with a user namespace.
-#include "abi-test.h"
+#include "own-namespace.h"
 
 #include <climits>
 
@@ -21,20 +21,9 @@
 namespace abi_test {
 namespace {
 
-#define NEEDS_TIME_NAMESPACES()                                                                              \
-    if (!may_unshare()) SKIP_AS_HOST_LACKS("time namespaces for everybody")
+#define NEEDS_TIME_NAMESPACES() NEEDS_NAMESPACES(CLONE_NEWTIME)
 
 constexpr long long kDay = 86400, kNanoseconds = 1'000'000'000;
-
-/// Root needs no user namespace, and keeps his rights without one.
-int namespace_flags() { return CLONE_NEWTIME | (::geteuid() == 0 ? 0 : CLONE_NEWUSER); }
-
-bool may_unshare()
-{
-    return wait_for(start([] {
-        if (::unshare(namespace_flags()) != 0) ::_exit(1);
-    })) == exited(0);
-}
 
 std::string link_of(std::string const& name)
 {
@@ -80,7 +69,7 @@ long long seconds_by_kernel(clockid_t clock)
 template <typename Body> void in_namespace(long long monotonic, long long boottime, Body&& body)
 {
     in_child([&] {
-        ASSERT_OK(::unshare(namespace_flags()));
+        ASSERT_OK(::unshare(with_rights(CLONE_NEWTIME)));
         set_offsets(monotonic, boottime);
         in_child(body);
     });
@@ -101,7 +90,7 @@ TEST(TimeNamespace, is_entered_by_children)
     std::string const before = link_of("time");
     EXPECT_EQ(link_of("time_for_children"), before);
     in_child([&] {
-        ASSERT_OK(::unshare(namespace_flags()));
+        ASSERT_OK(::unshare(with_rights(CLONE_NEWTIME)));
         EXPECT_EQ(link_of("time"), before);
         std::string const next = link_of("time_for_children");
         EXPECT_NE(next, before);
@@ -157,7 +146,7 @@ TEST(TimeNamespace, offsets_are_written_until_somebody_enters)
 {
     NEEDS_TIME_NAMESPACES();
     in_child([] {
-        ASSERT_OK(::unshare(namespace_flags()));
+        ASSERT_OK(::unshare(with_rights(CLONE_NEWTIME)));
         EXPECT_EQ(read_file(kOffsets), "monotonic           0         0\nboottime            0         0\n");
         EXPECT_EQ(write_offsets("1 -1 5\n7 300 999999999"), 22);
         EXPECT_EQ(read_file(kOffsets), "monotonic          -1         5\nboottime          300 999999999\n");
@@ -176,7 +165,7 @@ TEST(TimeNamespace, refuses_other_offsets)
 {
     NEEDS_TIME_NAMESPACES();
     in_child([] {
-        ASSERT_OK(::unshare(namespace_flags()));
+        ASSERT_OK(::unshare(with_rights(CLONE_NEWTIME)));
         for (auto text : { "monotonic", "monotonic 1", "monotonic 1 x", "monotonic x 1", "realtime 1 1",
                  "0 1 1", "monotonic 1 1000000000", "monotonic 1 -1", "\nmonotonic 1 1", "monotonic 1 1\nx",
                  "monotonics 1 1" })
@@ -218,7 +207,7 @@ TEST(TimeNamespace, of_a_child_by_clone3)
     NEEDS_TIME_NAMESPACES();
     std::string const before = link_of("time");
     clone_args args {};
-    args.flags = uint64_t(namespace_flags());
+    args.flags = uint64_t(with_rights(CLONE_NEWTIME));
     args.exit_signal = SIGCHLD;
     long child = raw(SYS_clone3, &args, sizeof args);
     if (child == 0) {
@@ -244,7 +233,7 @@ TEST(TimeNamespace, is_entered_by_the_next_program)
     NEEDS_TIME_NAMESPACES();
     long long const before = seconds(CLOCK_MONOTONIC);
     in_child([&] {
-        ASSERT_OK(::unshare(namespace_flags()));
+        ASSERT_OK(::unshare(with_rights(CLONE_NEWTIME)));
         set_offsets(10 * kDay, 0);
         ::setenv("TIME_NAMESPACE_TEST", std::to_string(before).c_str(), 1);
         // vfork(2): the child shares the memory and the clocks until it runs the program.

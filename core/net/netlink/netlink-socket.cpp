@@ -348,6 +348,18 @@ i32 NetlinkSocket::take_error()
     return error ? i32(*error) : 0;
 }
 
+namespace {
+
+/// Options that are on or off.
+bool is_switch(i32 name)
+{
+    return name == abi::netlink_pktinfo || name == abi::netlink_broadcast_error
+        || name == abi::netlink_no_enobufs || name == abi::netlink_cap_ack || name == abi::netlink_ext_ack
+        || name == abi::netlink_get_strict_chk;
+}
+
+} // namespace
+
 Result<void> NetlinkSocket::set_option(Task& task, i32 level, i32 name, std::span<u8 const> value)
 {
     if (level == abi::sol_socket) return Socket::set_option(task, level, name, value);
@@ -364,16 +376,11 @@ Result<void> NetlinkSocket::set_option(Task& task, i32 level, i32 name, std::spa
         groups_ = name == abi::netlink_add_membership ? groups_ | bit : groups_ & ~bit;
         return {};
     }
-    case abi::netlink_pktinfo:
-    case abi::netlink_broadcast_error:
-    case abi::netlink_no_enobufs:
-    case abi::netlink_cap_ack:
-    case abi::netlink_ext_ack:
-    case abi::netlink_get_strict_chk:
+    default:
+        if (!is_switch(name)) return err::noprotoopt;
         options_ = number ? options_ | 1u << name : options_ & ~(1u << name);
         return {};
     }
-    return err::noprotoopt;
 }
 
 Result<std::vector<u8>> NetlinkSocket::get_option(Task& task, i32 level, i32 name)
@@ -386,13 +393,8 @@ Result<std::vector<u8>> NetlinkSocket::get_option(Task& task, i32 level, i32 nam
         std::memcpy(groups.data(), &groups_, groups.size());
         return groups;
     }
-    case abi::netlink_pktinfo:
-    case abi::netlink_broadcast_error:
-    case abi::netlink_no_enobufs:
-    case abi::netlink_cap_ack:
-    case abi::netlink_ext_ack:
-    case abi::netlink_get_strict_chk:
-        return bytes_of(is_on_option(name));
+    default:
+        if (is_switch(name)) return bytes_of(is_on_option(name));
     }
     return err::noprotoopt;
 }
