@@ -49,10 +49,10 @@ constexpr u32 tcp_established = 1, tcp_syn_sent = 2, tcp_fin_wait2 = 5, tcp_clos
 
 // Interfaces: ioctl(2) on any internet socket
 constexpr u32 siocgifname = 0x8910, siocgifconf = 0x8912, siocgifflags = 0x8913, siocgifaddr = 0x8915,
-              siocgifnetmask = 0x891b, siocgifmtu = 0x8921, siocgifhwaddr = 0x8927, siocgifindex = 0x8933,
+              siocgifnetmask = 0x891b, siocgifbrdaddr = 0x8919, siocgifmtu = 0x8921, siocgiftxqlen = 0x8942, siocgifhwaddr = 0x8927, siocgifindex = 0x8933,
               siocatmark = 0x8905, siocsifflags = 0x8914, siocgskns = 0x894c;
-constexpr u32 iff_up = 1, iff_loopback = 8, iff_running = 0x40;
-constexpr u16 arphrd_loopback = 772;
+constexpr u32 iff_up = 1, iff_broadcast = 2, iff_loopback = 8, iff_running = 0x40, iff_multicast = 0x1000;
+constexpr u16 arphrd_ether = 1, arphrd_loopback = 772;
 
 /// struct ifreq: a name, and a union of 24 bytes
 struct InterfaceRequest {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Network namespaces (network_namespaces(7)): a loopback interface with its addresses, ports, and abstract names of local
+// Network namespaces (network_namespaces(7)): interfaces with their addresses, ports, and abstract names of local
 // sockets. References: the sets of tasks, open files of a namespace, and its sockets hold it; it knows those that have a
 // name in it without holding them. Guarded by the kernel lock.
 #pragma once
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/net/inet/port-table.h"
+#include "core/net/uplink.h"
 #include "core/vfs/namespace.h"
 
 namespace umbra {
@@ -20,26 +21,6 @@ namespace umbra::net {
 
 class NetlinkSocket;
 class UnixEndpoint;
-
-/// An address of the loopback interface; all of its prefix is this machine, as Linux has it for IPv4.
-struct InterfaceAddress {
-    IpAddress address {};
-    u8 prefix = 0; ///< bits, of 32 for IPv4
-    u8 scope = 0; ///< RT_SCOPE_*
-    std::string label {};
-    bool is_v4() const { return address.is_v4(); }
-    bool covers(IpAddress const& other) const;
-};
-
-/// "lo", of which each namespace has one and nothing else.
-struct Loopback {
-    static constexpr char kName[] = "lo";
-    static constexpr i32 kIndex = 1;
-    static constexpr i32 kMtu = 65536, kQueueLength = 1000;
-    bool is_up = false;
-    bool was_up = false; ///< ever
-    std::vector<InterfaceAddress> addresses {};
-};
 
 /// net.ipv4.* and net.core.* that are obeyed.
 struct NetworkSettings {
@@ -53,23 +34,28 @@ class NetworkNamespace final : public vfs::Namespace {
 public:
     NetworkNamespace(Kernel& kernel, vfs::NamespaceOrigin origin);
 
-    /// IFF_UP on or off. With the first, the addresses of a loopback interface come by themselves.
-    void set_loopback(bool up);
+    Interface& loopback() { return interfaces.front(); }
+    Interface const& loopback() const { return interfaces.front(); }
+    /// Null: there is none.
+    Interface* find_interface(i32 index);
+    Interface* find_interface(std::string_view name);
+    /// Plugs in what leads out of the instance. Before any task runs.
+    void attach(Uplink& way_out);
+
     /// Whether something sent to the address comes back to this machine.
     bool reaches(IpAddress const& address) const;
+    /// The interface by which something sent to the address leaves this machine; null: none.
+    Interface* way_to(IpAddress const& address);
     /// Whether a socket may have the address as its own.
     bool has(IpAddress const& address) const;
-    /// Where something sent to a local address comes from.
+    /// Where something sent to an address comes from.
     IpAddress source_for(IpAddress const& to) const;
-    /// EEXIST.
-    Result<void> add_address(InterfaceAddress address);
-    /// EADDRNOTAVAIL.
-    Result<InterfaceAddress> remove_address(IpAddress const& address, u8 prefix);
     /// The next port of netlink to try where a process's number is taken; they read as negative numbers.
     u32 choose_netlink_port();
 
     Kernel& kernel;
-    Loopback loopback;
+    std::vector<Interface> interfaces; ///< lo first
+    Uplink* uplink = nullptr; ///< null: nothing leads out
     NetworkSettings settings;
     PortTable tcp_ports, udp_ports;
     std::map<std::string, UnixEndpoint*> abstract_names;

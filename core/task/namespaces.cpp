@@ -36,7 +36,7 @@ NamespaceSet::NamespaceSet(Kernel& kernel)
     , pid(make_ref<PidNamespace>(*kernel.first_user_namespace))
 {
     // What a machine's boot scripts do.
-    network->set_loopback(true);
+    network->loopback().set_up(true);
     time->frozen = true;
 }
 

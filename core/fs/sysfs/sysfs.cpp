@@ -4,12 +4,14 @@
 
 #include <algorithm>
 
+#include "core/abi/inet.h"
 #include "core/device/device-table.h"
 #include "core/fs/pseudo/pseudo.h"
 #include "core/fs/pseudo/text.h"
 #include "core/kernel.h"
 #include "core/mm/frame.h"
 #include "core/net/network-namespace.h"
+#include "core/task/namespaces.h"
 #include "core/task/scheduler.h"
 
 namespace umbra::fs {
@@ -145,33 +147,66 @@ void add_devices(StaticDirectory& root, Kernel& kernel)
             add_node(root, region, node);
 }
 
-/// The one network device that there is.
-void add_loopback(StaticDirectory& root)
+std::string hardware_text(net::Interface::HardwareAddress const& address)
+{
+    std::string out;
+    for (u8 byte : address) {
+        char text[4];
+        std::snprintf(text, sizeof text, out.empty() ? "%02x" : ":%02x", byte);
+        out += text;
+    }
+    return out;
+}
+
+/// An interface of the first namespace's; of others only lo is to be seen here, as theirs.
+void add_interface(StaticDirectory& root, net::Interface const& interface)
 {
     struct Row {
-        char const *name, *text;
+        char const* name;
+        std::string text;
     };
-    static constexpr Row rows[]
-        = { { "addr_len", "6" }, { "address", "00:00:00:00:00:00" }, { "broadcast", "00:00:00:00:00:00" },
-              { "dev_id", "0x0" }, { "dev_port", "0" }, { "dormant", "0" }, { "ifindex", "1" },
-              { "iflink", "1" }, { "link_mode", "0" }, { "mtu", "65536" }, { "netdev_group", "0" },
-              { "tx_queue_len", "1000" }, { "type", "772" }, { "uevent", "INTERFACE=lo\nIFINDEX=1" } };
-    StaticDirectory& loopback = add_device(root, "net", "lo");
+    std::string const index = std::to_string(interface.index);
+    Row const rows[] = { { "addr_len", "6" }, { "address", hardware_text(interface.hardware_address) },
+        { "broadcast", hardware_text(interface.broadcast_address()) }, { "dev_id", "0x0" }, { "dev_port", "0" },
+        { "dormant", "0" }, { "ifindex", index }, { "iflink", index }, { "link_mode", "0" },
+        { "mtu", std::to_string(interface.mtu) }, { "netdev_group", "0" }, { "tx_queue_len", "1000" },
+        { "type", std::to_string(interface.hardware_type()) },
+        { "uevent", "INTERFACE=" + interface.name + "\nIFINDEX=" + index } };
+    StaticDirectory& device = add_device(root, "net", interface.name);
     for (Row const& row : rows)
-        add_fixed(loopback, row.name, row.text);
+        add_fixed(device, row.name, row.text);
     // Of the interface in the namespace of who looks.
-    auto is_up = [] { return net::network_namespace(current()).loopback.is_up; };
+    auto seen = [number = interface.index]() -> net::Interface const* {
+        return net::network_namespace(current()).find_interface(number);
+    };
+    auto is_up = [seen] { return seen() && seen()->is_up; };
+    auto flags = [seen] {
+        char text[16];
+        std::snprintf(text, sizeof text, "0x%x\n", seen() ? seen()->flags() & ~abi::iff_running : 0);
+        return Result<std::string>(text);
+    };
+    char const* const up_state = interface.is_loopback ? "unknown\n" : "up\n";
     PseudoAttributes const readable { .mode = 0444, .size = kPageSize };
-    loopback.add_text(
-        "flags", [is_up] { return Result<std::string>(is_up() ? "0x9\n" : "0x8\n"); }, readable);
-    loopback.add_text(
-        "operstate", [is_up] { return Result<std::string>(is_up() ? "unknown\n" : "down\n"); }, readable);
-    loopback.add_text(
+    device.add_text("flags", flags, readable);
+    device.add_text(
+        "operstate", [=] { return Result<std::string>(is_up() ? up_state : "down\n"); }, readable);
+    device.add_text(
         "carrier", [is_up] { return is_up() ? Result<std::string>("1\n") : err::inval; }, readable);
-    StaticDirectory& statistics = loopback.directory("statistics");
-    for (char const* name : { "collisions", "multicast", "rx_bytes", "rx_dropped", "rx_errors", "rx_packets",
-             "tx_bytes", "tx_dropped", "tx_errors", "tx_packets" })
+    StaticDirectory& statistics = device.directory("statistics");
+    for (char const* name :
+        { "collisions", "multicast", "rx_dropped", "rx_errors", "tx_dropped", "tx_errors" })
         add_fixed(statistics, name, "0");
+    using Counters = net::InterfaceCounters;
+    for (auto [name, counter] : { std::pair("rx_bytes", &Counters::received_bytes),
+             std::pair("rx_packets", &Counters::received_packets), std::pair("tx_bytes", &Counters::sent_bytes),
+             std::pair("tx_packets", &Counters::sent_packets) })
+        statistics.add_text(
+            name,
+            [seen, counter] {
+                u64 const count = seen() ? seen()->counters.*counter : 0;
+                return Result<std::string>(std::to_string(count) + "\n");
+            },
+            readable);
 }
 
 SysFileSystem::SysFileSystem(Kernel& kernel)
@@ -185,7 +220,8 @@ SysFileSystem::SysFileSystem(Kernel& kernel)
         (void)root->directory_at(path);
     unsigned count = std::min(kernel.platform().vcpu_count(), kMaxCpus);
     add_devices(*root, kernel);
-    add_loopback(*root);
+    for (auto const& interface : kernel.first_namespaces().network->interfaces)
+        add_interface(*root, interface);
     add_cpus(*root, count);
     add_nodes(*root, kernel, count);
     StaticDirectory& huge = root->directory_at("kernel/mm/transparent_hugepage");

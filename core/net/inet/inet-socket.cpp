@@ -128,7 +128,7 @@ Result<InetName> InetSocket::destination(SocketAddress const& address)
 {
     InetName name = TRY(inet_name_of(address, family()));
     if (user().v6_only && name.address.is_v4()) return err::netunreach;
-    if (!space().reaches(name.address)) {
+    if (!space().reaches(name.address) && !space().way_to(name.address)) {
         // Of IPv6 Linux says that there is no address to send from.
         bool const is_own = name.address.is_any() || name.address.is_loopback();
         return is_own && !name.address.is_v4() ? err::addrnotavail : err::netunreach;

@@ -37,7 +37,7 @@ private:
 Result<Ref<Socket>> make_inet_socket(Task& task, i32 family, i32 type, i32 protocol, u32 flags);
 /// The lines of /proc/net/{tcp,tcp6,udp,udp6} below the header.
 std::string describe_ports(NetworkNamespace const& space, i32 family, i32 protocol);
-/// netdevice(7) on the loopback interface. EADDRNOTAVAIL, ENODEV, EPERM; ENOTTY for other commands.
+/// netdevice(7). EADDRNOTAVAIL, ENODEV, EPERM; ENOTTY for other commands.
 Result<i64> interface_ioctl(Task& task, NetworkNamespace& space, u32 command, u64 argument);
 
 } // namespace umbra::net

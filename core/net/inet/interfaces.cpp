@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What programs see of the network from outside a socket: the loopback interface (netdevice(7)) and who has which port
+// What programs see of the network from outside a socket: the interfaces (netdevice(7)) and who has which port
 // (proc(5), /proc/net).
 #include <algorithm>
 #include <cstdio>
@@ -29,9 +29,9 @@ template <typename T> void put(abi::InterfaceRequest& request, T const& value)
 }
 
 /// The first IPv4 address, which is the only one that this way shows; null if there is none.
-InterfaceAddress const* first_address(NetworkNamespace const& space)
+InterfaceAddress const* first_address(Interface const& interface)
 {
-    for (auto const& one : space.loopback.addresses)
+    for (auto const& one : interface.addresses)
         if (one.is_v4()) return &one;
     return nullptr;
 }
@@ -42,17 +42,29 @@ void put_ip(abi::InterfaceRequest& request, IpAddress const& address)
     put_address(request, b[12], b[13], b[14], b[15]);
 }
 
+void put_name(abi::InterfaceRequest& request, Interface const& interface)
+{
+    std::memset(request.name, 0, sizeof request.name);
+    interface.name.copy(request.name, sizeof request.name - 1);
+}
+
 Result<i64> list_interfaces(Task& task, NetworkNamespace const& space, u64 argument)
 {
     UserInOut<abi::InterfaceList> place { GuestAddr(argument) };
     auto list = TRY(place.copy_in(task));
-    abi::InterfaceRequest lo {};
-    auto const* address = first_address(space);
-    std::memcpy(lo.name, Loopback::kName, sizeof Loopback::kName);
-    if (address) put_ip(lo, address->address);
-    bool const fits = address && list.requests && list.length >= i32(sizeof lo);
-    if (fits) TRY(UserOut<abi::InterfaceRequest> { GuestAddr(list.requests) }.copy_out(task, lo));
-    list.length = fits || (address && !list.requests) ? sizeof lo : 0;
+    i32 length = 0;
+    for (auto const& interface : space.interfaces) {
+        auto const* address = first_address(interface);
+        i32 const size = sizeof(abi::InterfaceRequest);
+        if (!address || (list.requests && length + size > list.length)) continue;
+        abi::InterfaceRequest row {};
+        put_name(row, interface);
+        put_ip(row, address->address);
+        if (list.requests)
+            TRY(UserOut<abi::InterfaceRequest> { GuestAddr(list.requests + u64(length)) }.copy_out(task, row));
+        length += size;
+    }
+    list.length = length;
     TRY(place.copy_out(task, list));
     return 0;
 }
@@ -65,17 +77,15 @@ Result<void> put_netmask(abi::InterfaceRequest& request, u8 prefix)
 }
 
 /// Fills in what is asked about the interface. EADDRNOTAVAIL; ENOTTY for another command.
-Result<void> answer(NetworkNamespace const& space, abi::InterfaceRequest& request, u32 command)
+Result<void> answer(Interface const& interface, abi::InterfaceRequest& request, u32 command)
 {
-    auto const* address = first_address(space);
+    auto const* address = first_address(interface);
     switch (command) {
     case abi::siocgifindex:
-        put(request, Loopback::kIndex);
+        put(request, interface.index);
         return {};
     case abi::siocgifflags:
-        put(request,
-            u16(space.loopback.is_up ? abi::iff_up | abi::iff_loopback | abi::iff_running
-                                     : abi::iff_loopback));
+        put(request, u16(interface.flags()));
         return {};
     case abi::siocgifaddr:
         if (!address) return err::addrnotavail;
@@ -84,11 +94,19 @@ Result<void> answer(NetworkNamespace const& space, abi::InterfaceRequest& reques
     case abi::siocgifnetmask:
         return address ? put_netmask(request, address->prefix) : err::addrnotavail;
     case abi::siocgifmtu:
-        put(request, Loopback::kMtu);
+        put(request, interface.mtu);
+        return {};
+    case abi::siocgiftxqlen:
+        put(request, Interface::kQueueLength);
+        return {};
+    case abi::siocgifbrdaddr:
+        if (!address) return err::addrnotavail;
+        put_ip(request, interface.is_loopback ? IpAddress::v4(0, 0, 0, 0) : address->last());
         return {};
     case abi::siocgifhwaddr:
         std::memset(request.value, 0, sizeof request.value);
-        put(request, abi::arphrd_loopback);
+        put(request, interface.hardware_type());
+        std::ranges::copy(interface.hardware_address, request.value + sizeof(u16));
         return {};
     default:
         return err::notty;
@@ -98,16 +116,16 @@ Result<void> answer(NetworkNamespace const& space, abi::InterfaceRequest& reques
 bool is_about_interfaces(u32 command)
 {
     constexpr u32 known[] = { abi::siocgifname, abi::siocgifindex, abi::siocgifflags, abi::siocsifflags,
-        abi::siocgifaddr, abi::siocgifnetmask, abi::siocgifmtu, abi::siocgifhwaddr };
+        abi::siocgifaddr, abi::siocgifnetmask, abi::siocgifmtu, abi::siocgifhwaddr, abi::siocgiftxqlen, abi::siocgifbrdaddr };
     return std::ranges::find(known, command) != std::end(known);
 }
 
 /// Of the flags only IFF_UP can be changed.
-void set_flags(NetworkNamespace& space, abi::InterfaceRequest const& request)
+void set_flags(NetworkNamespace& space, Interface& interface, abi::InterfaceRequest const& request)
 {
     u16 flags;
     std::memcpy(&flags, request.value, sizeof flags);
-    change_loopback(space, flags & abi::iff_up);
+    change_interface(space, interface, flags & abi::iff_up);
 }
 
 /// An address as /proc/net shows it: 32-bit words as they lie in memory, in hexadecimal.
@@ -136,20 +154,22 @@ Result<i64> interface_ioctl(Task& task, NetworkNamespace& space, u32 command, u6
     if (command == abi::siocgifname) {
         i32 index;
         std::memcpy(&index, request.value, sizeof index);
-        if (index != Loopback::kIndex) return err::nodev;
-        std::memcpy(request.name, Loopback::kName, sizeof Loopback::kName);
+        Interface const* const interface = space.find_interface(index);
+        if (!interface) return err::nodev;
+        put_name(request, *interface);
         TRY(place.copy_out(task, request));
         return 0;
     }
     request.name[sizeof request.name - 1] = '\0';
     bool const sets = command == abi::siocsifflags;
     if (sets && !rules(task, space, Capability::net_admin)) return err::perm;
-    if (std::strcmp(request.name, Loopback::kName) != 0) return err::nodev;
+    Interface* const interface = space.find_interface(std::string_view(request.name));
+    if (!interface) return err::nodev;
     if (sets) {
-        set_flags(space, request);
+        set_flags(space, *interface, request);
         return 0;
     }
-    TRY(answer(space, request, command));
+    TRY(answer(*interface, request, command));
     TRY(place.copy_out(task, request));
     return 0;
 }

@@ -48,9 +48,9 @@ Result<void> answer_sock_diag(NetlinkRequest& request);
 std::vector<u8> netlink_bytes(IpAddress const& address);
 std::optional<IpAddress> address_of_netlink(std::span<u8 const> bytes, i32 family);
 /// Sets the interface up or down; members of the groups are told.
-void change_loopback(NetworkNamespace& space, bool up);
+void change_interface(NetworkNamespace& space, Interface& interface, bool up);
 /// After the interface was set up or down, or before and after an address changed: members of the groups are told.
-void tell_link(NetworkNamespace& space);
-void tell_address(NetworkNamespace& space, InterfaceAddress const& address, u16 type);
+void tell_link(NetworkNamespace& space, Interface const& interface);
+void tell_address(NetworkNamespace& space, Interface const& interface, InterfaceAddress const& address, u16 type);
 
 } // namespace umbra::net

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// rtnetlink(7): which request is whose, and the one interface that there is.
+// rtnetlink(7): which request is whose, and the interfaces.
 #include <algorithm>
 
 #include "core/abi/inet.h"
@@ -16,31 +16,39 @@ namespace umbra::net {
 
 namespace {
 
-constexpr u8 kOperStateUnknown = 0, kOperStateDown = 2;
+constexpr u8 kOperStateUnknown = 0, kOperStateDown = 2, kOperStateUp = 6;
 constexpr u32 kGsoSegments = 65535, kGsoSize = 65536;
-constexpr u8 kNoAddress[6] = {};
 
-u32 link_flags(NetworkNamespace const& space)
+u8 operation_state(Interface const& interface)
 {
-    constexpr u32 up = abi::iff_up | abi::iff_running | abi::iff_lower_up;
-    return abi::iff_loopback | (space.loopback.is_up ? up : 0);
+    if (!interface.is_up) return kOperStateDown;
+    return interface.is_loopback ? kOperStateUnknown : kOperStateUp;
 }
 
-std::vector<u8> describe_link(NetworkNamespace const& space, abi::NetlinkHeader head, u8 family, u32 change)
+/// struct rtnl_link_stats64: received and sent, in packets and then in bytes.
+std::vector<u8> statistics(InterfaceCounters const& counters)
 {
-    bool const up = space.loopback.is_up;
+    std::vector<u8> all(25 * sizeof(u64));
+    u64 const first[] = { counters.received_packets, counters.sent_packets, counters.received_bytes, counters.sent_bytes };
+    std::memcpy(all.data(), first, sizeof first);
+    return all;
+}
+
+std::vector<u8> describe_link(Interface const& interface, abi::NetlinkHeader head, u8 family, u32 change)
+{
+    bool const up = interface.is_up;
     MessageWriter writer(head);
     writer.put(abi::LinkMessage { .family = family,
         .pad = 0,
-        .type = abi::arphrd_loopback,
-        .index = Loopback::kIndex,
-        .flags = link_flags(space),
+        .type = interface.hardware_type(),
+        .index = interface.index,
+        .flags = interface.flags() | (up ? abi::iff_lower_up : 0),
         .change = change });
-    writer.text(abi::ifla_ifname, Loopback::kName)
-        .value(abi::ifla_txqlen, u32(Loopback::kQueueLength))
-        .value(abi::ifla_operstate, up ? kOperStateUnknown : kOperStateDown)
+    writer.text(abi::ifla_ifname, interface.name)
+        .value(abi::ifla_txqlen, u32(Interface::kQueueLength))
+        .value(abi::ifla_operstate, operation_state(interface))
         .value(abi::ifla_linkmode, u8(0))
-        .value(abi::ifla_mtu, u32(Loopback::kMtu))
+        .value(abi::ifla_mtu, u32(interface.mtu))
         .value(abi::ifla_min_mtu, u32(0))
         .value(abi::ifla_max_mtu, u32(0))
         .value(abi::ifla_group, u32(0))
@@ -50,23 +58,23 @@ std::vector<u8> describe_link(NetworkNamespace const& space, abi::NetlinkHeader 
         .value(abi::ifla_gso_max_size, kGsoSize)
         .value(abi::ifla_num_rx_queues, u32(1))
         .value(abi::ifla_carrier, u8(1))
-        .text(abi::ifla_qdisc, up || space.loopback.was_up ? "noqueue" : "noop")
+        .text(abi::ifla_qdisc, up || interface.was_up ? "noqueue" : "noop")
         .value(abi::ifla_carrier_changes, u32(0));
-    u8 const map[32] = {}, counters[25 * sizeof(u64)] = {};
+    u8 const map[32] = {};
     writer.attribute(abi::ifla_map, map)
-        .attribute(abi::ifla_address, kNoAddress)
-        .attribute(abi::ifla_broadcast, kNoAddress)
-        .attribute(abi::ifla_stats64, counters);
+        .attribute(abi::ifla_address, interface.hardware_address)
+        .attribute(abi::ifla_broadcast, interface.broadcast_address())
+        .attribute(abi::ifla_stats64, statistics(interface.counters));
     return writer.take();
 }
 
 /// The interface that a message names by number or by name. EINVAL: neither; ENODEV.
-Result<void> find_link(abi::LinkMessage const& link, Attributes const& attributes)
+Result<Interface*> find_link(NetworkNamespace& space, abi::LinkMessage const& link, Attributes const& attributes)
 {
-    if (link.index < 0) return err::inval;
-    if (link.index > 0) return link.index == Loopback::kIndex ? Result<void>() : err::nodev;
-    if (!attributes.has(abi::ifla_ifname)) return err::inval;
-    return attributes.text(abi::ifla_ifname) == Loopback::kName ? Result<void>() : err::nodev;
+    if (link.index < 0 || (link.index == 0 && !attributes.has(abi::ifla_ifname))) return err::inval;
+    Interface* const found = link.index > 0 ? space.find_interface(link.index)
+                                            : space.find_interface(attributes.text(abi::ifla_ifname));
+    return found ? Result<Interface*>(found) : err::nodev;
 }
 
 Result<void> get_link(NetlinkRequest& request)
@@ -78,33 +86,35 @@ Result<void> get_link(NetlinkRequest& request)
         u8 const family = payload.empty() ? u8(0) : payload[0];
         if (request.is_strict() && !link) return err::inval;
         if (family == af_bridge) return {};
-        request.answers.push_back(describe_link(request.space(), request.head(abi::rtm_newlink), family, 0));
+        for (auto const& interface : request.space().interfaces)
+            request.answers.push_back(describe_link(interface, request.head(abi::rtm_newlink), family, 0));
         return {};
     }
     if (!link) return err::inval;
-    TRY(find_link(*link, Attributes(behind<abi::LinkMessage>(payload))));
-    request.answers.push_back(describe_link(request.space(), request.head(abi::rtm_newlink), 0, 0));
+    auto const* interface = TRY(find_link(request.space(), *link, Attributes(behind<abi::LinkMessage>(payload))));
+    request.answers.push_back(describe_link(*interface, request.head(abi::rtm_newlink), 0, 0));
     return {};
 }
 
-/// Of the interface's properties only IFF_UP can be changed.
+/// Of an interface's properties only IFF_UP can be changed.
 Result<void> set_link(NetlinkRequest& request)
 {
     auto const link = fixed_part<abi::LinkMessage>(request.message.payload);
     if (!link) return err::inval;
     Attributes const attributes(behind<abi::LinkMessage>(request.message.payload));
-    auto const found = find_link(*link, attributes);
+    auto const found = find_link(request.space(), *link, attributes);
     if (found.is_error()) {
         // Without a name it is one that is not there.
         if (request.type() == abi::rtm_newlink && link->index == 0 && !(request.flags() & abi::nlm_f_create))
             return err::nodev;
         bool const creates = request.type() == abi::rtm_newlink && (request.flags() & abi::nlm_f_create);
-        if (!creates) return found;
+        if (!creates) return found.error();
         request.complaint = "Unknown device type";
         return err::opnotsupp;
     }
     if (request.type() == abi::rtm_newlink && (request.flags() & abi::nlm_f_excl)) return err::exist;
     if (attributes.has(abi::ifla_net_ns_pid) || attributes.has(abi::ifla_net_ns_fd)) {
+        if (!found.value()->is_loopback) return err::opnotsupp; // what is outside stays with the first namespace
         request.complaint = "The interface netns is local";
         return err::inval;
     }
@@ -113,7 +123,7 @@ Result<void> set_link(NetlinkRequest& request)
         if (std::ranges::find(known, type) == std::end(known)) return err::opnotsupp;
     }
     u32 const mask = link->change ? link->change : link->flags ? ~u32 { 0 } : 0;
-    if (mask & abi::iff_up) change_loopback(request.space(), link->flags & abi::iff_up);
+    if (mask & abi::iff_up) change_interface(request.space(), *found.value(), link->flags & abi::iff_up);
     return {};
 }
 
@@ -121,7 +131,7 @@ Result<void> delete_link(NetlinkRequest& request)
 {
     auto const link = fixed_part<abi::LinkMessage>(request.message.payload);
     if (!link) return err::inval;
-    TRY(find_link(*link, Attributes(behind<abi::LinkMessage>(request.message.payload))));
+    TRY(find_link(request.space(), *link, Attributes(behind<abi::LinkMessage>(request.message.payload))));
     return err::opnotsupp;
 }
 
@@ -152,25 +162,25 @@ Result<void> get_namespace_number(NetlinkRequest& request)
 
 } // namespace
 
-void tell_link(NetworkNamespace& space)
+void tell_link(NetworkNamespace& space, Interface const& interface)
 {
     tell_group(space, abi::netlink_route, abi::rtnlgrp_link,
-        describe_link(space, { 0, abi::rtm_newlink, 0, 0, 0 }, 0, abi::iff_up));
+        describe_link(interface, { 0, abi::rtm_newlink, 0, 0, 0 }, 0, abi::iff_up));
 }
 
-void change_loopback(NetworkNamespace& space, bool up)
+void change_interface(NetworkNamespace& space, Interface& interface, bool up)
 {
-    if (space.loopback.is_up == up) return;
-    auto const before = space.loopback.addresses;
-    space.set_loopback(up);
-    tell_link(space);
+    if (interface.is_up == up) return;
+    auto const before = interface.addresses;
+    interface.set_up(up);
+    tell_link(space, interface);
     auto has = [](auto const& all, auto const& one) {
         return std::ranges::any_of(all, [&](auto const& other) { return other.address == one.address; });
     };
-    for (auto const& one : space.loopback.addresses)
-        if (!has(before, one)) tell_address(space, one, abi::rtm_newaddr);
+    for (auto const& one : interface.addresses)
+        if (!has(before, one)) tell_address(space, interface, one, abi::rtm_newaddr);
     for (auto const& one : before)
-        if (!has(space.loopback.addresses, one)) tell_address(space, one, abi::rtm_deladdr);
+        if (!has(interface.addresses, one)) tell_address(space, interface, one, abi::rtm_deladdr);
 }
 
 bool NetlinkRequest::may_change() const

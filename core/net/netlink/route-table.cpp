@@ -11,42 +11,58 @@ namespace umbra::net {
 namespace {
 
 struct Route {
-    IpAddress to, source;
-    u8 length, type, scope;
+    IpAddress to {}; ///< the first of `length` bits; all 0 for the default
+    u8 length;
+    u8 type, scope;
+    i32 interface;
+    u8 table = abi::rt_table_local, protocol = abi::rtprot_kernel;
+    std::optional<IpAddress> source {}, gateway {};
+    u32 priority = 0; ///< the metric
 };
 
-/// The address with all bits behind the prefix as `ones` says.
-IpAddress masked(InterfaceAddress const& one, bool ones)
+/// What Linux gives routes of IPv6 that nobody asked for, and those that were asked for without a number.
+constexpr u32 kKernelMetric = 256, kUserMetric = 1024;
+
+/// The routes that an address brings with it.
+void add_routes(std::vector<Route>& all, Interface const& interface, InterfaceAddress const& one)
 {
-    IpAddress result = one.address;
-    for (size_t bit = one.prefix; bit < 32; ++bit) {
-        u8 const mask = u8(0x80 >> bit % 8);
-        u8& byte = result.bytes[12 + bit / 8];
-        byte = ones ? byte | mask : byte & u8(~mask);
+    i32 const index = interface.index;
+    if (!one.is_v4()) {
+        all.push_back({ one.address, 128, abi::rtn_local, abi::rt_scope_universe, index });
+        if (one.prefix < 128)
+            all.push_back({ .to = one.first(), .length = one.prefix, .type = abi::rtn_unicast,
+                .scope = abi::rt_scope_universe, .interface = index, .table = abi::rt_table_main,
+                .priority = kKernelMetric });
+        return;
     }
-    return result;
+    Route of_prefix { .to = one.first(), .length = one.prefix, .type = abi::rtn_local, .scope = abi::rt_scope_host,
+        .interface = index, .source = one.address };
+    if (!interface.is_loopback)
+        of_prefix.type = abi::rtn_unicast, of_prefix.scope = abi::rt_scope_link, of_prefix.table = abi::rt_table_main;
+    if (one.prefix < 32) all.push_back(of_prefix);
+    Route own { .to = one.address, .length = 32, .type = abi::rtn_local, .scope = abi::rt_scope_host,
+        .interface = index, .source = one.address };
+    all.push_back(own);
+    own.to = one.last(), own.type = abi::rtn_broadcast, own.scope = abi::rt_scope_link;
+    if (interface.is_up && one.prefix < 31) all.push_back(own);
 }
 
-/// The local table.
+/// All tables.
 std::vector<Route> routes(NetworkNamespace const& space, bool is_v4)
 {
     std::vector<Route> all;
-    if (!space.loopback.was_up) return all;
-    for (auto const& one : space.loopback.addresses) {
-        if (one.is_v4() != is_v4) continue;
-        if (!is_v4) {
-            all.push_back({ one.address, {}, 128, abi::rtn_local, abi::rt_scope_universe });
-            continue;
-        }
-        if (one.prefix < 32)
-            all.push_back(
-                { masked(one, false), one.address, one.prefix, abi::rtn_local, abi::rt_scope_host });
-        all.push_back({ one.address, one.address, 32, abi::rtn_local, abi::rt_scope_host });
-        if (space.loopback.is_up && one.prefix < 31)
-            all.push_back({ masked(one, true), one.address, 32, abi::rtn_broadcast, abi::rt_scope_link });
+    for (auto const& interface : space.interfaces) {
+        if (!interface.was_up || (!interface.is_loopback && !interface.is_up)) continue;
+        for (auto const& one : interface.addresses)
+            if (one.is_v4() == is_v4) add_routes(all, interface, one);
+        if (auto const& gateway = interface.gateway_of(is_v4))
+            all.push_back({ .to = IpAddress::any(is_v4 ? abi::af_inet : abi::af_inet6), .length = 0,
+                .type = abi::rtn_unicast, .scope = abi::rt_scope_universe, .interface = interface.index,
+                .table = abi::rt_table_main, .protocol = abi::rtprot_boot, .gateway = gateway,
+                .priority = is_v4 ? 0 : kUserMetric });
     }
-    // As a table of Linux lists them.
-    std::ranges::stable_sort(all, {}, [](Route const& route) { return route.to.bytes; });
+    // As Linux lists them.
+    std::ranges::stable_sort(all, {}, [](Route const& route) { return std::pair(route.table, route.to.bytes); });
     return all;
 }
 
@@ -57,17 +73,17 @@ std::vector<u8> describe_route(Route const& route, bool is_v4, abi::NetlinkHeade
         .to_length = route.length,
         .from_length = 0,
         .tos = 0,
-        .table = abi::rt_table_local,
-        .protocol = abi::rtprot_kernel,
+        .table = route.table,
+        .protocol = route.protocol,
         .scope = route.scope,
         .type = route.type,
         .flags = 0 });
-    writer.value(abi::rta_table, u32(abi::rt_table_local)).attribute(abi::rta_dst, netlink_bytes(route.to));
-    if (is_v4)
-        writer.attribute(abi::rta_prefsrc, netlink_bytes(route.source));
-    else
-        writer.value(abi::rta_priority, u32(0)).value(abi::rta_pref, u8(0));
-    return writer.value(abi::rta_oif, u32(Loopback::kIndex)).take();
+    writer.value(abi::rta_table, u32(route.table));
+    if (route.length) writer.attribute(abi::rta_dst, netlink_bytes(route.to));
+    if (!is_v4) writer.value(abi::rta_priority, route.priority).value(abi::rta_pref, u8(0));
+    if (route.source) writer.attribute(abi::rta_prefsrc, netlink_bytes(*route.source));
+    if (route.gateway) writer.attribute(abi::rta_gateway, netlink_bytes(*route.gateway));
+    return writer.value(abi::rta_oif, u32(route.interface)).take();
 }
 
 bool is_wanted(u8 wanted, bool is_v4)
@@ -85,13 +101,12 @@ Result<void> list_routes(NetlinkRequest& request)
                     .number(abi::rta_table)
                     .value_or(head->table);
     }
-    // There is no cache of routes, and no table but one has any.
-    if (head && (head->flags & abi::rtm_f_cloned)) return {};
-    if (table && table != abi::rt_table_local) return {};
+    if (head && (head->flags & abi::rtm_f_cloned)) return {}; // there is no cache of routes
     for (bool is_v4 : { true, false }) {
         if (!is_wanted(request.message.payload[0], is_v4)) continue;
         for (auto const& route : routes(request.space(), is_v4))
-            request.answers.push_back(describe_route(route, is_v4, request.head(abi::rtm_newroute)));
+            if (!table || table == route.table)
+                request.answers.push_back(describe_route(route, is_v4, request.head(abi::rtm_newroute)));
     }
     return {};
 }
@@ -107,21 +122,25 @@ Result<void> get_route(NetlinkRequest& request)
     auto const to = address_of_netlink(attributes.bytes(abi::rta_dst), head->family);
     if (!to) return err::inval;
     auto& space = request.space();
-    if (!space.reaches(*to)) return err::netunreach;
+    bool const is_own = space.reaches(*to);
+    Interface const* const way = is_own ? &space.loopback() : space.way_to(*to);
+    if (!way) return err::netunreach;
+    bool const is_local_table = !is_v4 && is_own;
     MessageWriter writer(request.head(abi::rtm_newroute));
     writer.put(abi::RouteMessage { .family = head->family,
         .to_length = u8(is_v4 ? 32 : 128),
         .from_length = 0,
         .tos = 0,
-        .table = is_v4 ? abi::rt_table_main : abi::rt_table_local,
+        .table = is_local_table ? abi::rt_table_local : abi::rt_table_main,
         .protocol = is_v4 ? u8(0) : abi::rtprot_kernel,
         .scope = abi::rt_scope_universe,
-        .type = abi::rtn_local,
-        .flags = is_v4 ? abi::rtm_f_cloned | abi::rtcf_local : 0 });
-    writer.value(abi::rta_table, u32(is_v4 ? abi::rt_table_main : abi::rt_table_local))
-        .attribute(abi::rta_dst, netlink_bytes(*to))
-        .value(abi::rta_oif, u32(Loopback::kIndex))
-        .attribute(abi::rta_prefsrc, netlink_bytes(space.source_for(*to)));
+        .type = is_own ? abi::rtn_local : abi::rtn_unicast,
+        .flags = is_v4 ? abi::rtm_f_cloned | (is_own ? abi::rtcf_local : 0) : 0 });
+    writer.value(abi::rta_table, u32(is_local_table ? abi::rt_table_local : abi::rt_table_main))
+        .attribute(abi::rta_dst, netlink_bytes(*to));
+    writer.value(abi::rta_oif, u32(way->index)).attribute(abi::rta_prefsrc, netlink_bytes(space.source_for(*to)));
+    bool const is_neighbour = is_own || std::ranges::any_of(way->addresses, [&](auto const& one) { return one.covers(*to); });
+    if (!is_neighbour) writer.attribute(abi::rta_gateway, netlink_bytes(*way->gateway_of(is_v4)));
     auto const& who = request.task.credentials();
     if (is_v4)
         writer.value(abi::rta_uid, who.user_namespace->uid_out(who.euid));
@@ -175,7 +194,7 @@ Result<void> answer_routes(NetlinkRequest& request)
     case abi::rtm_getrule:
         return request.is_dump() ? list_rules(request) : err::opnotsupp;
     default:
-        // A loopback interface has no neighbours.
+        // A loopback interface has no neighbours, and what is behind eth0 needs no address resolution.
         return request.is_dump() ? Result<void>() : err::noent;
     }
 }
