@@ -7,6 +7,7 @@
 
 #include "arch-um/boot/backend-choice.h"
 #include "arch-um/boot/first-process.h"
+#include "arch-um/boot/network.h"
 #include "arch-um/boot/outputs.h"
 #include "arch-um/boot/panic.h"
 #include "arch-um/boot/terminal.h"
@@ -116,6 +117,11 @@ int run_instance(RunOptions const& options)
     kernel.printk().info("umbra: %s backend, faults by %s, %u CPUs, %llu MiB", backend_name(decision.backend),
         fault_path_name(faults.path), wanted.vcpus, static_cast<unsigned long long>(options.memory >> 20));
 
+    auto const network = make_network(kernel, io, options.network, problem);
+    if (!problem.empty()) {
+        outputs.detach();
+        return fail(problem);
+    }
     // Empty, until the first process has mounted the real root: mounting may wait, so it needs a task.
     auto mounts = vfs::make_first_mount_namespace(kernel);
     vfs::Path root { mounts->root(), mounts->root()->root() };

@@ -2,6 +2,7 @@
 // Parsing of option values.
 #include "arch-um/boot/option-values.h"
 
+#include <arpa/inet.h>
 #include <sys/stat.h>
 
 #include <charconv>
@@ -112,6 +113,52 @@ VolumeChoice parse_volume(std::string_view text, std::string const& directory)
         usage_error("-v: " + volume.host + ": " + std::strerror(errno)
             + ": give a file or directory of the host that exists");
     return volume;
+}
+
+PortChoice parse_port(std::string_view text)
+{
+    auto bad = [&](std::string const& why) {
+        usage_error("-p: " + quoted(text) + ": " + why
+            + ": give [ADDRESS:]HOSTPORT:GUESTPORT[/udp], such as 8080:80 or 127.0.0.1:5353:53/udp");
+    };
+    PortChoice choice { .text = std::string(text), .host_port = 0, .guest_port = 0 };
+    std::string_view rest = text;
+    if (auto slash = rest.rfind('/'); slash != rest.npos) {
+        std::string_view const protocol = rest.substr(slash + 1);
+        if (protocol != "tcp" && protocol != "udp") bad(quoted(protocol) + " is neither tcp nor udp");
+        choice.is_udp = protocol == "udp";
+        rest = rest.substr(0, slash);
+    }
+    auto take_port = [&](std::string_view digits, char const* whose) {
+        u32 port = 0;
+        if (!parse_decimal(digits, port) || port == 0 || port > 65535)
+            bad(quoted(digits) + " is no port of the " + whose + ", from 1 to 65535");
+        return u16(port);
+    };
+    auto const last = rest.rfind(':');
+    if (last == rest.npos) bad("there is no HOSTPORT:GUESTPORT in it");
+    choice.guest_port = take_port(rest.substr(last + 1), "guest");
+    rest = rest.substr(0, last);
+    auto const colon = rest.rfind(':');
+    choice.host_port = take_port(colon == rest.npos ? rest : rest.substr(colon + 1), "host");
+    if (colon == rest.npos) return choice;
+    std::string address(rest.substr(0, colon));
+    if (address.starts_with('[') && address.ends_with(']')) {
+        address = address.substr(1, address.size() - 2);
+        if (::inet_pton(AF_INET6, address.c_str(), choice.address.data()) == 1) return choice;
+    } else {
+        choice.address[10] = choice.address[11] = 0xff;
+        if (::inet_pton(AF_INET, address.c_str(), &choice.address[12]) == 1) return choice;
+    }
+    bad(quoted(rest.substr(0, colon)) + " is no address of the host");
+    return choice;
+}
+
+bool parse_network(std::string_view text)
+{
+    if (text != "user" && text != "none")
+        usage_error("--net: " + quoted(text) + " is not known: give user or none");
+    return text == "user";
 }
 
 BackendChoice parse_backend(std::string_view text)

@@ -22,6 +22,10 @@ u32 parse_number(std::string_view option, std::string_view text, u32 least, u32 
 UserChoice parse_user(std::string_view text);
 /// HOST:GUEST[:ro|:rw]; HOST must exist and is made absolute from `directory`.
 VolumeChoice parse_volume(std::string_view text, std::string const& directory);
+/// [ADDR:]HOSTPORT:GUESTPORT[/tcp|/udp]; an IPv6 address stands in brackets.
+PortChoice parse_port(std::string_view text);
+/// "user" or "none": whether there is a way out.
+bool parse_network(std::string_view text);
 BackendChoice parse_backend(std::string_view text);
 FaultPathChoice parse_fault_path(std::string_view text);
 std::string parse_hostname(std::string_view text);

@@ -21,11 +21,11 @@ constexpr char const* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/
 /// Option values as the user typed them; checked after CLI11 is done, so that messages are ours.
 struct RawRun {
     using Text = std::optional<std::string>;
-    Text rootfs, backend, cpus, memory, fault_around, fault_path, directory, user, hostname, log,
+    Text network, rootfs, backend, cpus, memory, fault_around, fault_path, directory, user, hostname, log,
         strace_output;
     std::string strace;
-    std::vector<std::string> environment, volumes;
-    bool rw = false, init = false, quiet = false;
+    std::vector<std::string> environment, volumes, ports;
+    bool host_loopback = false, rw = false, init = false, quiet = false;
 };
 
 void add_run_options(CLI::App& app, RawRun& raw)
@@ -46,6 +46,13 @@ void add_run_options(CLI::App& app, RawRun& raw)
     list("-v,--volume", raw.volumes, "Show a file or directory of the host in the guest")
         ->type_name("HOST:GUEST[:ro]");
     app.add_option("--hostname", raw.hostname, "The guest's name, default umbra")->type_name("NAME");
+    app.add_option("--net", raw.network,
+           "The network: user (the default), a way out through the host's sockets; or none")
+        ->type_name("NAME");
+    list("-p,--publish", raw.ports, "Lead a port of the host's to one of the guest's")
+        ->type_name("[ADDR:]HOSTPORT:GUESTPORT[/udp]");
+    app.add_flag(
+        "--host-loopback", raw.host_loopback, "Let the guest reach the host's loopback, as 10.0.2.2");
     app.add_flag(
         "-q,--quiet", raw.quiet, "Keep the kernel's messages off the terminal (--log still gets them)");
     app.add_option("--log", raw.log, "Write the kernel's log to a file of the host")->type_name("FILE");
@@ -126,6 +133,19 @@ void set_machine(RunOptions& run, RawRun const& raw)
             + "' is no power of two: give 4K, 8K, ... 2M" };
 }
 
+void set_network(RunOptions& run, RawRun const& raw)
+{
+    if (raw.network) run.network.is_user = parse_network(*raw.network);
+    run.network.host_loopback = raw.host_loopback;
+    for (std::string const& port : raw.ports)
+        run.network.ports.push_back(parse_port(port));
+    if (run.network.is_user) return;
+    if (!raw.ports.empty())
+        throw UsageError { "-p: with --net none nothing leads in: leave one of them out" };
+    if (raw.host_loopback)
+        throw UsageError { "--host-loopback: with --net none nothing leads out: leave one of them out" };
+}
+
 RunOptions make_run(RawRun const& raw, Caller const& caller, bool is_do, std::vector<std::string> command)
 {
     RunOptions run;
@@ -136,6 +156,7 @@ RunOptions make_run(RawRun const& raw, Caller const& caller, bool is_do, std::ve
     set_environment_of(run, raw, caller, is_do);
     for (std::string const& volume : raw.volumes)
         run.volumes.push_back(parse_volume(volume, caller.working_directory));
+    set_network(run, raw);
     run.own_init = raw.init;
     run.quiet = raw.quiet;
     if (raw.log) run.log_file = absolute_path(*raw.log, caller.working_directory);

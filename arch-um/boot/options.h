@@ -4,6 +4,7 @@
 // here a usage error travels as an exception, because CLI11 works so, and ends in Command::error.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <span>
 #include <string>
@@ -38,6 +39,19 @@ struct VolumeChoice {
     std::string guest; ///< absolute
     bool read_only;
 };
+/// -p [ADDR:]HOSTPORT:GUESTPORT[/udp]
+struct PortChoice {
+    std::string text; ///< as it was given
+    std::array<u8, 16> address {}; ///< of the host, IPv4 as v4-mapped; all 0: every one
+    u16 host_port, guest_port;
+    bool is_udp = false;
+};
+/// --net, -p, --host-loopback
+struct NetworkChoice {
+    bool is_user = true; ///< a way out; otherwise loopback is all there is
+    bool host_loopback = false;
+    std::vector<PortChoice> ports {};
+};
 /// --strace[=LIST], --strace-output FILE
 struct StraceChoice {
     std::vector<std::string> calls; ///< names of known system calls; empty: every call
@@ -59,6 +73,7 @@ struct RunOptions {
     UserChoice user { 0, 0 };
     std::vector<VolumeChoice> volumes;
     std::string hostname;
+    NetworkChoice network {};
     bool own_init = false; ///< --init: run the tree's /sbin/init
     bool quiet = false;
     std::string log_file; ///< absolute host path; empty: none

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "arch-um/boot/network.h"
 #include "arch-um/boot/volume.h"
 #include "core/fs/overlay/overlay.h"
 #include "core/fs/tar/tar.h"
@@ -129,6 +130,7 @@ BootError mount_root_tree(Task& task, drivers::HostIo& io, RunOptions const& opt
         error = mount_type(tree, row.type, row.where, row.options, row.flags);
         if (!error.message.empty()) return error;
     }
+    write_network_files(task, options);
     for (auto const& volume : options.volumes) {
         error = mount_volume(task, io, volume, owner_mapping(options));
         if (!error.message.empty()) return error;

@@ -33,11 +33,11 @@ static_assert(sizeof(SockaddrIn6) == 28);
 constexpr u32 sockaddr_in6_short = 24;
 
 // IPPROTO_IP
-constexpr i32 ip_tos = 1, ip_ttl = 2, ip_mtu_discover = 10, ip_freebind = 15, ip_bind_address_no_port = 24,
-              ip_multicast_ttl = 33, ip_multicast_loop = 34;
+constexpr i32 ip_tos = 1, ip_ttl = 2, ip_mtu_discover = 10, ip_recverr = 11, ip_freebind = 15,
+              ip_bind_address_no_port = 24, ip_multicast_ttl = 33, ip_multicast_loop = 34;
 // IPPROTO_IPV6
 constexpr i32 ipv6_unicast_hops = 16, ipv6_multicast_hops = 18, ipv6_multicast_loop = 19,
-              ipv6_mtu_discover = 23, ipv6_v6only = 26, ipv6_tclass = 67;
+              ipv6_mtu_discover = 23, ipv6_recverr = 25, ipv6_v6only = 26, ipv6_tclass = 67;
 // IPPROTO_TCP
 constexpr i32 tcp_nodelay = 1, tcp_cork = 3, tcp_keepidle = 4, tcp_keepintvl = 5, tcp_keepcnt = 6,
               tcp_syncnt = 7, tcp_linger2 = 8, tcp_defer_accept = 9, tcp_quickack = 12, tcp_user_timeout = 18,
@@ -49,8 +49,9 @@ constexpr u32 tcp_established = 1, tcp_syn_sent = 2, tcp_fin_wait2 = 5, tcp_clos
 
 // Interfaces: ioctl(2) on any internet socket
 constexpr u32 siocgifname = 0x8910, siocgifconf = 0x8912, siocgifflags = 0x8913, siocgifaddr = 0x8915,
-              siocgifnetmask = 0x891b, siocgifbrdaddr = 0x8919, siocgifmtu = 0x8921, siocgiftxqlen = 0x8942, siocgifhwaddr = 0x8927, siocgifindex = 0x8933,
-              siocatmark = 0x8905, siocsifflags = 0x8914, siocgskns = 0x894c;
+              siocgifnetmask = 0x891b, siocgifbrdaddr = 0x8919, siocgifmtu = 0x8921, siocgiftxqlen = 0x8942,
+              siocgifhwaddr = 0x8927, siocgifindex = 0x8933, siocatmark = 0x8905, siocsifflags = 0x8914,
+              siocgskns = 0x894c;
 constexpr u32 iff_up = 1, iff_broadcast = 2, iff_loopback = 8, iff_running = 0x40, iff_multicast = 0x1000;
 constexpr u16 arphrd_ether = 1, arphrd_loopback = 772;
 

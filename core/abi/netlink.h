@@ -76,7 +76,8 @@ struct AddressMessage {
     u32 index;
 };
 static_assert(sizeof(AddressMessage) == 8);
-constexpr u16 ifa_address = 1, ifa_local = 2, ifa_label = 3, ifa_broadcast = 4, ifa_cacheinfo = 6, ifa_flags = 8;
+constexpr u16 ifa_address = 1, ifa_local = 2, ifa_label = 3, ifa_broadcast = 4, ifa_cacheinfo = 6,
+              ifa_flags = 8;
 constexpr u32 ifa_f_permanent = 0x80;
 
 /// struct ifa_cacheinfo
@@ -93,11 +94,11 @@ struct RouteMessage {
     u32 flags;
 };
 static_assert(sizeof(RouteMessage) == 12);
-constexpr u16 rta_dst = 1, rta_oif = 4, rta_gateway = 5, rta_priority = 6, rta_prefsrc = 7, rta_table = 15, rta_pref = 20,
-              rta_uid = 25;
-constexpr u8 rt_table_default = 253, rt_table_main = 254, rt_table_local = 255, rtn_unicast = 1, rtn_local = 2,
-             rtn_broadcast = 3, rtprot_kernel = 2, rtprot_boot = 3, rt_scope_universe = 0, rt_scope_link = 253,
-             rt_scope_host = 254;
+constexpr u16 rta_dst = 1, rta_oif = 4, rta_gateway = 5, rta_priority = 6, rta_prefsrc = 7, rta_table = 15,
+              rta_pref = 20, rta_uid = 25;
+constexpr u8 rt_table_default = 253, rt_table_main = 254, rt_table_local = 255, rtn_unicast = 1,
+             rtn_local = 2, rtn_broadcast = 3, rtprot_kernel = 2, rtprot_boot = 3, rt_scope_universe = 0,
+             rt_scope_link = 253, rt_scope_host = 254;
 constexpr u32 rtm_f_cloned = 0x200, rtcf_local = 0x80000000;
 
 /// struct fib_rule_hdr

@@ -44,7 +44,9 @@ public:
     /// ENOBUFS where that is known at once.
     virtual Result<void> connect(TcpEnd& near) = 0;
     /// For a socket whose port is `local`; `user` outlives it. ENOBUFS.
-    virtual Result<std::unique_ptr<OutsideDatagrams>> open_datagrams(DatagramUser& user, InetName const& local) = 0;
+    virtual Result<std::unique_ptr<OutsideDatagrams>> open_datagrams(
+        DatagramUser& user, InetName const& local)
+        = 0;
 };
 
 } // namespace umbra::net

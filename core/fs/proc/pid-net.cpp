@@ -18,11 +18,12 @@ std::string interface_rows(net::NetworkNamespace const& space)
         auto const& c = interface.counters;
         char line[200];
         std::snprintf(line, sizeof line,
-            "%6s: %7llu %7llu    0    0    0     0          0         0 %8llu %7llu    0    0    0     0       0 "
+            "%6s: %7llu %7llu    0    0    0     0          0         0 %8llu %7llu    0    0    0     0     "
+            "  0 "
             "         0\n",
             interface.name.c_str(), static_cast<unsigned long long>(c.received_bytes),
-            static_cast<unsigned long long>(c.received_packets), static_cast<unsigned long long>(c.sent_bytes),
-            static_cast<unsigned long long>(c.sent_packets));
+            static_cast<unsigned long long>(c.received_packets),
+            static_cast<unsigned long long>(c.sent_bytes), static_cast<unsigned long long>(c.sent_packets));
         out += line;
     }
     return out;
@@ -57,8 +58,8 @@ std::string filled_up(std::string line)
 }
 
 /// A row of the main table; addresses are words as they lie in memory.
-std::string route_row(
-    net::Interface const& interface, net::IpAddress const& to, net::IpAddress const& gateway, u32 flags, u8 prefix)
+std::string route_row(net::Interface const& interface, net::IpAddress const& to,
+    net::IpAddress const& gateway, u32 flags, u8 prefix)
 {
     auto word = [](net::IpAddress const& address) {
         u32 value;
@@ -76,13 +77,14 @@ std::string route_rows(net::NetworkNamespace const& space)
 {
     constexpr u32 up = 1, has_gateway = 2;
     auto const none = net::IpAddress::any(abi::af_inet);
-    std::string out = filled_up(
-        "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
+    std::string out
+        = filled_up("Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
     for (auto const& interface : space.interfaces) {
         if (interface.is_loopback || !interface.is_up) continue;
         if (interface.gateway) out += route_row(interface, none, *interface.gateway, up | has_gateway, 0);
         for (auto const& one : interface.addresses)
-            if (one.is_v4() && one.prefix < 32) out += route_row(interface, one.first(), none, up, one.prefix);
+            if (one.is_v4() && one.prefix < 32)
+                out += route_row(interface, one.first(), none, up, one.prefix);
     }
     return out;
 }

@@ -167,10 +167,10 @@ void add_interface(StaticDirectory& root, net::Interface const& interface)
     };
     std::string const index = std::to_string(interface.index);
     Row const rows[] = { { "addr_len", "6" }, { "address", hardware_text(interface.hardware_address) },
-        { "broadcast", hardware_text(interface.broadcast_address()) }, { "dev_id", "0x0" }, { "dev_port", "0" },
-        { "dormant", "0" }, { "ifindex", index }, { "iflink", index }, { "link_mode", "0" },
-        { "mtu", std::to_string(interface.mtu) }, { "netdev_group", "0" }, { "tx_queue_len", "1000" },
-        { "type", std::to_string(interface.hardware_type()) },
+        { "broadcast", hardware_text(interface.broadcast_address()) }, { "dev_id", "0x0" },
+        { "dev_port", "0" }, { "dormant", "0" }, { "ifindex", index }, { "iflink", index },
+        { "link_mode", "0" }, { "mtu", std::to_string(interface.mtu) }, { "netdev_group", "0" },
+        { "tx_queue_len", "1000" }, { "type", std::to_string(interface.hardware_type()) },
         { "uevent", "INTERFACE=" + interface.name + "\nIFINDEX=" + index } };
     StaticDirectory& device = add_device(root, "net", interface.name);
     for (Row const& row : rows)
@@ -198,8 +198,8 @@ void add_interface(StaticDirectory& root, net::Interface const& interface)
         add_fixed(statistics, name, "0");
     using Counters = net::InterfaceCounters;
     for (auto [name, counter] : { std::pair("rx_bytes", &Counters::received_bytes),
-             std::pair("rx_packets", &Counters::received_packets), std::pair("tx_bytes", &Counters::sent_bytes),
-             std::pair("tx_packets", &Counters::sent_packets) })
+             std::pair("rx_packets", &Counters::received_packets),
+             std::pair("tx_bytes", &Counters::sent_bytes), std::pair("tx_packets", &Counters::sent_packets) })
         statistics.add_text(
             name,
             [seen, counter] {

@@ -2,6 +2,8 @@
 // sockaddr_in and sockaddr_in6.
 #include "core/net/inet/address.h"
 
+#include <cstdio>
+
 #include "core/abi/inet.h"
 
 namespace umbra::net {
@@ -61,6 +63,22 @@ SocketAddress socket_address_of(InetName const& name, i32 family)
     set_port(in.port, name.port);
     std::ranges::copy(name.address.bytes, in.address);
     return to_socket_address(in);
+}
+
+std::string text_of(IpAddress const& address)
+{
+    auto const& b = address.bytes;
+    char text[40];
+    if (address.is_v4()) {
+        std::snprintf(text, sizeof text, "%u.%u.%u.%u", b[12], b[13], b[14], b[15]);
+        return text;
+    }
+    std::string out;
+    for (size_t at = 0; at < b.size(); at += 2) {
+        std::snprintf(text, sizeof text, "%s%x", at ? ":" : "", b[at] << 8 | b[at + 1]);
+        out += text;
+    }
+    return out;
 }
 
 } // namespace umbra::net

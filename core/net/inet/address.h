@@ -40,4 +40,7 @@ Result<InetName> inet_name_of(SocketAddress const& address, i32 family);
 /// The other way round, as a socket of `family` shows it.
 SocketAddress socket_address_of(InetName const& name, i32 family);
 
+/// As people write it; of IPv6 all eight groups.
+std::string text_of(IpAddress const& address);
+
 } // namespace umbra::net

@@ -24,6 +24,7 @@ constexpr OptionRow kOptions[] = {
     { abi::ipproto_ip, abi::ip_tos, 0, 0, 255 },
     { abi::ipproto_ip, abi::ip_ttl, 64, -1, 255 },
     { abi::ipproto_ip, abi::ip_mtu_discover, 1, 0, 5 },
+    { abi::ipproto_ip, abi::ip_recverr, 0, 0, 1 },
     { abi::ipproto_ip, abi::ip_freebind, 0, 0, 1 },
     { abi::ipproto_ip, abi::ip_bind_address_no_port, 0, 0, 1 },
     { abi::ipproto_ip, abi::ip_multicast_ttl, 1, -1, 255 },
@@ -32,6 +33,7 @@ constexpr OptionRow kOptions[] = {
     { abi::ipproto_ipv6, abi::ipv6_multicast_hops, 1, -1, 255 },
     { abi::ipproto_ipv6, abi::ipv6_multicast_loop, 1, 0, 1 },
     { abi::ipproto_ipv6, abi::ipv6_mtu_discover, 1, 0, 5 },
+    { abi::ipproto_ipv6, abi::ipv6_recverr, 0, 0, 1 },
     { abi::ipproto_ipv6, abi::ipv6_tclass, 0, -1, 255 },
     { kTcp, abi::tcp_nodelay, 0, -kMax, kMax, kTcp },
     { kTcp, abi::tcp_cork, 0, -kMax, kMax, kTcp },
@@ -135,6 +137,14 @@ Result<InetName> InetSocket::destination(SocketAddress const& address)
     }
     if (name.address.is_any()) name.address = IpAddress::loopback(name.address.is_v4());
     return name;
+}
+
+bool InetSocket::wants_errors() const
+{
+    bool const is_v4 = family() == abi::af_inet;
+    auto const found = options_.find(is_v4 ? std::pair { abi::ipproto_ip, abi::ip_recverr }
+                                           : std::pair { abi::ipproto_ipv6, abi::ipv6_recverr });
+    return found != options_.end() && found->second;
 }
 
 void InetSocket::take_over_options(InetSocket const& listener)

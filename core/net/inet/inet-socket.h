@@ -25,6 +25,8 @@ protected:
     Result<InetName> destination(SocketAddress const& address);
     /// Gives a socket without a name one that fits the destination. EADDRINUSE, EADDRNOTAVAIL.
     Result<void> bind_for(Task& task, InetName const& to);
+    /// IP_RECVERR or IPV6_RECVERR.
+    bool wants_errors() const;
     void take_over_options(InetSocket const& listener);
 
 private:

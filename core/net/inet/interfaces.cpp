@@ -61,7 +61,8 @@ Result<i64> list_interfaces(Task& task, NetworkNamespace const& space, u64 argum
         put_name(row, interface);
         put_ip(row, address->address);
         if (list.requests)
-            TRY(UserOut<abi::InterfaceRequest> { GuestAddr(list.requests + u64(length)) }.copy_out(task, row));
+            TRY(UserOut<abi::InterfaceRequest> { GuestAddr(list.requests + u64(length)) }.copy_out(
+                task, row));
         length += size;
     }
     list.length = length;
@@ -116,7 +117,8 @@ Result<void> answer(Interface const& interface, abi::InterfaceRequest& request, 
 bool is_about_interfaces(u32 command)
 {
     constexpr u32 known[] = { abi::siocgifname, abi::siocgifindex, abi::siocgifflags, abi::siocsifflags,
-        abi::siocgifaddr, abi::siocgifnetmask, abi::siocgifmtu, abi::siocgifhwaddr, abi::siocgiftxqlen, abi::siocgifbrdaddr };
+        abi::siocgifaddr, abi::siocgifnetmask, abi::siocgifmtu, abi::siocgifhwaddr, abi::siocgiftxqlen,
+        abi::siocgifbrdaddr };
     return std::ranges::find(known, command) != std::end(known);
 }
 

@@ -68,6 +68,18 @@ Result<void> TcpEnd::listen(u32 backlog)
     return {};
 }
 
+TcpEnd* TcpEnd::find_listener(NetworkNamespace const& space, InetName const& name)
+{
+    TcpEnd* found = nullptr;
+    auto [first, last] = space.tcp_ports.users().equal_range(name.port);
+    for (auto at = first; at != last; ++at) {
+        PortUser& user = *at->second;
+        if (!user.is_listening || !user.covers(name.address)) continue;
+        if (!found || user.local.address == name.address) found = static_cast<TcpEnd*>(&user);
+    }
+    return found;
+}
+
 void TcpEnd::connect_to(TcpEnd& listener)
 {
     if (Network::of(kernel).queued_bytes + kEndOverhead > kernel.options().memory_limit / kMemoryShare)
@@ -103,6 +115,34 @@ void TcpEnd::establish(TcpEnd& listener)
     listener.pending_.push_back(std::move(server));
     listener.waiters.wake_all(kReadable);
     waiters.wake_all();
+}
+
+Ref<TcpEnd> TcpEnd::begin_outside()
+{
+    auto far = make_ref<TcpEnd>(*space, family);
+    far->peer = this;
+    peer = far;
+    state = far->state = State::connecting;
+    return far;
+}
+
+void TcpEnd::accept_outside()
+{
+    for (TcpEnd* end : { this, peer.get() }) {
+        end->state = State::connected;
+        end->was_connected = true;
+        end->receive_shut = end->send_shut = end->finished = false;
+    }
+    peer->waiters.wake_all();
+}
+
+void TcpEnd::refuse_outside(Errno why)
+{
+    RefPtr<TcpEnd> const near = std::exchange(peer, nullptr);
+    state = State::closed;
+    if (!near) return;
+    near->peer = nullptr;
+    near->fail(why);
 }
 
 void TcpEnd::admit_waiting()
@@ -273,6 +313,36 @@ Result<u64> TcpEnd::receive(IoBuffer& data, bool peek, bool drop)
     }
     if (moved && !peek && peer && peer->is_writable()) peer->waiters.wake_all(kWritable);
     return moved;
+}
+
+std::span<u8 const> TcpEnd::unread() const
+{
+    if (queue_.empty()) return {};
+    Chunk const& first = queue_.front();
+    return { first.data.get() + first.begin, first.end - first.begin };
+}
+
+void TcpEnd::consume(u64 count)
+{
+    Chunk& first = queue_.front();
+    first.begin += count;
+    account(-i64(count));
+    if (first.begin == first.end) queue_.pop_front();
+    if (peer && peer->is_writable()) peer->waiters.wake_all(kWritable);
+}
+
+Result<std::span<u8>> TcpEnd::room_at_peer(u64 wanted)
+{
+    Chunk& last = *TRY(peer->tail(wanted));
+    return std::span(last.data.get() + last.end, std::min(wanted, last.room - last.end));
+}
+
+void TcpEnd::send_from_room(u64 count)
+{
+    RefPtr<TcpEnd> const to = peer;
+    to->queue_.back().end += count;
+    to->account(i64(count));
+    to->waiters.wake_all(kReadable);
 }
 
 void TcpEnd::drop_queue()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// One end of a TCP connection of this machine with itself (tcp(7)). Both ends are here, so there are no packets: a write
-// goes into the peer's queue, and closing or shutting an end tells the other. References: a socket's file, a listener's
-// queues and the peer hold an end; close() drops what it holds itself, so that no circle stays.
+// One end of a TCP connection (tcp(7)). Both ends are here, so there are no packets: a write goes into the peer's queue, and
+// closing or shutting an end tells the other. Of a connection with the outside the far end has no socket of a guest's: the
+// uplink's driver stands behind it. References: a socket's file, the driver, a listener's queues and the peer hold an end;
+// close() drops what it holds itself, so that no circle stays.
 #pragma once
 
 #include <deque>
@@ -29,8 +30,15 @@ public:
 
     /// Listens, or changes the backlog. EADDRINUSE.
     Result<void> listen(u32 backlog);
+    /// The listener for a name, or null; an exact address goes before "any".
+    static TcpEnd* find_listener(NetworkNamespace const& space, InetName const& name);
     /// Asks `listener` for a connection: made at once, or as soon as there is room in its queue.
     void connect_to(TcpEnd& listener);
+    /// Begins a connection with the outside: the far end, for who stands behind it. Both are connecting until it says
+    /// `accept_outside`, or closes it with `refuse_outside`.
+    Ref<TcpEnd> begin_outside();
+    void accept_outside();
+    void refuse_outside(Errno why);
     /// The next connection to be accepted; null if there is none.
     RefPtr<TcpEnd> accept();
     /// The connection was refused or broken: what comes next says so once.
@@ -49,6 +57,14 @@ public:
     Result<u64> send(IoBuffer& data, u64 size);
     /// Takes up to data.remaining() bytes, or with `peek` copies them from `skip` on; discards with `drop`.
     Result<u64> receive(IoBuffer& data, bool peek, bool drop);
+    // For the kernel's own use of an end, without copies.
+    /// The first bytes to be read; they stay until consume().
+    std::span<u8 const> unread() const;
+    void consume(u64 count);
+    /// Room behind what the peer has not read yet, which is there: `wanted` bytes at most, more than 0. ENOBUFS.
+    Result<std::span<u8>> room_at_peer(u64 wanted);
+    /// The first `count` bytes of that room are sent.
+    void send_from_room(u64 count);
 
     Ref<NetworkNamespace> space;
     Kernel& kernel;

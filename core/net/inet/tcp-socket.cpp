@@ -35,23 +35,6 @@ Result<void> TcpSocket::listen(Task& task, i32 backlog)
     return end_->listen(u32(std::min<u64>(u32(backlog), u64(space().settings.most_pending))));
 }
 
-namespace {
-
-/// The listener for a name; an exact address goes before "any".
-TcpEnd* find_listener(PortTable const& ports, InetName const& name)
-{
-    TcpEnd* found = nullptr;
-    auto [first, last] = ports.users().equal_range(name.port);
-    for (auto at = first; at != last; ++at) {
-        PortUser& user = *at->second;
-        if (!user.is_listening || !user.covers(name.address)) continue;
-        if (!found || user.local.address == name.address) found = static_cast<TcpEnd*>(&user);
-    }
-    return found;
-}
-
-} // namespace
-
 Result<void> TcpSocket::start_connecting(Task& task, SocketAddress const& address)
 {
     InetName const to = TRY(destination(address));
@@ -60,7 +43,15 @@ Result<void> TcpSocket::start_connecting(Task& task, SocketAddress const& addres
     end_->error.reset();
     end_->remote = to;
     told_in_progress_ = true;
-    if (TcpEnd* listener = find_listener(ports(), to))
+    if (!space().reaches(to.address)) {
+        auto begun = space().uplink->connect(*end_);
+        if (begun.is_error()) {
+            told_in_progress_ = false;
+            end_->close(false);
+        }
+        return begun;
+    }
+    if (TcpEnd* listener = TcpEnd::find_listener(space(), to))
         end_->connect_to(*listener);
     else
         end_->fail(err::connrefused);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Datagrams of this machine with itself. As anywhere with UDP, what finds no room is lost, and what finds no socket comes
+// Datagrams, mostly of this machine with itself. As anywhere with UDP, what finds no room is lost, and what finds no socket comes
 // back to a connected sender as ECONNREFUSED.
 #include "core/net/inet/udp-socket.h"
 
@@ -40,10 +40,15 @@ Result<void> UdpSocket::connect(Task& task, SocketAddress const& address)
     if (address.length < sizeof(u16)) return err::inval;
     if (address.family() == abi::af_unspec) {
         remote = { IpAddress::any(PortUser::family), 0 };
+        if (outside_) outside_->disconnect();
         return {};
     }
     InetName const to = TRY(destination(address));
     TRY(bind_for(task, to));
+    if (!space().reaches(to.address))
+        TRY(TRY(outside())->connect(to));
+    else if (outside_)
+        outside_->disconnect();
     // What it sends comes from there now.
     if (local.address.is_any()) local.address = space().source_for(to.address);
     remote = to;
@@ -60,21 +65,53 @@ Result<void> UdpSocket::shutdown(i32 how)
     return {};
 }
 
+Result<OutsideDatagrams*> UdpSocket::outside()
+{
+    if (!outside_) outside_ = TRY(space().uplink->open_datagrams(*this, local));
+    return outside_.get();
+}
+
+void UdpSocket::arrived(InetName const& from, std::span<u8 const> data)
+{
+    if (is_connected() && from != remote) return;
+    if (PortUser::family == abi::af_inet && !from.address.is_v4()) return;
+    if (Network::of(kernel_).queued_bytes + data.size() + kOverhead
+        > kernel_.options().memory_limit / kMemoryShare)
+        return;
+    Datagram datagram { std::unique_ptr<u8[]>(new u8[data.size()]), data.size(), from };
+    std::ranges::copy(data, datagram.data.get());
+    deliver(std::move(datagram));
+}
+
+void UdpSocket::failed(Errno why)
+{
+    error_ = why;
+    waiters_.wake_all();
+}
+
 /// The socket that fits best: connected to us before bound to the address before bound to any.
-UdpSocket* UdpSocket::find_receiver(InetName const& to) const
+UdpSocket* UdpSocket::find_receiver(NetworkNamespace const& space, InetName const& to, InetName const& from)
 {
     UdpSocket* best = nullptr;
     int best_score = -1;
-    auto [first, last] = ports().users().equal_range(to.port);
+    auto [first, last] = space.udp_ports.users().equal_range(to.port);
     for (auto at = first; at != last; ++at) {
         auto& other = static_cast<UdpSocket&>(*at->second);
-        bool const from_peer = other.remote.port == local.port
-            && (other.remote.address == local.address || local.address.is_any());
+        bool const from_peer = other.remote.port == from.port
+            && (other.remote.address == from.address || from.address.is_any());
         if (!other.covers(to.address) || (other.is_connected() && !from_peer)) continue;
         int const score = 2 * other.is_connected() + (other.local.address == to.address);
         if (score > best_score) best = &other, best_score = score;
     }
     return best;
+}
+
+bool UdpSocket::deliver_from_outside(
+    NetworkNamespace const& space, InetName const& to, InetName const& from, std::span<u8 const> data)
+{
+    UdpSocket* const receiver = find_receiver(space, to, from);
+    if (receiver) receiver->arrived(from, data);
+    return receiver;
 }
 
 void UdpSocket::deliver(Datagram datagram)
@@ -104,20 +141,29 @@ Result<u64> UdpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
     if (!named && !is_connected()) return err::destaddrreq;
     InetName const to = named ? TRY(destination(*request.to)) : remote;
     if (to.port == 0) return err::inval;
-    if (!named && !space().reaches(to.address)) return err::netunreach;
+    bool const leaves = !space().reaches(to.address);
+    if (leaves && !space().way_to(to.address)) return err::netunreach;
     TRY(bind_for(task, to));
     if (Network::of(kernel_).queued_bytes + size + kOverhead > kernel_.options().memory_limit / kMemoryShare)
         return err::nobufs;
     Datagram datagram { std::unique_ptr<u8[]>(new u8[size]), size, local };
     TRY(data.take_all(datagram.data.get(), size));
+    if (leaves)
+        TRY(TRY(outside())->send(to, { datagram.data.get(), size }));
+    else
+        send_inside(std::move(datagram), to, named);
+    return size;
+}
+
+void UdpSocket::send_inside(Datagram datagram, InetName const& to, bool named)
+{
     if (local.address.is_any()) datagram.from.address = space().source_for(to.address);
-    if (UdpSocket* receiver = find_receiver(to)) {
+    if (UdpSocket* receiver = find_receiver(space(), to, local)) {
         receiver->deliver(std::move(datagram));
-    } else if (is_connected() && !named) {
+    } else if ((is_connected() && !named) || wants_errors()) {
         error_ = err::connrefused;
         waiters_.wake_all();
     }
-    return size;
 }
 
 Result<u64> UdpSocket::receive(Task&, IoBuffer& data, ReceiveRequest& request)

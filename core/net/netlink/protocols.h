@@ -51,6 +51,7 @@ std::optional<IpAddress> address_of_netlink(std::span<u8 const> bytes, i32 famil
 void change_interface(NetworkNamespace& space, Interface& interface, bool up);
 /// After the interface was set up or down, or before and after an address changed: members of the groups are told.
 void tell_link(NetworkNamespace& space, Interface const& interface);
-void tell_address(NetworkNamespace& space, Interface const& interface, InterfaceAddress const& address, u16 type);
+void tell_address(
+    NetworkNamespace& space, Interface const& interface, InterfaceAddress const& address, u16 type);
 
 } // namespace umbra::net

@@ -10,7 +10,8 @@ namespace {
 
 u8 family_of(IpAddress const& address) { return u8(address.is_v4() ? abi::af_inet : abi::af_inet6); }
 
-std::vector<u8> describe_address(Interface const& interface, InterfaceAddress const& one, abi::NetlinkHeader head)
+std::vector<u8> describe_address(
+    Interface const& interface, InterfaceAddress const& one, abi::NetlinkHeader head)
 {
     MessageWriter writer(head);
     writer.put(abi::AddressMessage { .family = family_of(one.address),
@@ -105,7 +106,8 @@ std::optional<IpAddress> address_of_netlink(std::span<u8 const> bytes, i32 famil
     return address;
 }
 
-void tell_address(NetworkNamespace& space, Interface const& interface, InterfaceAddress const& address, u16 type)
+void tell_address(
+    NetworkNamespace& space, Interface const& interface, InterfaceAddress const& address, u16 type)
 {
     tell_group(space, abi::netlink_route,
         address.is_v4() ? abi::rtnlgrp_ipv4_ifaddr : abi::rtnlgrp_ipv6_ifaddr,

@@ -29,7 +29,8 @@ u8 operation_state(Interface const& interface)
 std::vector<u8> statistics(InterfaceCounters const& counters)
 {
     std::vector<u8> all(25 * sizeof(u64));
-    u64 const first[] = { counters.received_packets, counters.sent_packets, counters.received_bytes, counters.sent_bytes };
+    u64 const first[]
+        = { counters.received_packets, counters.sent_packets, counters.received_bytes, counters.sent_bytes };
     std::memcpy(all.data(), first, sizeof first);
     return all;
 }
@@ -69,7 +70,8 @@ std::vector<u8> describe_link(Interface const& interface, abi::NetlinkHeader hea
 }
 
 /// The interface that a message names by number or by name. EINVAL: neither; ENODEV.
-Result<Interface*> find_link(NetworkNamespace& space, abi::LinkMessage const& link, Attributes const& attributes)
+Result<Interface*> find_link(
+    NetworkNamespace& space, abi::LinkMessage const& link, Attributes const& attributes)
 {
     if (link.index < 0 || (link.index == 0 && !attributes.has(abi::ifla_ifname))) return err::inval;
     Interface* const found = link.index > 0 ? space.find_interface(link.index)
@@ -91,7 +93,8 @@ Result<void> get_link(NetlinkRequest& request)
         return {};
     }
     if (!link) return err::inval;
-    auto const* interface = TRY(find_link(request.space(), *link, Attributes(behind<abi::LinkMessage>(payload))));
+    auto const* interface = TRY(
+        find_link(request.space(), *link, Attributes(behind<abi::LinkMessage>(payload))));
     request.answers.push_back(describe_link(*interface, request.head(abi::rtm_newlink), 0, 0));
     return {};
 }
@@ -114,7 +117,8 @@ Result<void> set_link(NetlinkRequest& request)
     }
     if (request.type() == abi::rtm_newlink && (request.flags() & abi::nlm_f_excl)) return err::exist;
     if (attributes.has(abi::ifla_net_ns_pid) || attributes.has(abi::ifla_net_ns_fd)) {
-        if (!found.value()->is_loopback) return err::opnotsupp; // what is outside stays with the first namespace
+        if (!found.value()->is_loopback)
+            return err::opnotsupp; // what is outside stays with the first namespace
         request.complaint = "The interface netns is local";
         return err::inval;
     }

@@ -30,18 +30,31 @@ void add_routes(std::vector<Route>& all, Interface const& interface, InterfaceAd
     if (!one.is_v4()) {
         all.push_back({ one.address, 128, abi::rtn_local, abi::rt_scope_universe, index });
         if (one.prefix < 128)
-            all.push_back({ .to = one.first(), .length = one.prefix, .type = abi::rtn_unicast,
-                .scope = abi::rt_scope_universe, .interface = index, .table = abi::rt_table_main,
+            all.push_back({ .to = one.first(),
+                .length = one.prefix,
+                .type = abi::rtn_unicast,
+                .scope = abi::rt_scope_universe,
+                .interface = index,
+                .table = abi::rt_table_main,
                 .priority = kKernelMetric });
         return;
     }
-    Route of_prefix { .to = one.first(), .length = one.prefix, .type = abi::rtn_local, .scope = abi::rt_scope_host,
-        .interface = index, .source = one.address };
+    Route of_prefix { .to = one.first(),
+        .length = one.prefix,
+        .type = abi::rtn_local,
+        .scope = abi::rt_scope_host,
+        .interface = index,
+        .source = one.address };
     if (!interface.is_loopback)
-        of_prefix.type = abi::rtn_unicast, of_prefix.scope = abi::rt_scope_link, of_prefix.table = abi::rt_table_main;
+        of_prefix.type = abi::rtn_unicast, of_prefix.scope = abi::rt_scope_link,
+        of_prefix.table = abi::rt_table_main;
     if (one.prefix < 32) all.push_back(of_prefix);
-    Route own { .to = one.address, .length = 32, .type = abi::rtn_local, .scope = abi::rt_scope_host,
-        .interface = index, .source = one.address };
+    Route own { .to = one.address,
+        .length = 32,
+        .type = abi::rtn_local,
+        .scope = abi::rt_scope_host,
+        .interface = index,
+        .source = one.address };
     all.push_back(own);
     own.to = one.last(), own.type = abi::rtn_broadcast, own.scope = abi::rt_scope_link;
     if (interface.is_up && one.prefix < 31) all.push_back(own);
@@ -56,13 +69,19 @@ std::vector<Route> routes(NetworkNamespace const& space, bool is_v4)
         for (auto const& one : interface.addresses)
             if (one.is_v4() == is_v4) add_routes(all, interface, one);
         if (auto const& gateway = interface.gateway_of(is_v4))
-            all.push_back({ .to = IpAddress::any(is_v4 ? abi::af_inet : abi::af_inet6), .length = 0,
-                .type = abi::rtn_unicast, .scope = abi::rt_scope_universe, .interface = interface.index,
-                .table = abi::rt_table_main, .protocol = abi::rtprot_boot, .gateway = gateway,
+            all.push_back({ .to = IpAddress::any(is_v4 ? abi::af_inet : abi::af_inet6),
+                .length = 0,
+                .type = abi::rtn_unicast,
+                .scope = abi::rt_scope_universe,
+                .interface = interface.index,
+                .table = abi::rt_table_main,
+                .protocol = abi::rtprot_boot,
+                .gateway = gateway,
                 .priority = is_v4 ? 0 : kUserMetric });
     }
     // As Linux lists them.
-    std::ranges::stable_sort(all, {}, [](Route const& route) { return std::pair(route.table, route.to.bytes); });
+    std::ranges::stable_sort(
+        all, {}, [](Route const& route) { return std::pair(route.table, route.to.bytes); });
     return all;
 }
 
@@ -138,8 +157,10 @@ Result<void> get_route(NetlinkRequest& request)
         .flags = is_v4 ? abi::rtm_f_cloned | (is_own ? abi::rtcf_local : 0) : 0 });
     writer.value(abi::rta_table, u32(is_local_table ? abi::rt_table_local : abi::rt_table_main))
         .attribute(abi::rta_dst, netlink_bytes(*to));
-    writer.value(abi::rta_oif, u32(way->index)).attribute(abi::rta_prefsrc, netlink_bytes(space.source_for(*to)));
-    bool const is_neighbour = is_own || std::ranges::any_of(way->addresses, [&](auto const& one) { return one.covers(*to); });
+    writer.value(abi::rta_oif, u32(way->index))
+        .attribute(abi::rta_prefsrc, netlink_bytes(space.source_for(*to)));
+    bool const is_neighbour
+        = is_own || std::ranges::any_of(way->addresses, [&](auto const& one) { return one.covers(*to); });
     if (!is_neighbour) writer.attribute(abi::rta_gateway, netlink_bytes(*way->gateway_of(is_v4)));
     auto const& who = request.task.credentials();
     if (is_v4)

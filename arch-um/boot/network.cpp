@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "arch-um/boot/network.h"
+
+#include <cstring>
+
+#include "core/abi/file.h"
+#include "core/kernel.h"
+#include "core/printk/printk.h"
+#include "core/task/namespaces.h"
+#include "core/task/scheduler.h"
+#include "core/task/task.h"
+#include "core/vfs/file-system-types.h"
+#include "core/vfs/operations.h"
+
+namespace umbra::boot {
+
+std::unique_ptr<drivers::UserNetwork> make_network(
+    Kernel& kernel, drivers::HostIo& io, NetworkChoice const& choice, std::string& problem)
+{
+    if (!choice.is_user) return nullptr;
+    drivers::UserNetworkOptions options { .host_loopback = choice.host_loopback,
+        .ipv6 = hostabi::has_ipv6_route() };
+    hostabi::HostName server;
+    if (hostabi::find_name_server(server)) options.name_server = server;
+    auto network = std::make_unique<drivers::UserNetwork>(kernel, io, options);
+    for (PortChoice const& port : choice.ports) {
+        auto taken = network->publish({ { port.address, port.host_port }, port.guest_port, port.is_udp });
+        if (taken.ok()) continue;
+        problem = "-p " + port.text + ": " + std::strerror(taken.error().value);
+        problem += taken.error().value == EADDRINUSE ? ": another program has this port: give another one"
+            : taken.error().value == EACCES          ? ": give a port from 1024 on"
+                                                     : "";
+        return nullptr;
+    }
+    kernel.first_namespaces().network->attach(*network);
+    kernel.scheduler().vcpu(0).run_soon([&network = *network] { network.start(); });
+    return network;
+}
+
+namespace {
+
+constexpr u32 kMode = 0644;
+constexpr u64 kMostHosts = 1 << 20; ///< bytes of a file that are looked at
+
+std::string read_text(Task& task, vfs::At const& at)
+{
+    auto file = vfs::open(task, at, { .flags = abi::o_rdonly });
+    std::string text;
+    if (file.is_error()) return text;
+    text.resize(kMostHosts);
+    IoBuffer buffer = IoBuffer::kernel({ reinterpret_cast<u8*>(text.data()), text.size() });
+    (void)vfs::read_file(*file.value(), buffer, 0);
+    text.resize(buffer.transferred());
+    return text;
+}
+
+Result<void> write_text(Task& task, vfs::At const& at, std::string const& text)
+{
+    auto file
+        = TRY(vfs::open(task, at, { .flags = abi::o_wronly | abi::o_creat | abi::o_trunc, .mode = kMode }));
+    IoBuffer buffer = IoBuffer::kernel_source({ reinterpret_cast<u8 const*>(text.data()), text.size() });
+    u64 offset = 0;
+    TRY(vfs::write_file(task, *file, buffer, offset));
+    return {};
+}
+
+std::string resolver_text()
+{
+    return "# Umbra's: the host's name server answers here.\nnameserver "
+        + net::text_of(drivers::user_name_server()) + "\n";
+}
+
+/// A file of our own over the tree's. ENOENT: the tree has none to cover.
+Result<void> cover(Task& task, char const* path, std::string const& text)
+{
+    auto const* type = task.kernel().file_system_types().find("tmpfs");
+    if (!type) return err::nodev;
+    auto fs = TRY(type->make({ task.kernel(), "tmpfs", "size=64k", 0 }));
+    auto mount = make_ref<vfs::Mount>(fs, fs->root_dentry(), vfs::kMountRelAtime, "umbra");
+    vfs::Path const root { mount, mount->root() };
+    TRY(write_text(task, { root, "file" }, text));
+    auto const file = TRY(vfs::lookup_child(root, "file"));
+    auto const place = TRY(vfs::walk(task, task.fs().root, path));
+    return task.fs().mounts->attach(make_ref<vfs::Mount>(fs, file, vfs::kMountRelAtime, "umbra"), place);
+}
+
+/// Adds the instance's name where no line has it.
+Result<void> name_in_hosts(
+    Task& task, vfs::At const& at, std::string const& name, net::IpAddress const& address)
+{
+    std::string text = read_text(task, at);
+    if (text.empty()) text = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+    for (size_t found = text.find(name); found != text.npos; found = text.find(name, found + 1)) {
+        auto ends = [&](size_t index) { return index >= text.size() || std::strchr(" \t\n", text[index]); };
+        if (found > 0 && ends(found - 1) && ends(found + name.size())) return {};
+    }
+    if (!text.ends_with('\n')) text += '\n';
+    return write_text(task, at, text + net::text_of(address) + "\t" + name + "\n");
+}
+
+} // namespace
+
+void write_network_files(Task& task, RunOptions const& options)
+{
+    auto const& root = task.fs().root;
+    bool const has_etc = vfs::walk(task, root, "/etc", { .want_directory = true }).ok();
+    if (!has_etc) return;
+    auto said = [&](char const* file, Result<void> result) {
+        if (result.is_error()) task.kernel().printk().info("umbra: %s: %s", file, errno_name(result.error()));
+    };
+    if (options.write_through) {
+        if (options.network.is_user)
+            said("/etc/resolv.conf", cover(task, "/etc/resolv.conf", resolver_text()));
+        return;
+    }
+    if (options.network.is_user) {
+        // It may be a link to where a name server of the host's own puts it.
+        (void)vfs::unlink(task, { root, "/etc/resolv.conf" });
+        said("/etc/resolv.conf", write_text(task, { root, "/etc/resolv.conf" }, resolver_text()));
+    }
+    // 127.0.1.1 is what Debian gives a machine without an address of its own.
+    auto const address = options.network.is_user ? drivers::user_address() : net::IpAddress::v4(127, 0, 1, 1);
+    said("/etc/hosts", name_in_hosts(task, { root, "/etc/hosts" }, options.hostname, address));
+    said("/etc/hostname", write_text(task, { root, "/etc/hostname" }, options.hostname + "\n"));
+}
+
+} // namespace umbra::boot
