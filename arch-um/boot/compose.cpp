@@ -34,6 +34,12 @@ int fail(std::string const& message)
     return kExitUmbraError;
 }
 
+int give_up(Outputs& outputs, std::string const& message)
+{
+    outputs.detach();
+    return fail(message);
+}
+
 /// The ring of the vCPU that holds the kernel lock: drivers run under it.
 class KernelHostIo final : public drivers::HostIo {
 public:
@@ -118,10 +124,7 @@ int run_instance(RunOptions const& options)
         fault_path_name(faults.path), wanted.vcpus, static_cast<unsigned long long>(options.memory >> 20));
 
     auto const network = make_network(kernel, io, options.network, problem);
-    if (!problem.empty()) {
-        outputs.detach();
-        return fail(problem);
-    }
+    if (!problem.empty()) return give_up(outputs, problem);
     // Empty, until the first process has mounted the real root: mounting may wait, so it needs a task.
     auto mounts = vfs::make_first_mount_namespace(kernel);
     vfs::Path root { mounts->root(), mounts->root()->root() };
@@ -131,10 +134,7 @@ int run_instance(RunOptions const& options)
             .mounts = mounts,
             .credentials = make_ref<Credentials>(kernel.first_user_namespace),
             .start = [&](Task& task) { run_first_process(task, io, terminal, options, problem); } });
-    if (init.is_error()) {
-        outputs.detach();
-        return fail("no memory for the first process");
-    }
+    if (init.is_error()) return give_up(outputs, "no memory for the first process");
     wake_task(*init.value());
     outputs.start(kernel, platform->ring(0));
     give_panic_stacks(kernel, wanted.vcpus);

@@ -109,6 +109,35 @@ TEST(Options, UsersAndVolumes)
     expect_error({ "run", "-v", "/no/such:/x" }, "/no/such: No such file");
 }
 
+TEST(Options, Network)
+{
+    EXPECT_TRUE(run({ "run" }).network.is_user);
+    EXPECT_FALSE(run({ "run", "--net=none" }).network.is_user);
+    EXPECT_TRUE(run({ "do", "--host-loopback", "ls" }).network.host_loopback);
+    auto const ports
+        = run({ "run", "-p", "8080:80", "-p", "127.0.0.1:53:5353/udp", "-p", "[::1]:1:65535/tcp" })
+              .network.ports;
+    ASSERT_EQ(ports.size(), 3u);
+    EXPECT_EQ(ports[0].host_port, 8080);
+    EXPECT_EQ(ports[0].guest_port, 80);
+    EXPECT_FALSE(ports[0].is_udp);
+    std::array<u8, 16> const any {}, v4 { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 127, 0, 0, 1 };
+    EXPECT_EQ(ports[0].address, any);
+    EXPECT_EQ(ports[1].address, v4);
+    EXPECT_TRUE(ports[1].is_udp);
+    EXPECT_EQ(ports[2].address.back(), 1);
+    EXPECT_EQ(ports[2].guest_port, 65535);
+    expect_error({ "run", "-p", "80" }, "HOSTPORT:GUESTPORT");
+    expect_error({ "run", "-p", "0:80" }, "'0' is no port of the host");
+    expect_error({ "run", "-p", "80:65536" }, "'65536' is no port of the guest");
+    expect_error({ "run", "-p", "80:80/sctp" }, "neither tcp nor udp");
+    expect_error({ "run", "-p", "localhost:80:80" }, "'localhost' is no address");
+    expect_error({ "run", "-p", "::1:80:80" }, "is no address");
+    expect_error({ "run", "--net", "host" }, "give user or none");
+    expect_error({ "run", "--net", "none", "-p", "80:80" }, "nothing leads in");
+    expect_error({ "run", "--net", "none", "--host-loopback" }, "nothing leads out");
+}
+
 TEST(Options, EnvironmentIsSetAndPassedOn)
 {
     RunOptions o = run({ "run", "-e", "A=1", "-eB=x=y", "-e", "A=2", "-e", "SHELL", "-e", "NONE" });

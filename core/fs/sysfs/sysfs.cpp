@@ -202,7 +202,7 @@ void add_interface(StaticDirectory& root, net::Interface const& interface)
              std::pair("tx_bytes", &Counters::sent_bytes), std::pair("tx_packets", &Counters::sent_packets) })
         statistics.add_text(
             name,
-            [seen, counter] {
+            [seen, counter = counter] {
                 u64 const count = seen() ? seen()->counters.*counter : 0;
                 return Result<std::string>(std::to_string(count) + "\n");
             },
