@@ -232,16 +232,31 @@ Result<void> make_ready(Task& parent, Task& child, PidNamespace const& space, Cl
     return cgroup::enter_at_birth(parent, child, request.cgroup);
 }
 
+/// From here on it can be found, and is sent what is sent to its group.
+void make_visible(Task& parent, Task& child, CloneRequest const& request, ForkUnderWay& fork)
+{
+    parent.kernel().processes().add(child);
+    child.process().threads.push_back(&child);
+    if (request.flags & clone_thread) return;
+    link_process(parent, child.process(), request);
+    fork.give_to(child.process().shared_pending);
+    fork.unlink();
+}
+
 } // namespace
 
 Result<Pid> clone_task(Task& parent, CloneRequest const& request)
 {
     Kernel& kernel = parent.kernel();
     TRY(check_flags(parent, request));
+    // What was sent before is dealt with before: it must not happen in the parent alone if others were meant too.
+    if (parent.has_pending_signal()) return err::restart_nointr;
+    bool thread = request.flags & clone_thread;
+    ForkUnderWay fork;
+    if (!thread) parent.process().forks.push_back(fork);
     auto belongings = TRY(new_namespaces(parent, request.flags));
     // Who shares the memory shares its clocks, until it runs another program.
     if (!(request.flags & clone_vm)) belongings.enter_time();
-    bool thread = request.flags & clone_thread;
     PidNamespace& space = thread ? *parent.process().pids : *belongings.set->pid;
     TRY(check_wanted_numbers(parent, space, request.set_tid));
     Pid tid = TRY(kernel.processes().allocate(space, request.set_tid));
@@ -271,9 +286,7 @@ Result<Pid> clone_task(Task& parent, CloneRequest const& request)
     seccomp::inherit(parent, *child);
     // From here on nothing fails but copies to guest memory, whose errors Linux ignores or reports after the fact.
     Ref<Task> const keep = child;
-    kernel.processes().add(*child);
-    process->threads.push_back(child.get());
-    if (!thread) link_process(parent, *process, request);
+    make_visible(parent, *child, request, fork);
     i32 const parents_number = tell_numbers(parent, *child, request);
     if (request.flags & clone_pidfd) pidfd.install(*child, request.flags);
     u64 const message = tracers_number(parent, tid); // the child may be gone when it is told

@@ -36,10 +36,11 @@ Result<void> check_may_signal(Task const& sender, Process const& target, int sig
     return err::perm;
 }
 
-Result<void> signal_as(Task const& sender, Process& target, abi::SigInfo const& info, int signal)
+Result<void> signal_as(
+    Task const& sender, Process& target, abi::SigInfo const& info, int signal, Audience audience)
 {
     TRY(check_may_signal(sender, target, signal));
-    if (signal) return send_signal(target, info);
+    if (signal) return send_signal(target, info, audience);
     return {};
 }
 
@@ -49,7 +50,7 @@ Result<void> signal_each_as(
     bool any = false;
     Errno last = err::srch;
     for (auto const& target : targets) {
-        auto sent = signal_as(sender, *target, info, signal);
+        auto sent = signal_as(sender, *target, info, signal, Audience::several);
         if (sent.ok())
             any = true;
         else

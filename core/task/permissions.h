@@ -17,7 +17,8 @@ bool is_capable(Credentials const& who, UserNamespace const& space, Capability c
 /// CAP_KILL, or the signal is SIGCONT within a session. Signal 0 is checked like any other.
 Result<void> check_may_signal(Task const& sender, Process const& target, int signal);
 /// kill(2) to one process: EPERM as above; EAGAIN. Signal 0 only asks.
-Result<void> signal_as(Task const& sender, Process& target, abi::SigInfo const& info, int signal);
+Result<void> signal_as(Task const& sender, Process& target, abi::SigInfo const& info, int signal,
+    Audience audience = Audience::one);
 /// To several, each by itself: good if one was reached, else the last one's error; ESRCH if there is none.
 Result<void> signal_each_as(
     Task const& sender, std::vector<Ref<Process>> const& targets, abi::SigInfo const& info, int signal);

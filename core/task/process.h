@@ -124,6 +124,7 @@ public:
     // Signals
     Ref<SignalHandlers> handlers;
     SignalQueue shared_pending;
+    List<ForkUnderWay> forks; ///< by its threads
     WaitQueue signal_waiters; ///< signalfd and sigtimedwait: woken when a signal is queued
 
     // Life and death

@@ -54,6 +54,25 @@ bool SignalQueue::take(u64 wanted, SigInfo& out)
     return found;
 }
 
+void ForkUnderWay::note(int signal)
+{
+    // As in a queue, a stop and a continue cancel each other.
+    if (signal == sigcont) signals &= ~kStopSignals;
+    if (sigbit(signal) & kStopSignals) signals &= ~sigbit(sigcont);
+    signals |= sigbit(signal);
+}
+
+void ForkUnderWay::give_to(SignalQueue& pending) const
+{
+    for (int signal = 1; signal <= signal_count; ++signal) {
+        if (!(signals & sigbit(signal))) continue;
+        SigInfo info;
+        info.signo = signal;
+        info.code = si_user;
+        pending.add(info);
+    }
+}
+
 void SignalQueue::remove(u64 signals)
 {
     set_ &= ~signals;

@@ -7,9 +7,13 @@
 #include <vector>
 
 #include "core/abi/signal.h"
+#include "core/base/list.h"
 #include "core/base/types.h"
 
 namespace umbra {
+
+constexpr u64 kStopSignals = abi::sigbit(abi::sigstop) | abi::sigbit(abi::sigtstp) | abi::sigbit(abi::sigttin)
+    | abi::sigbit(abi::sigttou);
 
 class SignalQueue {
 public:
@@ -29,6 +33,15 @@ public:
 private:
     u64 set_ = 0;
     std::list<abi::SigInfo> infos_;
+};
+
+/// A fork that is under way. What is sent to several processes meanwhile, its parent among them, is for the child too, which
+/// is to join them and cannot be found yet (Linux: struct multiprocess_signals).
+struct ForkUnderWay : ListNode {
+    u64 signals = 0;
+    void note(int signal);
+    /// To the child's: from nobody, as Linux has it.
+    void give_to(SignalQueue& pending) const;
 };
 
 } // namespace umbra

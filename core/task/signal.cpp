@@ -23,7 +23,6 @@ using namespace abi;
 
 namespace {
 
-constexpr u64 kStopSignals = sigbit(sigstop) | sigbit(sigtstp) | sigbit(sigttin) | sigbit(sigttou);
 constexpr u64 kIgnoredByDefault = sigbit(sigchld) | sigbit(sigcont) | sigbit(sigurg) | sigbit(sigwinch);
 constexpr u64 kCoreByDefault = sigbit(sigquit) | sigbit(sigill) | sigbit(sigtrap) | sigbit(sigabrt)
     | sigbit(sigbus) | sigbit(sigfpe) | sigbit(sigsegv) | sigbit(sigxcpu) | sigbit(sigxfsz) | sigbit(sigsys);
@@ -188,7 +187,7 @@ Result<void> enqueue(Process const& process, SignalQueue& queue, SigInfo const& 
 
 } // namespace
 
-Result<void> send_signal(Process& process, SigInfo const& sent)
+Result<void> send_signal(Process& process, SigInfo const& sent, Audience audience)
 {
     if (process.state == ProcessState::zombie) return {};
     if (sent.signo == sigkill && process.core_dump) process.core_dump->abandon();
@@ -206,6 +205,9 @@ Result<void> send_signal(Process& process, SigInfo const& sent)
     if (ignored(process, info.signo) && !wanted) return {};
     if (!wanted && init_is_immune(process, info)) return {};
     TRY(enqueue(process, process.shared_pending, info));
+    if (audience == Audience::several)
+        for (ForkUnderWay& fork : process.forks)
+            fork.note(info.signo);
     process.signal_waiters.wake_all();
     if (Task* t = choose_thread(process, info.signo)) poke(*t, false);
     return {};
@@ -230,7 +232,7 @@ void send_signal(ProcessGroup& group, SigInfo const& info)
 {
     auto members = group.members; // a signal may end a member
     for (Process* member : members)
-        (void)send_signal(*member, info)
+        (void)send_signal(*member, info, Audience::several)
             .ok(); // only realtime queues can refuse; terminal signals are standard ones
 }
 

@@ -218,9 +218,11 @@ private:
 
 // --- sending signals (task/signal.cpp) ---
 
+/// Whether a signal is for one process or for more, as for a group: then a child that one is just making is meant too.
+enum class Audience : u8 { one, several };
 /// Queues for the process or for one thread, wakes whoever should notice. A sender's ids in the information are the
 /// kernel's. EAGAIN at RLIMIT_SIGPENDING for rt signals.
-Result<void> send_signal(Process& process, abi::SigInfo const& info);
+Result<void> send_signal(Process& process, abi::SigInfo const& info, Audience audience = Audience::one);
 Result<void> send_signal(Task& task, abi::SigInfo const& info);
 /// To every member of a foreground or other group (terminal signals, kill(0 or -pgid)).
 void send_signal(ProcessGroup& group, abi::SigInfo const& info);

@@ -35,7 +35,7 @@ bool may_tell(AsyncOwner const& owner, Process const& process)
         || owner.uid == target.suid || owner.uid == target.uid;
 }
 
-/// Calls tell(process or thread) for everybody the owner means.
+/// Calls tell(process or thread) for everybody the owner means; tell(process, Audience::several) for members of a group.
 template <typename Tell> void for_each_target(Kernel& kernel, AsyncOwner const& owner, Tell tell)
 {
     auto& table = kernel.processes();
@@ -48,7 +48,7 @@ template <typename Tell> void for_each_target(Kernel& kernel, AsyncOwner const& 
     } else if (ProcessGroup* group = table.find_group(Pid(owner.id))) {
         auto members = group->members; // a signal may end a member
         for (Process* member : members)
-            if (may_tell(owner, *member)) tell(*member);
+            if (may_tell(owner, *member)) tell(*member, Audience::several);
     }
 }
 
@@ -108,18 +108,20 @@ i32 live_owner(Task const& reader, AsyncOwner const& owner)
 void send_async_event(Kernel& kernel, AsyncOwner const& owner, i32 fd, AsyncEvent event)
 {
     if (!owner.id) return;
-    for_each_target(kernel, owner, [&](auto& target) {
+    for_each_target(kernel, owner, [&](auto& target, auto... audience) {
         // A queue that is full loses no event: the plain signal says that there is something to look for.
-        if (owner.signal && send_signal(target, describe(owner, fd, event)).ok()) return;
-        (void)send_signal(target, kernel_signal(abi::sigio)).ok(); // a standard signal is never refused
+        if (owner.signal && send_signal(target, describe(owner, fd, event), audience...).ok()) return;
+        (void)send_signal(target, kernel_signal(abi::sigio), audience...)
+            .ok(); // a standard signal is never refused
     });
 }
 
 bool send_urgent(Kernel& kernel, AsyncOwner const& owner)
 {
     if (!owner.id) return false;
-    for_each_target(kernel, owner, [](auto& target) {
-        (void)send_signal(target, kernel_signal(abi::sigurg)).ok(); // a standard signal is never refused
+    for_each_target(kernel, owner, [](auto& target, auto... audience) {
+        (void)send_signal(target, kernel_signal(abi::sigurg), audience...)
+            .ok(); // a standard signal is never refused
     });
     return true;
 }

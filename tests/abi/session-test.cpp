@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Process groups and sessions: setpgid(2), getpgid(2), setsid(2), getsid(2), signals to groups.
+#include <poll.h>
+
 #include "abi-test.h"
 
 namespace abi_test {
@@ -129,6 +131,41 @@ TEST(Session, kill_reaches_a_whole_group)
     EXPECT_EQ(wait_for(leader), killed_by(SIGUSR1));
     EXPECT_EQ(wait_for(member), killed_by(SIGUSR1));
     EXPECT_ERROR(::kill(-leader, SIGUSR1), ESRCH);
+}
+
+/// Starts a group whose leader forks without end, and sends a signal to it while it does. Returns a pipe whose write end
+/// the members hold. Each waits for ever, and so does the leader at its limit.
+Fd signal_group_that_forks(int signal)
+{
+    constexpr int kMost = 200;
+    Gate forking;
+    Pipe held;
+    pid_t const leader = start([&] {
+        ASSERT_EQ(::setpgid(0, 0), 0);
+        for (int i = 0; i < kMost; ++i) {
+            if (::fork() == 0) break;
+            if (i == 3) forking.open();
+        }
+        for (;;)
+            ::pause();
+    });
+    forking.wait();
+    EXPECT_EQ(::kill(-leader, signal), 0);
+    EXPECT_EQ(wait_for(leader), killed_by(signal));
+    return std::move(held.read_end);
+}
+
+TEST(Session, no_child_slips_through_a_signal_to_its_group)
+{
+    constexpr int kRounds = 40;
+    for (int round = 0; round < kRounds; ++round) {
+        Fd const held = signal_group_that_forks(SIGTERM);
+        // Its end comes when the last member has died.
+        pollfd end { held, POLLIN, 0 };
+        ASSERT_EQ(::poll(&end, 1, 30'000), 1) << "a member lives on, round " << round;
+        char c;
+        ASSERT_EQ(::read(held, &c, 1), 0);
+    }
 }
 
 int volatile seen;

@@ -270,8 +270,10 @@ def job_in_the_background_may_not_read(t):
 @test
 def pipeline_is_one_job(t):
     terminal = shell(t)
-    terminal.type("sleep 1000 | sleep 1000 | sh -c 'echo sta\"\"rted; exec sleep 1000'\n")
-    terminal.await_text("started\r\n")
+    # Each says when it runs: until then it is still a bash that ignores the signal, as an interactive one does.
+    terminal.type("say='echo sta\"\"rted >/dev/tty; exec sleep 1000'; sh -c \"$say\" | sh -c \"$say\" | sh -c \"$say\"\n")
+    for _ in range(3):
+        terminal.await_text("started\r\n")
     terminal.type("\x1a")
     terminal.await_text(r"\[1\]\+ +Stopped")
     terminal.await_text(PROMPT)
