@@ -33,11 +33,27 @@ static_assert(sizeof(SockaddrIn6) == 28);
 constexpr u32 sockaddr_in6_short = 24;
 
 // IPPROTO_IP
-constexpr i32 ip_tos = 1, ip_ttl = 2, ip_mtu_discover = 10, ip_recverr = 11, ip_freebind = 15,
-              ip_bind_address_no_port = 24, ip_multicast_ttl = 33, ip_multicast_loop = 34;
+constexpr i32 ip_tos = 1, ip_ttl = 2, ip_retopts = 7, ip_pktinfo = 8, ip_mtu_discover = 10, ip_recverr = 11,
+              ip_recvttl = 12, ip_recvtos = 13, ip_mtu = 14, ip_freebind = 15, ip_bind_address_no_port = 24,
+              ip_multicast_ttl = 33, ip_multicast_loop = 34;
 // IPPROTO_IPV6
 constexpr i32 ipv6_unicast_hops = 16, ipv6_multicast_hops = 18, ipv6_multicast_loop = 19,
-              ipv6_mtu_discover = 23, ipv6_recverr = 25, ipv6_v6only = 26, ipv6_tclass = 67;
+              ipv6_mtu_discover = 23, ipv6_recverr = 25, ipv6_v6only = 26, ipv6_recvpktinfo = 49,
+              ipv6_pktinfo = 50, ipv6_recvhoplimit = 51, ipv6_hoplimit = 52, ipv6_recvtclass = 66,
+              ipv6_tclass = 67;
+/// struct in_pktinfo
+struct PacketInfo {
+    i32 interface;
+    u8 source[4]; ///< of an answer, or of what is to be sent
+    u8 to[4];
+};
+static_assert(sizeof(PacketInfo) == 12);
+/// struct in6_pktinfo
+struct PacketInfo6 {
+    u8 address[16]; ///< where it went to, or where it is to come from
+    i32 interface;
+};
+static_assert(sizeof(PacketInfo6) == 20);
 // IPPROTO_TCP
 constexpr i32 tcp_nodelay = 1, tcp_cork = 3, tcp_keepidle = 4, tcp_keepintvl = 5, tcp_keepcnt = 6,
               tcp_syncnt = 7, tcp_linger2 = 8, tcp_defer_accept = 9, tcp_quickack = 12, tcp_user_timeout = 18,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/abi/inet.h"
 #include "core/abi/netlink.h"
 #include "core/kernel.h"
 #include "core/task/process-table.h"
@@ -55,6 +56,11 @@ Result<Ancillary> import_control(Task& task, GuestAddr address, u64 length)
             out.credentials = claimed;
         } else if (header.level == abi::sol_socket) {
             return err::inval;
+        } else if (header.level == abi::ipproto_ip || header.level == abi::ipproto_ipv6) {
+            constexpr u64 most = 256, most_messages = 64; // more than any of them has
+            if (size > most || out.messages.size() >= most_messages) return err::inval;
+            out.messages.push_back(
+                { header.level, header.type, TRY(UserIn<u8> { data }.copy_in_array(task, size)) });
         }
         offset += std::min(abi::control_align(header.length), length - offset);
     }
@@ -131,6 +137,8 @@ Result<ExportedControl> export_control(
     Task& task, Ancillary& ancillary, bool with_credentials, GuestAddr address, u64 length, u32 flags)
 {
     ControlWriter writer(task, address, length);
+    for (ControlMessage const& one : ancillary.messages)
+        TRY(writer.put(one.level, one.type, one.data.data(), one.data.size()));
     if (auto const group = ancillary.netlink_group) // a struct nl_pktinfo is nothing else
         TRY(writer.put(abi::sol_netlink, abi::netlink_pktinfo, &*group, sizeof *group));
     if (with_credentials) {

@@ -7,7 +7,8 @@
 
 namespace umbra::net {
 
-/// Reads SCM_RIGHTS and SCM_CREDENTIALS; other levels are ignored. Ids become the kernel's.
+/// Reads SCM_RIGHTS and SCM_CREDENTIALS, whose ids become the kernel's, and keeps those of the internet's levels as they are.
+/// Other levels are ignored.
 /// EINVAL, EBADF, EFAULT; ESRCH for a process that is not in the sender's namespace.
 Result<Ancillary> import_control(Task& task, GuestAddr address, u64 length);
 

@@ -15,7 +15,7 @@ namespace {
 constexpr u64 kSimpleOptions = u64 { 1 } << abi::so_debug | u64 { 1 } << abi::so_reuseaddr
     | u64 { 1 } << abi::so_dontroute | u64 { 1 } << abi::so_broadcast | u64 { 1 } << abi::so_keepalive
     | u64 { 1 } << abi::so_oobinline | u64 { 1 } << abi::so_no_check | u64 { 1 } << abi::so_reuseport
-    | u64 { 1 } << abi::so_timestamp;
+    | u64 { 1 } << abi::so_timestamp | u64 { 1 } << abi::so_timestampns;
 
 bool is_simple(i32 name) { return name > 0 && name < 64 && kSimpleOptions >> name & 1; }
 

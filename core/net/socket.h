@@ -31,11 +31,18 @@ struct SocketAddress {
     }
 };
 
-/// What travels beside the bytes: descriptors and the identity of the sender (cmsg(3)).
+/// A control message as it stands in the guest's buffer, without its header.
+struct ControlMessage {
+    i32 level, type;
+    std::vector<u8> data;
+};
+
+/// What travels beside the bytes: descriptors, the identity of the sender, and what is of one family only (cmsg(3)).
 struct Ancillary {
     std::vector<Ref<vfs::File>> files; ///< SCM_RIGHTS
     std::optional<abi::Ucred> credentials {}; ///< SCM_CREDENTIALS; of a message on its way always set
     std::optional<u32> netlink_group {}; ///< NETLINK_PKTINFO
+    std::vector<ControlMessage> messages {}; ///< of the family's own levels, and timestamps
 };
 
 struct SendRequest {

@@ -25,6 +25,10 @@ constexpr OptionRow kOptions[] = {
     { abi::ipproto_ip, abi::ip_ttl, 64, -1, 255 },
     { abi::ipproto_ip, abi::ip_mtu_discover, 1, 0, 5 },
     { abi::ipproto_ip, abi::ip_recverr, 0, 0, 1 },
+    { abi::ipproto_ip, abi::ip_pktinfo, 0, 0, 1 },
+    { abi::ipproto_ip, abi::ip_recvttl, 0, 0, 1 },
+    { abi::ipproto_ip, abi::ip_recvtos, 0, 0, 1 },
+    { abi::ipproto_ip, abi::ip_retopts, 0, 0, 1 },
     { abi::ipproto_ip, abi::ip_freebind, 0, 0, 1 },
     { abi::ipproto_ip, abi::ip_bind_address_no_port, 0, 0, 1 },
     { abi::ipproto_ip, abi::ip_multicast_ttl, 1, -1, 255 },
@@ -34,6 +38,9 @@ constexpr OptionRow kOptions[] = {
     { abi::ipproto_ipv6, abi::ipv6_multicast_loop, 1, 0, 1 },
     { abi::ipproto_ipv6, abi::ipv6_mtu_discover, 1, 0, 5 },
     { abi::ipproto_ipv6, abi::ipv6_recverr, 0, 0, 1 },
+    { abi::ipproto_ipv6, abi::ipv6_recvpktinfo, 0, 0, 1 },
+    { abi::ipproto_ipv6, abi::ipv6_recvhoplimit, 0, 0, 1 },
+    { abi::ipproto_ipv6, abi::ipv6_recvtclass, 0, 0, 1 },
     { abi::ipproto_ipv6, abi::ipv6_tclass, 0, -1, 255 },
     { kTcp, abi::tcp_nodelay, 0, -kMax, kMax, kTcp },
     { kTcp, abi::tcp_cork, 0, -kMax, kMax, kTcp },
@@ -139,12 +146,18 @@ Result<InetName> InetSocket::destination(SocketAddress const& address)
     return name;
 }
 
+i32 InetSocket::option(i32 level, i32 name) const
+{
+    auto const found = options_.find({ level, name });
+    if (found != options_.end()) return found->second;
+    OptionRow const* const row = find_option(level, name, protocol(), family());
+    return row ? row->initial : 0;
+}
+
 bool InetSocket::wants_errors() const
 {
-    bool const is_v4 = family() == abi::af_inet;
-    auto const found = options_.find(is_v4 ? std::pair { abi::ipproto_ip, abi::ip_recverr }
-                                           : std::pair { abi::ipproto_ipv6, abi::ipv6_recverr });
-    return found != options_.end() && found->second;
+    return family() == abi::af_inet ? option(abi::ipproto_ip, abi::ip_recverr)
+                                    : option(abi::ipproto_ipv6, abi::ipv6_recverr);
 }
 
 void InetSocket::take_over_options(InetSocket const& listener)
@@ -193,8 +206,7 @@ Result<std::vector<u8>> InetSocket::get_option(Task& task, i32 level, i32 name)
         return bytes_of(user().v6_only);
     OptionRow const* row = find_option(level, name, protocol(), family());
     if (!row) return err::noprotoopt;
-    auto found = options_.find({ level, name });
-    return bytes_of(found == options_.end() ? row->initial : found->second);
+    return bytes_of(option(level, name));
 }
 
 namespace {

@@ -4,9 +4,19 @@
 
 #include <map>
 
+#include "core/abi/file.h"
 #include "core/net/inet/port-table.h"
 
 namespace umbra::net {
+
+/// What a datagram has beside its bytes (ip(7), ipv6(7)).
+struct PacketNotes {
+    IpAddress source {}; ///< of one to be sent: what it was bound or told to come from, or unspecified
+    IpAddress to {};
+    i32 interface = 0; ///< where it came in
+    u8 hop_limit = 64, traffic_class = 0;
+    abi::Timespec arrived {}; ///< by the wall clock
+};
 
 class InetSocket : public Socket {
 public:
@@ -25,6 +35,12 @@ protected:
     Result<InetName> destination(SocketAddress const& address);
     /// Gives a socket without a name one that fits the destination. EADDRINUSE, EADDRNOTAVAIL.
     Result<void> bind_for(Task& task, InetName const& to);
+    /// One of those that are kept as a number: as it was set, or its default.
+    i32 option(i32 level, i32 name) const;
+    /// How a datagram goes out: what the options and the messages with it say. EINVAL, ENODEV, EADDRNOTAVAIL.
+    Result<PacketNotes> notes_for(InetName const& to, Ancillary const& ancillary) const;
+    /// The messages that the options ask for about a datagram that has come from `from`.
+    void add_messages(PacketNotes const& notes, IpAddress const& from, Ancillary& out) const;
     /// IP_RECVERR or IPV6_RECVERR.
     bool wants_errors() const;
     void take_over_options(InetSocket const& listener);

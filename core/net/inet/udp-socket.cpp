@@ -9,6 +9,7 @@
 #include "core/net/network-namespace.h"
 #include "core/net/unix/endpoint.h"
 #include "core/task/task.h"
+#include "core/vfs/operations.h"
 
 namespace umbra::net {
 
@@ -78,7 +79,12 @@ void UdpSocket::arrived(InetName const& from, std::span<u8 const> data)
     if (Network::of(kernel_).queued_bytes + data.size() + kOverhead
         > kernel_.options().memory_limit / kMemoryShare)
         return;
-    Datagram datagram { std::unique_ptr<u8[]>(new u8[data.size()]), data.size(), from };
+    Datagram datagram { std::unique_ptr<u8[]>(new u8[data.size()]), data.size(), from, {} };
+    if (auto const* way = space().way_to(from.address)) {
+        datagram.notes.to = way->source_for(from.address)->address;
+        datagram.notes.interface = way->index;
+    }
+    datagram.notes.arrived = vfs::current_time(kernel_);
     std::ranges::copy(data, datagram.data.get());
     deliver(std::move(datagram));
 }
@@ -143,10 +149,11 @@ Result<u64> UdpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
     if (to.port == 0) return err::inval;
     bool const leaves = !space().reaches(to.address);
     if (leaves && !space().way_to(to.address)) return err::netunreach;
+    PacketNotes const notes = TRY(notes_for(to, request.ancillary));
     TRY(bind_for(task, to));
     if (Network::of(kernel_).queued_bytes + size + kOverhead > kernel_.options().memory_limit / kMemoryShare)
         return err::nobufs;
-    Datagram datagram { std::unique_ptr<u8[]>(new u8[size]), size, local };
+    Datagram datagram { std::unique_ptr<u8[]>(new u8[size]), size, local, notes };
     TRY(data.take_all(datagram.data.get(), size));
     if (leaves)
         TRY(TRY(outside())->send(to, { datagram.data.get(), size }));
@@ -157,7 +164,12 @@ Result<u64> UdpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
 
 void UdpSocket::send_inside(Datagram datagram, InetName const& to, bool named)
 {
-    if (local.address.is_any()) datagram.from.address = space().source_for(to.address);
+    if (!datagram.notes.source.is_any())
+        datagram.from.address = datagram.notes.source;
+    else if (local.address.is_any())
+        datagram.from.address = space().source_for(to.address);
+    datagram.notes.interface = space().loopback().index;
+    datagram.notes.arrived = vfs::current_time(kernel_);
     if (UdpSocket* receiver = find_receiver(space(), to, local)) {
         receiver->deliver(std::move(datagram));
     } else if ((is_connected() && !named) || wants_errors()) {
@@ -178,16 +190,17 @@ Result<u64> UdpSocket::receive(Task&, IoBuffer& data, ReceiveRequest& request)
     Datagram datagram;
     if (request.flags & abi::msg_peek) {
         Datagram const& first = queue_.front();
-        datagram = { std::unique_ptr<u8[]>(new u8[first.size]), first.size, first.from };
+        datagram = { std::unique_ptr<u8[]>(new u8[first.size]), first.size, first.from, first.notes };
         std::memcpy(datagram.data.get(), first.data.get(), first.size);
     } else {
         Datagram& first = queue_.front();
-        datagram = { std::move(first.data), first.size, first.from };
+        datagram = { std::move(first.data), first.size, first.from, first.notes };
         drop_first();
     }
     u64 const wanted = std::min(datagram.size, data.remaining());
     TRY(data.put_all(datagram.data.get(), wanted));
     request.from = socket_address_of(datagram.from, PortUser::family);
+    add_messages(datagram.notes, datagram.from.address, request.ancillary);
     if (wanted < datagram.size) request.result_flags |= abi::msg_trunc;
     return request.flags & abi::msg_trunc ? datagram.size : wanted;
 }

@@ -43,6 +43,7 @@ private:
         std::unique_ptr<u8[]> data;
         u64 size;
         InetName from;
+        PacketNotes notes;
     };
 
     void arrived(InetName const& from, std::span<u8 const> data) override;
