@@ -10,7 +10,7 @@
 namespace umbra::abi {
 
 constexpr i32 ipproto_ip = 0, ipproto_icmp = 1, ipproto_tcp = 6, ipproto_udp = 17, ipproto_ipv6 = 41,
-              ipproto_icmpv6 = 58;
+              ipproto_icmpv6 = 58, ipproto_udplite = 136;
 
 /// struct sockaddr_in
 struct SockaddrIn {
@@ -54,6 +54,8 @@ struct PacketInfo6 {
     i32 interface;
 };
 static_assert(sizeof(PacketInfo6) == 20);
+// IPPROTO_UDPLITE
+constexpr i32 udplite_send_cscov = 10, udplite_recv_cscov = 11;
 // IPPROTO_TCP
 constexpr i32 tcp_nodelay = 1, tcp_cork = 3, tcp_keepidle = 4, tcp_keepintvl = 5, tcp_keepcnt = 6,
               tcp_syncnt = 7, tcp_linger2 = 8, tcp_defer_accept = 9, tcp_quickack = 12, tcp_user_timeout = 18,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/abi/inet.h"
 #include "core/task/namespaces.h"
 #include "core/task/permissions.h"
 #include "core/task/task.h"
@@ -71,6 +72,12 @@ IpAddress NetworkNamespace::source_for(IpAddress const& to) const
         if (interface.leads_to(to)) return interface.source_for(to)->address;
     }
     return IpAddress::loopback(to.is_v4());
+}
+
+PortTable const& NetworkNamespace::ports(i32 protocol) const
+{
+    if (protocol == abi::ipproto_tcp) return tcp_ports;
+    return protocol == abi::ipproto_udplite ? udplite_ports : udp_ports;
 }
 
 u32 NetworkNamespace::choose_netlink_port()

@@ -57,7 +57,9 @@ public:
     std::vector<Interface> interfaces; ///< lo first
     Uplink* uplink = nullptr; ///< null: nothing leads out
     NetworkSettings settings;
-    PortTable tcp_ports, udp_ports;
+    /// The table of one of the three protocols.
+    PortTable const& ports(i32 protocol) const;
+    PortTable tcp_ports, udp_ports, udplite_ports;
     std::map<std::string, UnixEndpoint*> abstract_names;
     u32 last_autobind = 0;
     std::vector<NetlinkSocket*> netlink_sockets;

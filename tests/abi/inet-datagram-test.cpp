@@ -26,6 +26,44 @@ struct Datagrams {
     }
 };
 
+TEST(InetDatagram, udplite_has_options_of_its_own)
+{
+    constexpr int send_coverage = 10, receive_coverage = 11;
+    for (int family : { AF_INET, AF_INET6 }) {
+        Fd a = ::socket(family, SOCK_DGRAM, IPPROTO_UDPLITE);
+        if (a < 0) SKIP_AS_HOST_LACKS("UDP-Lite");
+        int value = 0;
+        socklen_t length = sizeof value;
+        EXPECT_OK(::getsockopt(a, SOL_SOCKET, SO_PROTOCOL, &value, &length));
+        EXPECT_EQ(value, IPPROTO_UDPLITE);
+        for (auto [wanted, kept] : { std::pair(0, 0), { 1, 8 }, { 20, 20 }, { 100000, 65535 }, { -5, 8 } })
+            for (int option : { send_coverage, receive_coverage }) {
+                EXPECT_OK(::setsockopt(a, IPPROTO_UDPLITE, option, &wanted, sizeof wanted));
+                EXPECT_OK(::getsockopt(a, IPPROTO_UDPLITE, option, &value, &length));
+                EXPECT_EQ(value, kept);
+            }
+    }
+    Fd plain = ::socket(AF_INET, SOCK_DGRAM, 0);
+    int value = 8;
+    EXPECT_ERROR(::setsockopt(plain, IPPROTO_UDPLITE, send_coverage, &value, sizeof value), ENOPROTOOPT);
+}
+
+TEST(InetDatagram, udplite_has_ports_of_its_own)
+{
+    Fd lite = ::socket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE),
+       other = ::socket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE);
+    if (lite < 0) SKIP_AS_HOST_LACKS("UDP-Lite");
+    Fd plain = ::socket(AF_INET, SOCK_DGRAM, 0);
+    ASSERT_OK(bind_to(plain, name4(0)));
+    auto const name = name_of(plain);
+    if (bind_to(lite, name) != 0) return; // somebody else on the host has it
+    EXPECT_ERROR(bind_to(other, name), EADDRINUSE);
+    ASSERT_EQ(::sendto(other, "lite", 4, 0, reinterpret_cast<sockaddr const*>(&name), sizeof name), 4);
+    char got[16];
+    EXPECT_EQ(::recv(lite, got, sizeof got, 0), 4);
+    EXPECT_ERROR(::recv(plain, got, sizeof got, MSG_DONTWAIT), EAGAIN);
+}
+
 TEST(InetDatagram, whole_messages_with_their_sender)
 {
     Datagrams d;

@@ -113,6 +113,8 @@ constexpr NetRow kNetFiles[] = {
     { "tcp6", kInet6Header, abi::af_inet6, abi::ipproto_tcp },
     { "udp", kInetHeader, abi::af_inet, abi::ipproto_udp },
     { "udp6", kInet6Header, abi::af_inet6, abi::ipproto_udp },
+    { "udplite", kInetHeader, abi::af_inet, abi::ipproto_udplite },
+    { "udplite6", kInet6Header, abi::af_inet6, abi::ipproto_udplite },
     { "raw", kInetHeader },
     { "unix", "Num       RefCount Protocol Flags    Type St Inode Path\n" },
 };

@@ -3,6 +3,8 @@
 // machine (time to live, Nagle's algorithm, keep-alive) is kept and given back; one whose effect is missing is refused.
 #include "core/net/inet/inet-socket.h"
 
+#include <algorithm>
+
 #include "core/abi/inet.h"
 #include "core/kernel.h"
 #include "core/net/inet/tcp-socket.h"
@@ -42,6 +44,8 @@ constexpr OptionRow kOptions[] = {
     { abi::ipproto_ipv6, abi::ipv6_recvhoplimit, 0, 0, 1 },
     { abi::ipproto_ipv6, abi::ipv6_recvtclass, 0, 0, 1 },
     { abi::ipproto_ipv6, abi::ipv6_tclass, 0, -1, 255 },
+    { abi::ipproto_udplite, abi::udplite_send_cscov, 0, -kMax, kMax, abi::ipproto_udplite },
+    { abi::ipproto_udplite, abi::udplite_recv_cscov, 0, -kMax, kMax, abi::ipproto_udplite },
     { kTcp, abi::tcp_nodelay, 0, -kMax, kMax, kTcp },
     { kTcp, abi::tcp_cork, 0, -kMax, kMax, kTcp },
     { kTcp, abi::tcp_keepidle, 7200, 1, 32767, kTcp },
@@ -60,6 +64,13 @@ bool is_switch(OptionRow const& row) { return row.least == 0 && row.most == 1; }
 bool is_normalized(OptionRow const& row)
 {
     return row.level == kTcp && row.least == -kMax && row.name <= abi::tcp_cork;
+}
+
+/// udplite(7): bytes that the checksum is of, the header's 8 at least, or 0 for all.
+i32 coverage_of(i32 wanted)
+{
+    constexpr i32 header = 8;
+    return wanted ? std::clamp(wanted, header, i32(UINT16_MAX)) : 0;
 }
 
 OptionRow const* find_option(i32 level, i32 name, i32 protocol, i32 family)
@@ -192,6 +203,7 @@ Result<void> InetSocket::set_option(Task& task, i32 level, i32 name, std::span<u
     if (!row) return err::noprotoopt;
     i32 wanted = TRY(integer_of(value, level));
     if (is_switch(*row) || is_normalized(*row)) wanted = wanted != 0;
+    if (row->level == abi::ipproto_udplite) wanted = coverage_of(wanted);
     if (wanted < row->least || wanted > row->most) return err::inval;
     if (wanted == -1 && row->least == -1) wanted = row->initial;
     options_[{ level, name }] = wanted;
@@ -220,8 +232,9 @@ Result<i32> check_protocol(Task& task, i32 type, i32 protocol, i32 family)
         return abi::ipproto_tcp;
     case abi::sock_dgram:
         if (echo) return err::acces; // net.ipv4.ping_group_range as it is at first: nobody
-        if (protocol && protocol != abi::ipproto_udp) return err::protonosupport;
-        return abi::ipproto_udp;
+        if (protocol && protocol != abi::ipproto_udp && protocol != abi::ipproto_udplite)
+            return err::protonosupport;
+        return protocol ? protocol : abi::ipproto_udp;
     case abi::sock_raw:
         if (!protocol) return err::protonosupport;
         // There are no packets that could be seen.
@@ -241,7 +254,7 @@ Result<Ref<Socket>> make_inet_socket(Task& task, i32 family, i32 type, i32 proto
     auto path = make_socket_path(task.kernel());
     if (protocol == abi::ipproto_tcp)
         return Ref<Socket>(make_ref<TcpSocket>(std::move(path), flags, make_ref<TcpEnd>(space, family)));
-    return Ref<Socket>(make_ref<UdpSocket>(space, std::move(path), flags, family));
+    return Ref<Socket>(make_ref<UdpSocket>(space, std::move(path), flags, family, protocol));
 }
 
 } // namespace umbra::net

@@ -180,8 +180,7 @@ std::string describe_ports(NetworkNamespace const& space, i32 family, i32 protoc
 {
     std::string out;
     int line = 0;
-    for (auto const& [port, user] :
-        (protocol == abi::ipproto_tcp ? space.tcp_ports : space.udp_ports).users()) {
+    for (auto const& [port, user] : space.ports(protocol).users()) {
         if (user->family != family) continue;
         char text[160];
         bool const is_v4 = family == abi::af_inet;

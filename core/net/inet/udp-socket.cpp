@@ -18,8 +18,8 @@ constexpr u64 kMaxDatagram = 65507; ///< of IPv4: 65,535 bytes less two headers
 constexpr u64 kMemoryShare = 8; ///< queues may take an eighth of the memory limit beside it
 } // namespace
 
-UdpSocket::UdpSocket(NetworkNamespace& space, vfs::Path path, u32 flags, i32 family)
-    : InetSocket(space, std::move(path), flags, family, abi::sock_dgram, abi::ipproto_udp)
+UdpSocket::UdpSocket(NetworkNamespace& space, vfs::Path path, u32 flags, i32 family, i32 protocol)
+    : InetSocket(space, std::move(path), flags, family, abi::sock_dgram, protocol)
     , PortUser(family)
     , kernel_(space.kernel)
 {
@@ -32,7 +32,10 @@ UdpSocket::~UdpSocket()
     ports().release(*this);
 }
 
-PortTable& UdpSocket::ports() const { return space().udp_ports; }
+PortTable& UdpSocket::ports() const
+{
+    return protocol() == abi::ipproto_udplite ? space().udplite_ports : space().udp_ports;
+}
 
 u32 UdpSocket::state_number() const { return is_connected() ? abi::tcp_established : abi::tcp_close; }
 
@@ -68,6 +71,7 @@ Result<void> UdpSocket::shutdown(i32 how)
 
 Result<OutsideDatagrams*> UdpSocket::outside()
 {
+    if (protocol() != abi::ipproto_udp) return err::netunreach; // no socket of the host's stands for it
     if (!outside_) outside_ = TRY(space().uplink->open_datagrams(*this, local));
     return outside_.get();
 }
@@ -96,11 +100,11 @@ void UdpSocket::failed(Errno why)
 }
 
 /// The socket that fits best: connected to us before bound to the address before bound to any.
-UdpSocket* UdpSocket::find_receiver(NetworkNamespace const& space, InetName const& to, InetName const& from)
+UdpSocket* UdpSocket::find_receiver(PortTable const& ports, InetName const& to, InetName const& from)
 {
     UdpSocket* best = nullptr;
     int best_score = -1;
-    auto [first, last] = space.udp_ports.users().equal_range(to.port);
+    auto [first, last] = ports.users().equal_range(to.port);
     for (auto at = first; at != last; ++at) {
         auto& other = static_cast<UdpSocket&>(*at->second);
         bool const from_peer = other.remote.port == from.port
@@ -115,7 +119,7 @@ UdpSocket* UdpSocket::find_receiver(NetworkNamespace const& space, InetName cons
 bool UdpSocket::deliver_from_outside(
     NetworkNamespace const& space, InetName const& to, InetName const& from, std::span<u8 const> data)
 {
-    UdpSocket* const receiver = find_receiver(space, to, from);
+    UdpSocket* const receiver = find_receiver(space.udp_ports, to, from);
     if (receiver) receiver->arrived(from, data);
     return receiver;
 }
@@ -170,7 +174,7 @@ void UdpSocket::send_inside(Datagram datagram, InetName const& to, bool named)
         datagram.from.address = space().source_for(to.address);
     datagram.notes.interface = space().loopback().index;
     datagram.notes.arrived = vfs::current_time(kernel_);
-    if (UdpSocket* receiver = find_receiver(space(), to, local)) {
+    if (UdpSocket* receiver = find_receiver(ports(), to, local)) {
         receiver->deliver(std::move(datagram));
     } else if ((is_connected() && !named) || wants_errors()) {
         error_ = err::connrefused;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// AF_INET and AF_INET6 datagram sockets (udp(7)). A datagram goes straight into the queue of the socket it
+// AF_INET and AF_INET6 datagram sockets (udp(7), udplite(7)). A datagram goes straight into the queue of the socket it
 // is for, or to the uplink.
 #pragma once
 
@@ -14,7 +14,7 @@ namespace umbra::net {
 
 class UdpSocket final : public InetSocket, public PortUser, private DatagramUser {
 public:
-    UdpSocket(NetworkNamespace& space, vfs::Path path, u32 flags, i32 family);
+    UdpSocket(NetworkNamespace& space, vfs::Path path, u32 flags, i32 family, i32 protocol);
     ~UdpSocket() override;
 
     Result<void> connect(Task& task, SocketAddress const& address) override;
@@ -53,7 +53,7 @@ private:
     Result<OutsideDatagrams*> outside();
     /// To somebody of this machine's.
     void send_inside(Datagram datagram, InetName const& to, bool named);
-    static UdpSocket* find_receiver(NetworkNamespace const& space, InetName const& to, InetName const& from);
+    static UdpSocket* find_receiver(PortTable const& ports, InetName const& to, InetName const& from);
     /// Takes a datagram, or drops it where there is no room.
     void deliver(Datagram datagram);
     void drop_first();
