@@ -425,5 +425,36 @@ TEST(InetSocket, listed_in_proc)
     EXPECT_NE(text.find(wanted), std::string::npos) << text;
 }
 
+/// A connection has a peer only while it is one.
+TEST(InetSocket, the_peer_of_what_is_over)
+{
+    sockaddr_in name;
+    socklen_t length = sizeof name;
+    auto peer = [&](int fd) { return ::getpeername(fd, reinterpret_cast<sockaddr*>(&name), &length); };
+    {
+        Connection c;
+        linger const now { 1, 0 };
+        ASSERT_EQ(::send(c.server, "unread", 6, 0), 6);
+        EXPECT_OK(::setsockopt(c.server, SOL_SOCKET, SO_LINGER, &now, sizeof now));
+        c.server = Fd();
+        ASSERT_TRUE(becomes_ready(c.client, POLLHUP));
+        EXPECT_ERROR(peer(c.client), ENOTCONN) << "it was reset";
+        EXPECT_ERROR(::shutdown(c.client, SHUT_WR), ENOTCONN);
+        char got[8];
+        EXPECT_EQ(::recv(c.client, got, sizeof got, 0), 6) << "what had come is there";
+        EXPECT_ERROR(::recv(c.client, got, sizeof got, 0), ECONNRESET);
+    }
+    Connection c;
+    EXPECT_OK(::shutdown(c.client, SHUT_WR));
+    ASSERT_TRUE(becomes_ready(c.server, POLLRDHUP));
+    EXPECT_OK(peer(c.server));
+    EXPECT_OK(peer(c.client));
+    EXPECT_OK(::shutdown(c.server, SHUT_WR));
+    ASSERT_TRUE(becomes_ready(c.client, POLLHUP));
+    EXPECT_ERROR(peer(c.server), ENOTCONN) << "both have finished";
+    EXPECT_ERROR(peer(c.client), ENOTCONN);
+    EXPECT_ERROR(::shutdown(c.client, SHUT_RD), ENOTCONN);
+}
+
 } // namespace
 } // namespace abi_test

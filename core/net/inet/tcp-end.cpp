@@ -50,6 +50,7 @@ u32 TcpEnd::state_number() const
     case State::connected:
         break;
     }
+    if (!is_alive()) return abi::tcp_close;
     if (finished) return abi::tcp_close_wait;
     return send_shut ? abi::tcp_fin_wait2 : abi::tcp_established;
 }
@@ -110,7 +111,7 @@ void TcpEnd::establish(TcpEnd& listener)
     for (TcpEnd* end : { this, server.get() }) {
         end->state = State::connected;
         end->was_connected = true;
-        end->receive_shut = end->send_shut = end->finished = false;
+        end->receive_shut = end->send_shut = end->finished = end->was_reset = false;
     }
     listener.pending_.push_back(std::move(server));
     listener.waiters.wake_all(kReadable);
@@ -131,7 +132,7 @@ void TcpEnd::accept_outside()
     for (TcpEnd* end : { this, peer.get() }) {
         end->state = State::connected;
         end->was_connected = true;
-        end->receive_shut = end->send_shut = end->finished = false;
+        end->receive_shut = end->send_shut = end->finished = end->was_reset = false;
     }
     peer->waiters.wake_all();
 }
@@ -207,6 +208,7 @@ void TcpEnd::stop_listening()
 void TcpEnd::be_reset()
 {
     error = finished ? err::pipe : err::connreset;
+    was_reset = true;
     receive_shut = send_shut = true;
     waiters.wake_all();
 }
@@ -228,7 +230,7 @@ void TcpEnd::close(bool abort)
     space->tcp_ports.release(*this);
     remote = { IpAddress::any(family), 0 };
     state = State::closed;
-    was_connected = receive_shut = send_shut = finished = false;
+    was_connected = receive_shut = send_shut = finished = was_reset = false;
     error.reset();
     waiters.wake_all();
 }

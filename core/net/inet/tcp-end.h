@@ -27,6 +27,8 @@ public:
     u64 receive_queue_bytes() const override;
     u32 backlog() const override { return state == State::listening ? backlog_ : 0; }
     u64 inode_number() const override;
+    /// Made, and neither reset nor finished by both sides: Linux has a state other than CLOSE.
+    bool is_alive() const { return state == State::connected && !was_reset && !(send_shut && finished); }
 
     /// Listens, or changes the backlog. EADDRINUSE.
     Result<void> listen(u32 backlog);
@@ -74,6 +76,7 @@ public:
     bool was_connected = false; ///< since it was last closed
     bool receive_shut = false, send_shut = false; ///< by this side, or both by a reset
     bool finished = false; ///< the peer sends no more
+    bool was_reset = false; ///< by the peer
     std::optional<Errno> error; ///< reported once
     u64 queued = 0; ///< bytes to be read
     u64 send_limit, receive_limit;

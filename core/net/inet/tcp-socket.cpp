@@ -104,6 +104,11 @@ Result<Ref<Socket>> TcpSocket::accept(u32 flags)
     return Ref<Socket>(socket);
 }
 
+Result<SocketAddress> TcpSocket::peer_address()
+{
+    return end_->is_alive() ? InetSocket::peer_address() : err::notconn;
+}
+
 Result<void> TcpSocket::shutdown(i32 how)
 {
     if (how < abi::shut_rd || how > abi::shut_rdwr) return err::inval;
@@ -112,7 +117,7 @@ Result<void> TcpSocket::shutdown(i32 how)
         if (receive) end_->shut_receiving();
         return {};
     }
-    if (end_->state != State::connected) return err::notconn;
+    if (!end_->is_alive()) return err::notconn;
     if (receive) end_->shut_receiving();
     if (send) end_->finish_sending();
     return {};
@@ -151,6 +156,7 @@ Result<u64> TcpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
         if (!to_nobody) continue;
         // Sent after the peer has closed: its answer is a reset.
         end_->error = err::pipe;
+        end_->was_reset = true;
         end_->receive_shut = end_->send_shut = true;
         end_->waiters.wake_all();
         return moved;

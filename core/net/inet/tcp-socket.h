@@ -16,6 +16,8 @@ public:
     /// Waits until the connection is made or refused, unless non-blocking: EINPROGRESS, then EALREADY.
     Result<void> connect(Task& task, SocketAddress const& address) override;
     Result<Ref<Socket>> accept(u32 flags) override;
+    /// ENOTCONN also while it is being made, and when it is over.
+    Result<SocketAddress> peer_address() override;
     Result<void> shutdown(i32 how) override;
     Result<u64> send(Task& task, IoBuffer& data, SendRequest& request) override;
     Result<u64> receive(Task& task, IoBuffer& data, ReceiveRequest& request) override;
