@@ -38,6 +38,8 @@ Place Vcpu::running_place() const { return running_ ? place_of(*running_) : Plac
 void Vcpu::wait(Nanoseconds deadline)
 {
     deadline = std::min({ deadline, timers_.next(), offer_deadline() });
+    // Its wake-up may have been heard by who waits on this port for a stub, without looking at what is to be run.
+    if (!soon_.empty()) deadline = 0;
     kernel_.lock().release();
     port_.wait(deadline);
     kernel_.lock().acquire(port_);
