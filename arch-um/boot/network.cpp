@@ -42,22 +42,20 @@ namespace {
 constexpr u32 kMode = 0644;
 constexpr u64 kMostHosts = 1 << 20; ///< bytes of a file that are looked at
 
-std::string read_text(Task& task, vfs::At const& at)
+/// The first part of it.
+Result<std::string> read_text(Task& task, vfs::At const& at)
 {
-    auto file = vfs::open(task, at, { .flags = abi::o_rdonly });
-    std::string text;
-    if (file.is_error()) return text;
-    text.resize(kMostHosts);
+    auto file = TRY(vfs::open(task, at, { .flags = abi::o_rdonly }));
+    std::string text(kMostHosts, '\0');
     IoBuffer buffer = IoBuffer::kernel({ reinterpret_cast<u8*>(text.data()), text.size() });
-    (void)vfs::read_file(*file.value(), buffer, 0);
+    TRY(vfs::read_file(*file, buffer, 0));
     text.resize(buffer.transferred());
     return text;
 }
 
-Result<void> write_text(Task& task, vfs::At const& at, std::string const& text)
+Result<void> write_text(Task& task, vfs::At const& at, std::string const& text, u32 how = abi::o_trunc)
 {
-    auto file
-        = TRY(vfs::open(task, at, { .flags = abi::o_wronly | abi::o_creat | abi::o_trunc, .mode = kMode }));
+    auto file = TRY(vfs::open(task, at, { .flags = abi::o_wronly | abi::o_creat | how, .mode = kMode }));
     IoBuffer buffer = IoBuffer::kernel_source({ reinterpret_cast<u8 const*>(text.data()), text.size() });
     u64 offset = 0;
     TRY(vfs::write_file(task, *file, buffer, offset));
@@ -88,14 +86,21 @@ Result<void> cover(Task& task, char const* path, std::string const& text)
 Result<void> name_in_hosts(
     Task& task, vfs::At const& at, std::string const& name, net::IpAddress const& address)
 {
-    std::string text = read_text(task, at);
-    if (text.empty()) text = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+    auto there = read_text(task, at);
+    if (there.is_error() && there.error() != err::noent) return there.error();
+    bool const is_new = there.is_error();
+    std::string text;
+    if (is_new)
+        text = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+    else
+        text = there.release_value();
     for (size_t found = text.find(name); found != text.npos; found = text.find(name, found + 1)) {
         auto ends = [&](size_t index) { return index >= text.size() || std::strchr(" \t\n", text[index]); };
         if (found > 0 && ends(found - 1) && ends(found + name.size())) return {};
     }
-    if (!text.ends_with('\n')) text += '\n';
-    return write_text(task, at, text + net::text_of(address) + "\t" + name + "\n");
+    std::string const line = net::text_of(address) + "\t" + name + "\n";
+    if (is_new) return write_text(task, at, text + line);
+    return write_text(task, at, (text.empty() || text.ends_with('\n') ? "" : "\n") + line, abi::o_append);
 }
 
 } // namespace

@@ -108,8 +108,10 @@ bool relieve_group(Task& task, cgroup::Cgroup& group)
 void settle_with_own_group(Task& task)
 {
     auto const& memory = task.membership.exhausted->memory;
-    if (memory.current <= memory.limit) task.membership.exhausted = nullptr;
-    (void)relieve_own_group(task); // if there is nothing to be had, the next fault says so
+    if (memory.current > memory.limit)
+        (void)relieve_own_group(task); // if there is nothing to be had, the next fault says so
+    else
+        task.membership.exhausted = nullptr;
 }
 
 bool relieve_own_group(Task& task)

@@ -5,13 +5,13 @@
 
 #include "core/kernel.h"
 #include "core/task/scheduler.h"
+#include "drivers-virtual/net/host-errors.h"
 
 namespace umbra::drivers {
 
 namespace {
 constexpr u64 kPiece = 64 << 10; ///< bytes that are asked for at once
 constexpr u64 kMostInARow = 1 << 20; ///< then others get their turn
-bool is_not_now(hostabi::HostErrno error) { return error.value == EAGAIN || error.value == EINTR; }
 } // namespace
 
 HostConnection::HostConnection(Kernel& kernel, HostIo& io, hostabi::HostSocket socket, Ref<net::TcpEnd> far,
@@ -64,7 +64,7 @@ void HostConnection::host_connected()
     if (!far_->peer) return end(true);
     i32 const error = socket_.error();
     if (error) {
-        far_->refuse_outside(to_guest_errno(hostabi::HostErrno { error }));
+        far_->refuse_outside(guest_error(hostabi::HostErrno { error }));
         return end(false);
     }
     is_connecting_ = false;
@@ -100,7 +100,7 @@ void HostConnection::send_to_host()
     while (far_->queued > 0) {
         auto const sent = socket_.send(far_->unread());
         if (sent.is_error()) {
-            if (!is_not_now(sent.error())) return host_failed(sent.error());
+            if (!is_not_now(sent.error())) return end(true); // to the guest a connection that broke was reset
             return writable_.wait_for(socket_.fd(), POLLOUT);
         }
         counters_.sent_bytes += sent.value();
@@ -116,13 +116,19 @@ void HostConnection::receive_from_host()
     if (host_finished_) return;
     for (u64 moved = 0; far_->peer && far_->send_space() > 0;) {
         auto const room = far_->room_at_peer(std::min(far_->send_space(), kPiece));
-        if (room.is_error()) return; // the kernel's memory is used up: goes on when the guest has read
+        if (room.is_error()) {
+            // The kernel's memory is used up. Goes on when the guest has read; with nothing to read it would hang.
+            if (far_->peer->queued == 0) end(true);
+            return;
+        }
         auto const received = socket_.receive(room.value());
         if (received.is_error()) {
-            if (!is_not_now(received.error())) return host_failed(received.error());
+            far_->give_back_room();
+            if (!is_not_now(received.error())) return end(true);
             return readable_.wait_for(socket_.fd(), POLLIN | POLLRDHUP);
         }
         if (received.value() == 0) {
+            far_->give_back_room();
             host_finished_ = true;
             far_->finish_sending();
             if (told_host_) end(false);
@@ -134,12 +140,6 @@ void HostConnection::receive_from_host()
         moved += received.value();
         if (moved >= kMostInARow) return readable_.wait_for(socket_.fd(), POLLIN | POLLRDHUP);
     }
-}
-
-void HostConnection::host_failed(hostabi::HostErrno)
-{
-    // The guest is told of a reset, which is what a broken connection is to it.
-    end(true);
 }
 
 void HostConnection::end(bool abort)

@@ -31,7 +31,6 @@ private:
     void pump();
     void send_to_host();
     void receive_from_host();
-    void host_failed(hostabi::HostErrno why);
     void end(bool abort);
 
     Kernel& kernel_;

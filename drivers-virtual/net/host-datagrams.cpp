@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include "core/net/inet/udp-socket.h"
+#include "drivers-virtual/net/host-errors.h"
 
 namespace umbra::drivers {
 
@@ -11,29 +12,6 @@ namespace {
 
 constexpr int kMostInARow = 64; ///< then others get their turn
 constexpr size_t kMostPeers = 4096;
-
-bool is_not_now(hostabi::HostErrno error) { return error.value == EAGAIN || error.value == EINTR; }
-
-/// The host's errors that a guest's socket may have too.
-Errno guest_error(hostabi::HostErrno error)
-{
-    switch (error.value) {
-    case ECONNREFUSED:
-    case ENETUNREACH:
-    case EHOSTUNREACH:
-    case EMSGSIZE:
-    case EAGAIN:
-        return to_guest_errno(error);
-    case EADDRNOTAVAIL: // no address to send from: IPv6 is not there
-    case EAFNOSUPPORT:
-        return err::netunreach;
-    case EPERM: // a firewall's
-    case EACCES:
-        return err::hostunreach;
-    default:
-        return err::nobufs;
-    }
-}
 
 Result<void> guest_result(hostabi::HostResult<void> result)
 {
@@ -185,6 +163,7 @@ void PublishedDatagrams::ready(HostWatch&, u32)
         auto const from = from_host(host);
         state_.counters().received_bytes += got.value();
         ++state_.counters().received_packets;
+        if (!state_.space.way_to(from.address)) continue; // eth0 is down
         // Nobody there: it is lost.
         (void)net::UdpSocket::deliver_from_outside(state_.space,
             { state_.space.source_for(from.address), guest_port_ }, from, { state_.room.get(), got.value() });

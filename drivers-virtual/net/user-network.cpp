@@ -6,33 +6,12 @@
 #include "core/kernel.h"
 #include "core/task/namespaces.h"
 #include "drivers-virtual/net/host-connection.h"
+#include "drivers-virtual/net/host-errors.h"
 
 namespace umbra::drivers {
 
 namespace {
-
 using Kind = hostabi::HostSocket::Kind;
-
-/// Why a connection cannot even begin.
-Errno guest_error(hostabi::HostErrno error)
-{
-    switch (error.value) {
-    case ECONNREFUSED:
-    case ENETUNREACH:
-    case EHOSTUNREACH:
-    case ETIMEDOUT:
-        return to_guest_errno(error);
-    case EADDRNOTAVAIL:
-    case EAFNOSUPPORT:
-        return err::netunreach;
-    case EPERM:
-    case EACCES:
-        return err::hostunreach;
-    default:
-        return err::nobufs;
-    }
-}
-
 } // namespace
 
 /// A published port: who connects to it on the host gets to a listener of the guest's.

@@ -218,5 +218,23 @@ TEST(InetMessage, when_it_came)
     EXPECT_LE(time.tv_sec * 1'000'000 + time.tv_usec, after.tv_sec * 1'000'000 + after.tv_nsec / 1000 + 1);
 }
 
+/// IP_RECVERR: who sends without being connected is told as well.
+TEST(InetMessage, errors_for_who_wants_them)
+{
+    for (int family : { AF_INET, AF_INET6 }) {
+        bool const is_v4 = family == AF_INET;
+        Pair pair(family);
+        pair.receiver = Fd();
+        char byte;
+        EXPECT_EQ(pair.send(), 1);
+        EXPECT_ERROR(::recv(pair.sender, &byte, 1, MSG_DONTWAIT), EAGAIN);
+        int const on = 1;
+        EXPECT_OK(::setsockopt(pair.sender, is_v4 ? IPPROTO_IP : IPPROTO_IPV6,
+            is_v4 ? IP_RECVERR : IPV6_RECVERR, &on, sizeof on));
+        EXPECT_EQ(pair.send(), 1);
+        EXPECT_ERROR(::recv(pair.sender, &byte, 1, MSG_DONTWAIT), ECONNREFUSED);
+    }
+}
+
 } // namespace
 } // namespace abi_test

@@ -347,6 +347,12 @@ void TcpEnd::send_from_room(u64 count)
     to->waiters.wake_all(kReadable);
 }
 
+void TcpEnd::give_back_room()
+{
+    auto& queue = peer->queue_;
+    if (!queue.empty() && queue.back().begin == queue.back().end) queue.pop_back();
+}
+
 void TcpEnd::drop_queue()
 {
     account(-i64(queued));

@@ -67,6 +67,8 @@ public:
     Result<std::span<u8>> room_at_peer(u64 wanted);
     /// The first `count` bytes of that room are sent.
     void send_from_room(u64 count);
+    /// Nothing came into it: an idle connection holds no memory.
+    void give_back_room();
 
     Ref<NetworkNamespace> space;
     Kernel& kernel;

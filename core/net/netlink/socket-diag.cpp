@@ -50,7 +50,7 @@ Result<void> list_inet(NetlinkRequest& request)
     Attributes const attributes(behind<abi::InetDiagRequest>(request.message.payload));
     if (!request.is_dump() || attributes.has(abi::inet_diag_req_bytecode)) return err::opnotsupp;
     auto const& space = request.space();
-    auto const& ports = asked->protocol == abi::ipproto_tcp ? space.tcp_ports : space.udp_ports;
+    auto const& ports = space.ports(asked->protocol);
     for (auto const& [port, user] : ports.users()) {
         if (user->family != asked->family || !(asked->states >> user->state_number() & 1)) continue;
         if (u16 const wanted = port_of(asked->id.source_port); wanted && wanted != port) continue;
