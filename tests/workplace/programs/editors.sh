@@ -21,7 +21,7 @@ shows 1 'added'
 mux send-keys -t 1 '?row 50' Enter
 shows 1 'row 50'
 mux send-keys -t 1 q
-mux send-keys -t 1 'top -d 100' Enter; shows 1 'load average'; mux send-keys -t 1 q
+mux send-keys -t 1 'top -d 100' Enter; shows 1 'Tasks:'; mux send-keys -t 1 q
 mux send-keys -t 1 'clear; sleep 1000' Enter
 runs 1 sleep
 mux send-keys -t 1 C-c
