@@ -121,7 +121,7 @@ public:
     /// Solves a guest fault and shows the pages to the guest. May wait.
     FaultResult fault(GuestAddr address, platform::Protection access);
     /// The kernel's pointer to a guest byte, valid until the next wait, with the bytes up to the page's end behind it.
-    /// Faults the page in. EFAULT. May wait. `force`: as ptrace's POKE, ignores missing write permission of private maps.
+    /// Faults the page in. EFAULT; ENOMEM where nobody could be made to give any. May wait. `force`: as ptrace's POKE, ignores missing write permission of private maps.
     Result<std::span<u8>> kernel_view(GuestAddr address, platform::Protection access, bool force = false);
     /// As kernel_view, but never waits: nothing if that would be needed (futex words, under no lock).
     std::span<u8> try_kernel_view(GuestAddr address, platform::Protection access);
@@ -207,6 +207,7 @@ private:
     Result<void> fill_from_object(Vma& vma, u64 page, bool write, Window& window);
     Result<void> copy_on_write(Vma& vma, u64 page, Window& window);
     Reservation* home_for(Vma const& vma, u64 page, u64 wanted);
+    Result<std::span<u8>> make_kernel_view(GuestAddr address, platform::Protection access, bool force);
     enum class Showing : u8 { none, map, fill, unguard };
     Showing how_to_show(Vma const& vma, u64 page, Pte const& entry, bool faulted);
     Result<void> show(Vma& vma, Window window, u64 page, bool to_guest);

@@ -8,6 +8,7 @@
 #include "core/abi/signal.h"
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
+#include "core/task/oom.h"
 #include "core/task/scheduler.h"
 #include "core/task/task.h"
 
@@ -17,6 +18,8 @@ using platform::Protection;
 
 namespace {
 constexpr u64 kMaxWindow = u64 { 1 } << kMaxOrder;
+/// How often the kernel's own access waits for memory, some 10 ms each.
+constexpr unsigned kMaxReliefs = 100;
 
 /// Readable and writable: what the homes of a reservation are mapped as.
 bool is_plain(Vma const& vma) { return (vma.prot & 7) == 3; }
@@ -403,33 +406,46 @@ std::span<u8> AddressSpace::try_kernel_view(GuestAddr address, Protection access
     return { kernel_.memory().data(entry->frame()) + within, kPageSize - within };
 }
 
+/// One try of kernel_view(), under the lock.
+Result<std::span<u8>> AddressSpace::make_kernel_view(GuestAddr address, Protection access, bool force)
+{
+    Vma* vma = find(address.value);
+    u64 const page = address.value >> kPageShift, within = address.value & kPageMask;
+    auto in_page = [&](Frame frame) {
+        return std::span<u8>(kernel_.memory().data(frame) + within, kPageSize - within);
+    };
+    if (vma && vma->object && access != Protection::write && (vma->allows(access) || force)) {
+        // Read what the object holds without making the page ours.
+        Pte* entry = pages_.find(page);
+        if (!entry || !entry->present()) {
+            auto frame = vma->object->page(vma->object_index(page), PageUse::read);
+            if (frame.is_error()) return frame.error() == err::nomem ? err::nomem : err::fault;
+            return in_page(frame.value());
+        }
+    }
+    auto const result = fault_locked(address, access, false, force);
+    if (result.out_of_memory) return err::nomem;
+    if (result.signal) return err::fault;
+    Pte* entry = pages_.find(page);
+    if (!force) return try_kernel_view(address, access);
+    if (!entry || !entry->present()) return err::fault;
+    return in_page(entry->frame());
+}
+
 Result<std::span<u8>> AddressSpace::kernel_view(GuestAddr address, Protection access, bool force)
 {
     if (address.value >= kernel_.platform().machine().task_size) return err::fault;
-    for (;;) {
+    // As for a fault of the guest's own, memory that is short is made free; but whoever is to die for it may need what
+    // the caller holds, so not for ever.
+    for (unsigned tries = 0;;) {
         if (auto view = try_kernel_view(address, access); !view.empty()) return view;
-        SpaceGuard guard(lock);
-        Vma* vma = find(address.value);
-        u64 page = address.value >> kPageShift;
-        if (vma && vma->object && access != Protection::write && (vma->allows(access) || force)) {
-            // Read what the object holds without making the page ours.
-            Pte* entry = pages_.find(page);
-            if (!entry || !entry->present()) {
-                auto frame = vma->object->page(vma->object_index(page), PageUse::read);
-                if (frame.is_error()) return err::fault;
-                u64 within = address.value & kPageMask;
-                return std::span<u8>(kernel_.memory().data(frame.value()) + within, kPageSize - within);
-            }
-        }
-        auto result = fault_locked(address, access, false, force);
-        if (result.out_of_memory) return err::nomem;
-        if (result.signal) return err::fault;
-        if (force) {
-            Pte* entry = pages_.find(page);
-            if (!entry || !entry->present()) return err::fault;
-            u64 within = address.value & kPageMask;
-            return std::span<u8>(kernel_.memory().data(entry->frame()) + within, kPageSize - within);
-        }
+        auto view = [&] {
+            SpaceGuard guard(lock);
+            return make_kernel_view(address, access, force);
+        }();
+        bool const is_short = view.is_error() && view.error() == err::nomem;
+        if (is_short && tries++ < kMaxReliefs && relieve_memory(current())) continue;
+        if (view.is_error() || !view.value().empty()) return view;
     }
 }
 
