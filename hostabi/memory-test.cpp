@@ -28,6 +28,21 @@ TEST(OwnedMapping, UnmapsAtTheEnd)
     EXPECT_EQ(::msync(address, 8192, MS_ASYNC), -1); // ENOMEM: not mapped
 }
 
+TEST(OwnedMapping, PagesGoBackToTheHost)
+{
+    OwnedMapping mapping = OwnedMapping::anonymous(4 * kPageSize, PROT_READ | PROT_WRITE).release_value();
+    std::memset(mapping.data(), 1, mapping.size());
+    discard_private(mapping.data() + kPageSize, 2 * kPageSize);
+    unsigned char present[4];
+    ASSERT_EQ(::mincore(mapping.data(), mapping.size(), present), 0);
+    EXPECT_TRUE(present[0] & 1);
+    EXPECT_FALSE((present[1] | present[2]) & 1);
+    EXPECT_TRUE(present[3] & 1);
+    EXPECT_EQ(mapping.data()[kPageSize - 1], 1);
+    EXPECT_EQ(mapping.data()[kPageSize], 0);
+    EXPECT_EQ(mapping.data()[3 * kPageSize], 1);
+}
+
 TEST(MemoryBank, IsSparseAndShared)
 {
     constexpr u64 kSize = u64 { 64 } << 30; // more than the machine has

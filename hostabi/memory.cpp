@@ -3,6 +3,7 @@
 #include "hostabi/memory.h"
 
 #include <cerrno>
+#include <cstring>
 
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -42,6 +43,12 @@ HostResult<OwnedMapping> OwnedMapping::shared(int fd, u64 offset, u64 size, int 
 HostResult<OwnedMapping> OwnedMapping::private_copy(int fd, u64 offset, u64 size, int protection)
 {
     return map(size, protection, MAP_PRIVATE | MAP_NORESERVE, fd, offset);
+}
+
+void discard_private(void* start, u64 length)
+{
+    // Refused only where the pages are locked: then they stay, but read as promised.
+    if (host_call(SYS_madvise, start, length, MADV_DONTNEED) < 0) std::memset(start, 0, length);
 }
 
 HostResult<MemoryBank> MemoryBank::create(char const* name, u64 size, SizeSeal seal)

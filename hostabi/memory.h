@@ -44,6 +44,9 @@ private:
     u64 size_ = 0;
 };
 
+/// Whole pages of private anonymous memory go back to the host, and read as zero afterwards.
+void discard_private(void* start, u64 length);
+
 enum class SizeSeal : u8 { none, fixed };
 
 /// Sparse memory with a descriptor. Offsets and lengths are whole pages.

@@ -11,6 +11,7 @@
 #include "arch-um/common/bank.h"
 #include "arch-um/common/machine-info.h"
 #include "hostabi/clock.h"
+#include "hostabi/memory.h"
 #include "hostabi/process.h"
 #include "hostabi/random.h"
 
@@ -95,5 +96,6 @@ Nanoseconds UmPlatform::now(platform::HostClock clock)
 
 void UmPlatform::random_bytes(std::span<u8> out) { hostabi::random_bytes(out); }
 void UmPlatform::trim_heap() { malloc_trim(0); }
+void UmPlatform::discard_pages(void* start, u64 length) { hostabi::discard_private(start, length); }
 
 } // namespace umbra::um

@@ -81,6 +81,54 @@ TEST_F(ReservedFrames, use_free_memory_first)
         EXPECT_TRUE(is_zero(memory.allocate().release_value()));
 }
 
+TEST_F(ReservedFrames, leave_no_table_behind)
+{
+    // More than is kept for reuse, so that the table goes back on the way already.
+    PhysicalMemory big(platform, u64 { 256 } << 20);
+    constexpr u64 kPages = 65536, kInfo = 16;
+    std::vector<Frame> frames;
+    for (int round = 0; round < 2; ++round) {
+        platform.discarded = 0;
+        while (frames.size() < kPages)
+            frames.push_back(big.allocate(0, FrameContent::any).release_value());
+        EXPECT_EQ(platform.discarded, 0u);
+        // Once in order, so that whole blocks become free on the way, once not.
+        if (round == 1) std::shuffle(frames.begin(), frames.end(), std::mt19937(4711));
+        for (Frame frame : frames)
+            big.unref(frame);
+        frames.clear();
+        if (round == 0) {
+            EXPECT_GE(platform.discarded, kPages * kInfo / 2);
+        }
+        big.trim(0);
+        EXPECT_GE(platform.discarded, kPages * kInfo);
+    }
+    // What is left is all there, in whole blocks.
+    for (u64 i = 0; i < kPages >> kMaxOrder; ++i)
+        EXPECT_TRUE(big.allocate(kMaxOrder).ok());
+    EXPECT_EQ(big.allocate().error(), err::nomem);
+}
+
+TEST_F(ReservedFrames, keep_their_table_where_it_is_used)
+{
+    // One page in each block is in use: nothing of the table may go.
+    std::vector<Frame> kept;
+    for (u64 i = 0; i < kLimitPages >> kMaxOrder; ++i) {
+        Frame block = memory.allocate(kMaxOrder).release_value();
+        std::memset(memory.data(block), 0xee, kPageSize);
+        kept.push_back(block);
+        for (u64 j = 1; j < u64 { 1 } << kMaxOrder; ++j)
+            memory.unref(block + j);
+    }
+    memory.trim(0);
+    EXPECT_EQ(platform.discarded, 0u);
+    for (Frame frame : kept)
+        EXPECT_EQ(memory.ref_count(frame), 1u);
+    for (u64 i = kept.size(); i < kLimitPages; ++i)
+        EXPECT_TRUE(is_zero(memory.allocate().release_value()));
+    EXPECT_EQ(memory.allocate().error(), err::nomem);
+}
+
 TEST_F(ReservedFrames, are_not_more_than_the_limit)
 {
     u64 reserved = 0;

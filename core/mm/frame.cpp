@@ -4,10 +4,13 @@
 // batches of 16 pages, since one fallocate for 16 pages costs less than two first touches.
 #include "core/mm/frame.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "core/base/panic.h"
+#include "core/platform/own-memory.h"
 
 namespace umbra::mm {
 
@@ -20,6 +23,10 @@ constexpr u64 kKeepFree = 8192;
 constexpr u64 kKeepReserved = 4096;
 constexpr unsigned kLeastReusedOrder = 7;
 constexpr u32 kBatch = 1u << kBatchOrder;
+/// Pages of the largest block.
+constexpr u32 kBlock = 1u << kMaxOrder;
+/// Absent blocks of the largest size whose part of the table stays, for reuse: 256 KiB of it.
+constexpr u32 kKeepTables = 32;
 
 enum State : u8 { kAbsent, kZeroed, kDirty, kMixed };
 
@@ -33,22 +40,36 @@ struct PageInfo {
     u8 batch_state; ///< for the first page of a batch in a mixed free block, or unclaimed in a reserved one
 };
 
+/// What the table has for a block of the largest size is whole pages of the kernel's memory.
+constexpr u64 kBlockTable = u64 { kBlock } * sizeof(PageInfo);
+static_assert(kBlockTable % kPageSize == 0);
+
 } // namespace
 
 struct PhysicalMemory::Bank {
     std::unique_ptr<platform::Bank> memory;
-    std::unique_ptr<PageInfo[], void (*)(void*)> pages { nullptr, std::free };
+    platform::OwnMemory* own_memory; ///< null: the table stays
+    std::unique_ptr<void, void (*)(void*)> table { nullptr, std::free };
+    PageInfo* pages = nullptr; ///< in `table`, from a page's begin on; zero where nothing is known
     u32 page_count = 0;
     u32 virgin = 0; ///< pages from here on were never handed out: one big absent region
-    u32 free_lists[kMaxOrder + 1];
+    /// Blocks of the largest size below `virgin` which are as if they were above: absent, in no list, their part of the table
+    /// the host's.
+    std::vector<u32> blank;
+    u32 free_lists[kMaxOrder + 1]; ///< by order: of what the host holds memory for
+    u32 absent_lists[kMaxOrder + 1];
+    u32 absent_blocks = 0; ///< in the last of them
 
+    u32& list(unsigned order, u8 state) { return state == kAbsent ? absent_lists[order] : free_lists[order]; }
     void link(u32 index, unsigned order, u8 state)
     {
         PageInfo& page = pages[index];
+        u32& head = list(order, state);
         page.order = u8(order), page.state = state, page.is_free_head = true;
-        page.prev = kNone, page.next = free_lists[order];
+        page.prev = kNone, page.next = head;
         if (page.next != kNone) pages[page.next].prev = index;
-        free_lists[order] = index;
+        head = index;
+        if (order == kMaxOrder && state == kAbsent) ++absent_blocks;
     }
     void unlink(u32 index)
     {
@@ -56,9 +77,36 @@ struct PhysicalMemory::Bank {
         if (page.prev != kNone)
             pages[page.prev].next = page.next;
         else
-            free_lists[page.order] = page.next;
+            list(page.order, page.state) = page.next;
         if (page.next != kNone) pages[page.next].prev = page.prev;
         page.is_free_head = false;
+        if (page.order == kMaxOrder && page.state == kAbsent) --absent_blocks;
+    }
+    /// An absent block of the largest size that is in no list; kNone: there is none.
+    u32 take_blank()
+    {
+        if (!blank.empty()) {
+            u32 const index = blank.back();
+            blank.pop_back();
+            return index;
+        }
+        if (virgin + kBlock > page_count) return kNone;
+        return std::exchange(virgin, virgin + kBlock);
+    }
+    /// Gives the host back what the table has for all but `keep` absent blocks, those that became absent last.
+    void give_tables(u32 keep)
+    {
+        if (!own_memory) return;
+        u32 index = absent_lists[kMaxOrder];
+        for (u32 i = 0; i < keep && index != kNone; ++i)
+            index = pages[index].next;
+        while (index != kNone) {
+            u32 const next = pages[index].next;
+            unlink(index);
+            own_memory->discard_pages(&pages[index], kBlockTable);
+            blank.push_back(index);
+            index = next;
+        }
     }
 
     /// How many pages of an unused block the host holds memory for.
@@ -128,30 +176,34 @@ void PhysicalMemory::add_bank()
     if (memory.is_error()) return;
     auto bank = std::make_unique<Bank>();
     bank->memory = memory.release_value();
+    bank->own_memory = dynamic_cast<platform::OwnMemory*>(&platform_);
     bank->page_count = u32(pages);
     // calloc-like: value-initialised lazily by the host, since new T[]() of a zero pattern touches every page.
-    bank->pages.reset(static_cast<PageInfo*>(std::calloc(pages, sizeof(PageInfo))));
-    if (!bank->pages) return;
-    for (u32& list : bank->free_lists)
-        list = kNone;
+    u64 size = pages * sizeof(PageInfo) + kPageSize;
+    bank->table.reset(std::calloc(size, 1));
+    if (!bank->table) return;
+    void* begin = bank->table.get();
+    bank->pages = static_cast<PageInfo*>(std::align(kPageSize, size - kPageSize, begin, size));
+    std::fill_n(bank->free_lists, kMaxOrder + 1, kNone);
+    std::fill_n(bank->absent_lists, kMaxOrder + 1, kNone);
     banks_.push_back(std::move(bank));
 }
 
 bool PhysicalMemory::carve_block(Bank& bank, unsigned order, u32& index, u8& state)
 {
     unsigned from = order;
-    while (from <= kMaxOrder && bank.free_lists[from] == kNone)
+    while (from <= kMaxOrder && bank.free_lists[from] == kNone && bank.absent_lists[from] == kNone)
         ++from;
     if (from > kMaxOrder) {
-        if (bank.virgin + (1u << kMaxOrder) > bank.page_count) return false;
-        bank.link(bank.virgin, kMaxOrder, kAbsent);
-        bank.virgin += 1u << kMaxOrder;
-        from = kMaxOrder;
+        index = bank.take_blank();
+        if (index == kNone) return false;
+        state = kAbsent, from = kMaxOrder;
+    } else {
+        index = bank.free_lists[from] != kNone ? bank.free_lists[from] : bank.absent_lists[from];
+        state = bank.pages[index].state;
+        bank.unlink(index);
+        present_free_pages_ -= bank.present_in(index, from, state);
     }
-    index = bank.free_lists[from];
-    state = bank.pages[index].state;
-    bank.unlink(index);
-    present_free_pages_ -= bank.present_in(index, from, state);
     while (from > order) {
         --from;
         if (from == kBatchOrder - 1 && state == kAbsent) {
@@ -182,6 +234,7 @@ void PhysicalMemory::put_block(Bank& bank, u32 index, unsigned order, u8 state)
         ++order;
     }
     bank.link(index, order, state);
+    if (bank.absent_blocks > kKeepTables) bank.give_tables(kKeepTables / 2);
 }
 
 Result<Frame> PhysicalMemory::allocate(unsigned order, FrameContent content, FrameUse use)
@@ -232,7 +285,7 @@ ReservedBlock PhysicalMemory::reserve_present(u64 bank_number, unsigned most)
     Bank& bank = *banks_[bank_number];
     for (unsigned order = most; order >= kLeastReusedOrder; --order) {
         u32 index = bank.free_lists[order];
-        if (index == kNone || bank.pages[index].state == kAbsent) continue;
+        if (index == kNone) continue;
         u8 state = bank.pages[index].state;
         u64 present = bank.present_in(index, order, state);
         if (reserved_present_pages_ + present > kKeepReserved) continue;
@@ -247,20 +300,14 @@ ReservedBlock PhysicalMemory::reserve_absent(u64 bank_number, unsigned order)
 {
     Bank& bank = *banks_[bank_number];
     unsigned from = order;
-    u32 index = kNone;
-    for (; from <= kMaxOrder && index == kNone; ++from) {
-        u32 head = bank.free_lists[from];
-        if (head != kNone && bank.pages[head].state == kAbsent) index = head;
-    }
-    if (index != kNone) {
+    while (from < kMaxOrder && bank.absent_lists[from] == kNone)
+        ++from;
+    u32 index = bank.absent_lists[from];
+    if (index != kNone)
         bank.unlink(index);
-    } else {
-        if (bank.virgin + (1u << kMaxOrder) > bank.page_count) return {};
-        index = bank.virgin;
-        bank.virgin += 1u << kMaxOrder;
-        from = kMaxOrder + 1;
-    }
-    for (--from; from > order;) {
+    else if (index = bank.take_blank(); index == kNone)
+        return {};
+    while (from > order) {
         --from;
         put_block(bank, index + (1u << from), from, kAbsent);
     }
@@ -356,11 +403,7 @@ u64 PhysicalMemory::trim(u64 keep)
     for (auto& bank : banks_) {
         for (unsigned order = kMaxOrder + 1; order-- > kBatchOrder;) {
             for (u32 i = bank->free_lists[order]; i != kNone;) {
-                if (present_free_pages_ <= keep) return given;
-                if (bank->pages[i].state == kAbsent) {
-                    i = bank->pages[i].next;
-                    continue;
-                }
+                if (present_free_pages_ <= keep) break;
                 u64 present = bank->present_in(i, order, bank->pages[i].state);
                 bank->memory->discard(u64(i) << kPageShift, kPageSize << order);
                 bank->unlink(i);
@@ -370,6 +413,7 @@ u64 PhysicalMemory::trim(u64 keep)
                 i = bank->free_lists[order]; // merging may have moved anything
             }
         }
+        bank->give_tables(u32(keep >> kMaxOrder));
     }
     return given;
 }

@@ -9,6 +9,8 @@ from harness import children_of, expect, expect_equal, read_until, test, wait_un
 MIB = 1 << 20
 #: Beyond the guest's own pages: the kernel and its pool of stubs.
 MEMORY = 8 * MIB
+#: How much more the kernel may have of its own after much memory was used than after little.
+LEFT_BEHIND = 2 * MIB
 
 
 def sleeper(t):
@@ -62,3 +64,21 @@ def little_memory_beyond_the_guests(t):
     beyond = sum(total - bank for total, bank in sizes)
     expect(beyond <= MEMORY, f"{beyond / MIB:.1f} MiB beyond the guest's pages")
     t.ends(process)
+
+
+@test(user="root")
+def memory_goes_back_to_the_host(t):
+    use = "dd if=/dev/zero of=/dev/null bs={} count=1 2>&1 | tail -1; echo used; read line; "
+    process = t.start(t.command("/bin/sh", "-c", use.format("1M") + use.format("1G") + use.format("1G"),
+                                options=("--memory", "4G")), stdin=-1)
+    seen = []
+    for _ in range(3):
+        read_until(process.stdout, b"used\n")
+        seen.append(mapped(process.pid))
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+    t.ends(process)
+    before = seen[0][0] - seen[0][1]
+    for total, bank in seen[1:]:
+        expect(total - bank <= before + LEFT_BEHIND, f"{(total - bank - before) / MIB:.1f} MiB of the kernel's own stay")
+        expect(bank <= seen[0][1] + 40 * MIB, f"{bank / MIB:.1f} MiB of free guest memory stay")

@@ -144,6 +144,13 @@ void FakePlatform::random_bytes(std::span<u8> out)
     }
 }
 
+void FakePlatform::discard_pages(void* start, u64 length)
+{
+    UMBRA_ASSERT(reinterpret_cast<u64>(start) % kPageSize == 0 && length % kPageSize == 0);
+    std::memset(start, 0, length);
+    discarded += length;
+}
+
 void FakePlatform::advance(Nanoseconds by)
 {
     for (auto& clock : clocks_)

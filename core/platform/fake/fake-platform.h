@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/platform/own-memory.h"
 #include "core/platform/platform.h"
 
 namespace umbra::platform::fake {
@@ -168,7 +169,7 @@ private:
     VcpuPort& port_;
 };
 
-class FakePlatform final : public Platform {
+class FakePlatform final : public Platform, public OwnMemory {
 public:
     explicit FakePlatform(unsigned vcpus = 1);
     ~FakePlatform() override;
@@ -181,6 +182,7 @@ public:
     Result<std::unique_ptr<AddressSpace>> create_address_space(VcpuContext& ctx) override;
     Nanoseconds now(HostClock clock) override { return clocks_[static_cast<unsigned>(clock)].load(); }
     void random_bytes(std::span<u8> out) override;
+    void discard_pages(void* start, u64 length) override;
     std::span<u8 const> vdso_image() override { return vdso; }
     void* allocate_stack(u64 size) override;
     void free_stack(void* base, u64 size) override;
@@ -194,6 +196,7 @@ public:
     std::vector<u8> vdso;
     std::optional<Errno> fail_next_address_space;
     std::optional<Errno> fail_next_thread;
+    u64 discarded = 0; ///< bytes, by discard_pages()
     int live_address_spaces = 0;
     int live_stacks = 0;
 
