@@ -50,6 +50,7 @@ class UserNamespace;
 struct KernelOptions {
     u64 memory_limit = u64 { 4 } << 30;
     std::string hostname = "umbra";
+    bool image_faults = true; ///< the first fault in a program or library shows all of it (core/mm/image.cpp)
     u64 fault_around = 64 << 10; ///< first block mapped by a fault, bytes; a power of two from 4096 to 2 MiB
     bool quiet = false;
     /// The most tasks there may be (threads-max): each process and each of its threads is one of the host's.

@@ -24,7 +24,7 @@ struct RawRun {
     Text network, rootfs, backend, cpus, memory, fault_around, fault_path, directory, user, hostname, log,
         strace_output;
     std::string strace;
-    std::vector<std::string> environment, volumes, ports;
+    std::vector<std::string> environment, volumes, ports, without;
     bool host_loopback = false, rw = false, init = false, quiet = false;
 };
 
@@ -63,6 +63,8 @@ void add_run_options(CLI::App& app, RawRun& raw)
     app.add_option(
            "--fault-around", raw.fault_around, "First block that a page fault maps, 4K to 2M, default 64K")
         ->type_name("SIZE");
+    list("--without", raw.without, "Leave a means of speed out, to find out what it does: image-faults")
+        ->type_name("MEANS");
     app.add_option("--fault-path", raw.fault_path,
            "How page faults are served: auto (the default), userfaultfd or signal")
         ->type_name("NAME");
@@ -126,6 +128,12 @@ void set_machine(RunOptions& run, RawRun const& raw)
     if (raw.cpus) run.cpus = parse_number("--cpus", *raw.cpus, 1, kMostCpus);
     if (raw.memory) run.memory = parse_size("--memory", *raw.memory, kLeastMemory, kMostMemory);
     if (raw.fault_path) run.fault_path = parse_fault_path(*raw.fault_path);
+    for (std::string const& means : raw.without) {
+        if (means != "image-faults")
+            throw UsageError { "--without: '" + means
+                + "' is no means that can be left out: give image-faults" };
+        run.image_faults = false;
+    }
     if (!raw.fault_around) return;
     run.fault_around = parse_size("--fault-around", *raw.fault_around, kLeastFaultAround, kMostFaultAround);
     if (run.fault_around & (run.fault_around - 1))

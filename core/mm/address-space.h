@@ -84,6 +84,8 @@ struct MemoryUsage {
 /// mlock2(2): whether pages come into memory with the lock, or stay from when they are first touched.
 enum class LockedPages : u8 { at_once, when_touched };
 
+struct ShowPlan;
+
 class AddressSpace : public RefCounted {
 public:
     /// A fresh one with a stub. May wait. ENOMEM, EAGAIN.
@@ -192,6 +194,8 @@ private:
     Result<GuestAddr> map_locked(MapRequest& request);
     void drop_pages(u64 first, u64 last); ///< page numbers: unmaps from the stub, frees frames
     void hide(u64 first, u64 last); ///< takes shown pages away from the stub, keeps the entries
+    void narrow(
+        u64 first, u64 last); ///< takes away from shown pages what their areas do not allow (any more)
     Result<void> expand_stack(Vma& vma, u64 address);
     Result<void> check_limits(u64 new_pages, u32 prot, bool shared, bool stack) const;
     Result<GuestAddr> move_pages(
@@ -212,9 +216,17 @@ private:
     Showing how_to_show(Vma const& vma, u64 page, Pte const& entry, bool faulted);
     Result<void> show(Vma& vma, Window window, u64 page, bool to_guest);
     bool show_host_file(Vma& vma, u64 page);
+    template <typename Condition> static Window run_around(u64 page, Window const& window, Condition holds);
+    Result<Frame> allocate_run(u64 count, FrameContent content);
     bool is_watched(u64 page) const; // watch.cpp
     bool is_watched(u64 first, u64 last) const;
     Window plan_window(Vma& vma, u64 page, bool sequential) const;
+    // image.cpp
+    bool show_image(Vma& vma, u64 page, platform::Protection access);
+    void copy_image(Vma& vma);
+    std::vector<Vma*> image_around(Vma& vma) const;
+    Result<void> copy_image_pages(std::vector<Vma*> const& image);
+    void plan_image_area(Vma& vma, ShowPlan& plan);
     void set_entry(u64 page, Pte entry);
     void drop_entry(Pte& entry);
     void account(i64 pages);

@@ -3,11 +3,13 @@
 // sequential use), in contiguous frames where it can, and shows it to the guest with as few host mappings as the
 // frames allow. Called for guest faults and, with show only where pages were shown before, for the kernel's own access.
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "core/abi/signal.h"
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
+#include "core/mm/show-plan.h"
 #include "core/task/oom.h"
 #include "core/task/scheduler.h"
 #include "core/task/task.h"
@@ -63,14 +65,34 @@ AddressSpace::Window AddressSpace::plan_window(Vma& vma, u64 page, bool sequenti
             size = std::min(kMaxWindow, size * 2);
         else if (page != vma.last_fault_end)
             size = base;
+        size = std::max(size, base);
     }
-    u64 low = vma.start >> kPageShift, high = vma.end >> kPageShift;
-    // The largest aligned block of that size or less that the area covers around the page.
-    for (; size > 1; size /= 2) {
-        u64 first = page & ~(size - 1);
-        if (first >= low && first + size <= high) return { first, first + size };
-    }
-    return { page, page + 1 };
+    if (vma.pages() <= size) return { vma.start >> kPageShift, vma.end >> kPageShift };
+    // The aligned block of that size, as far as it lies in the area.
+    u64 const first = page & ~(size - 1);
+    return { std::max(first, vma.start >> kPageShift), std::min(first + size, vma.end >> kPageShift) };
+}
+
+/// The pages around one, within a window, of which a condition holds without a gap.
+template <typename Condition>
+AddressSpace::Window AddressSpace::run_around(u64 page, Window const& window, Condition holds)
+{
+    Window run { page, page + 1 };
+    while (run.first > window.first && holds(run.first - 1))
+        --run.first;
+    while (run.last < window.last && holds(run.last))
+        ++run.last;
+    return run;
+}
+
+/// Frames that follow each other, without the rest of the block that they come from. ENOMEM.
+Result<Frame> AddressSpace::allocate_run(u64 count, FrameContent content)
+{
+    auto& memory = kernel_.memory();
+    Frame const block = TRY(memory.allocate(unsigned(std::bit_width(count - 1)), content));
+    for (u64 i = count; i < std::bit_ceil(count); ++i)
+        memory.unref(block + i);
+    return block;
 }
 
 /// The reservation from which the page can be claimed; makes one if the block around the page is untouched and larger
@@ -107,40 +129,34 @@ Result<void> AddressSpace::fill_anonymous(Vma& vma, u64 page, Window& window)
     auto& memory = kernel_.memory();
     window = plan_window(vma, page, true);
     Reservation* home = home_for(vma, page, window.last - window.first);
-    // Shrink to an aligned block around the page without entries.
-    u64 size = window.last - window.first;
-    for (; size > 1; size /= 2) {
-        u64 first = page & ~(size - 1);
-        bool empty = !home || home->can_claim(first, first + size);
-        pages_.for_each(first, first + size, [&](u64, Pte&) { empty = false; });
-        if (empty) {
-            window = { first, first + size };
-            break;
-        }
-    }
-    if (size == 1) window = { page, page + 1 };
+    window = run_around(page, window, [&](u64 p) {
+        Pte const* e = pages_.find(p);
+        return (!e || !e->bits) && (!home || home->can_claim(p, p + 1));
+    });
     Frame block;
     for (;;) {
-        Errno error {};
-        if (home) {
-            block = home->home(window.first);
-            if (auto claimed = memory.claim(block, size); claimed.is_error()) error = claimed.error();
-        } else if (auto got = memory.allocate(unsigned(__builtin_ctzll(size))); got.ok()) {
+        u64 const count = window.last - window.first;
+        Result<Frame> got = err::nomem;
+        if (!home)
+            got = allocate_run(count, FrameContent::zeroed);
+        else if (auto claimed = memory.claim(home->home(window.first), count); claimed.is_error())
+            got = claimed.error();
+        else
+            got = home->home(window.first);
+        if (got.ok()) {
             block = got.value();
-        } else {
-            error = got.error();
+            break;
         }
-        if (error == Errno {}) break;
-        if (size == 1) return error;
-        size = 1; // memory is short: exactly what is needed
-        window = { page, page + 1 };
+        if (count == 1) return got.error();
+        window = { page, page + 1 }; // memory is short: exactly what is needed
     }
+    u64 const size = window.last - window.first;
     for (u64 i = 0; i < size; ++i) {
         set_entry(window.first + i, Pte::make(block + i, Pte::kWritable));
         if (home) home->unclaimed.reset(window.first + i - home->first);
     }
     vma.last_fault_end = window.last;
-    vma.fault_pages = u32(size);
+    vma.fault_pages = u32(std::bit_ceil(size));
     return {};
 }
 
@@ -179,46 +195,36 @@ Result<void> AddressSpace::fill_from_object(Vma& vma, u64 page, bool write, Wind
 Result<void> AddressSpace::copy_on_write(Vma& vma, u64 page, Window& window)
 {
     auto& memory = kernel_.memory();
-    auto is_lone = [&](Pte const& e) { return memory.ref_count(e.frame()) == 1 && !vma.object; };
+    // The reference is the entry's own: what an object has, it holds one on.
+    auto is_lone = [&](Pte const& e) { return memory.ref_count(e.frame()) == 1; };
     Pte& entry = pages_.get(page);
     bool lone = is_lone(entry);
     auto same_kind = [&](u64 p) {
         Pte* e = pages_.find(p);
         return e && e->present() && !e->writable() && is_lone(*e) == lone;
     };
-    // Private file pages are copied one by one: their neighbours are rarely written.
-    Window plan = vma.object ? Window { page, page + 1 } : plan_window(vma, page, true);
-    u64 size = plan.last - plan.first;
-    for (; size > 1; size /= 2) {
-        u64 first = page & ~(size - 1);
-        bool whole = true;
-        for (u64 p = first; whole && p < first + size; ++p)
-            whole = same_kind(p);
-        if (whole) {
-            plan = { first, first + size };
-            break;
-        }
-    }
-    if (size == 1) plan = { page, page + 1 };
+    // Pages of large private file areas are copied one by one: their neighbours are rarely written.
+    bool const alone = vma.object && vma.pages() << kPageShift > kernel_.options().fault_around;
+    Window plan = alone ? Window { page, page + 1 } : plan_window(vma, page, true);
+    plan = run_around(page, plan, same_kind);
     if (lone) {
         for (u64 p = plan.first; p < plan.last; ++p)
             pages_.get(p).bits |= Pte::kWritable;
     } else {
-        auto got = memory.allocate(unsigned(__builtin_ctzll(size)), FrameContent::any);
-        if (got.is_error() && size > 1) {
+        auto got = allocate_run(plan.last - plan.first, FrameContent::any);
+        if (got.is_error() && plan.last - plan.first > 1) {
             plan = { page, page + 1 };
-            size = 1;
             got = memory.allocate(0, FrameContent::any);
         }
         Frame block = TRY(std::move(got));
-        for (u64 i = 0; i < size; ++i) {
+        for (u64 i = 0; i < plan.last - plan.first; ++i) {
             Pte& old = pages_.get(plan.first + i);
             std::memcpy(memory.data(block + i), memory.data(old.frame()), kPageSize);
             set_entry(plan.first + i, Pte::make(block + i, Pte::kWritable));
         }
     }
     vma.last_fault_end = plan.last;
-    vma.fault_pages = u32(plan.last - plan.first);
+    vma.fault_pages = u32(std::bit_ceil(plan.last - plan.first));
     window = plan;
     return {};
 }
@@ -255,46 +261,6 @@ AddressSpace::Showing AddressSpace::how_to_show(Vma const& vma, u64 page, Pte co
     Reservation* r = reservations_.find(page);
     return r && r->is_mapped(page) && r->home(page) == entry.frame() ? Showing::fill : Showing::map;
 }
-
-namespace {
-/// Joins neighbouring pages that are shown in the same way.
-struct ShowPlan {
-    std::vector<platform::Mapping> maps;
-    std::vector<platform::Range> fills, unguards;
-    Frame next; ///< behind the page that was added last to one of these
-
-    /// Pages whose frames do not follow each other lie in different host mappings, which some hosts do not change in one
-    /// go.
-    void add_range(std::vector<platform::Range>& ranges, u64 page, Frame frame)
-    {
-        GuestAddr at(page << kPageShift);
-        if (!ranges.empty() && ranges.back().start + ranges.back().length == at && frame == next)
-            ranges.back().length += kPageSize;
-        else
-            ranges.push_back({ at, kPageSize });
-        next = frame + 1;
-    }
-    void add_map(platform::Mapping const& page)
-    {
-        if (!maps.empty()) {
-            auto& last = maps.back();
-            if (last.start + last.length == page.start && last.offset + last.length == page.offset
-                && last.source == page.source && last.protection == page.protection) {
-                last.length += kPageSize;
-                return;
-            }
-        }
-        maps.push_back(page);
-    }
-    Result<void> carry_out(platform::AddressSpace& stub, platform::InPlacePaging* in_place) const
-    {
-        if (!maps.empty()) TRY(stub.map(*current().vcpu, maps));
-        if (!fills.empty()) TRY(in_place->fill(fills));
-        if (!unguards.empty()) TRY(in_place->unguard(unguards));
-        return {};
-    }
-};
-} // namespace
 
 /// Of watched pages only the one that a guest's access faulted on is shown.
 Result<void> AddressSpace::show(Vma& vma, Window window, u64 page, bool to_guest)
@@ -369,8 +335,12 @@ AddressSpace::FaultResult AddressSpace::fault_locked(
     u64 page = address.value >> kPageShift;
     Pte* entry = pages_.find(page);
     bool resident = entry && entry->present();
-    if (!resident && vma->object && !(access == Protection::write) && show_it && show_host_file(*vma, page))
-        return {};
+    if (!resident && vma->object) {
+        bool const untouched = !entry || !entry->bits;
+        if (untouched && show_it && show_image(*vma, page, access)) return {};
+        if (untouched && !show_it && access == Protection::write) copy_image(*vma);
+        if (show_it && access != Protection::write && show_host_file(*vma, page)) return {};
+    }
     Window window { page, page + 1 };
     if (auto r = make_present(*vma, page, access, window); r.is_error()) {
         if (r.error() == err::nomem) return { sigkill, 0, true };

@@ -16,7 +16,7 @@ namespace umbra::mm {
 
 namespace {
 /// Pages copied at most: of an area (one with more is shared whole), and of all.
-constexpr u64 kCopiedAreaPages = 16, kCopiedPages = 48;
+constexpr u64 kCopiedAreaPages = 48, kCopiedPages = 128;
 /// Mappings that the child's stub starts with at most: each costs the host a call, needed or not.
 constexpr u64 kShownMappings = 32;
 /// A larger file mapping is left to faults: each of its pages would need an entry.

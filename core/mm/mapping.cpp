@@ -253,6 +253,33 @@ void AddressSpace::hide(u64 first, u64 last)
     (void)r.ok(); // a stub that cannot unmap has died: its tasks find out at their next entry
 }
 
+void AddressSpace::narrow(u64 first, u64 last)
+{
+    // Each range costs the host a call; hidden pages cost a fault if they are used again.
+    constexpr size_t kMostRanges = 8;
+    std::vector<platform::ProtectRange> batch;
+    auto it = areas_.upper_bound(first << kPageShift);
+    if (it != areas_.begin()) --it;
+    for (; it != areas_.end() && it->first < last << kPageShift; ++it) {
+        Vma const& vma = *it->second;
+        u64 const from = std::max(first, vma.start >> kPageShift), to = std::min(last, vma.end >> kPageShift);
+        pages_.for_each(from, to, [&](u64 page, Pte& e) {
+            if (!e.shown()) return;
+            bool const writable = e.shown_writable() && (vma.prot & 2);
+            if (!writable) e.bits &= ~u64(Pte::kShownWritable | Pte::kGuarded);
+            auto const protection = vma.shown_protection(writable);
+            auto* before = batch.empty() ? nullptr : &batch.back();
+            if (before && before->protection == protection
+                && before->start.value + before->length == page << kPageShift)
+                before->length += kPageSize;
+            else
+                batch.push_back({ GuestAddr(page << kPageShift), kPageSize, protection });
+        });
+    }
+    if (batch.empty()) return;
+    if (batch.size() > kMostRanges || stub_->protect(*current().vcpu, batch).is_error()) hide(first, last);
+}
+
 void AddressSpace::drop_pages(u64 first, u64 last)
 {
     hide(first, last);
@@ -322,7 +349,7 @@ Result<void> AddressSpace::protect(u64 address, u64 length, u32 prot)
         it->second->prot = prot;
     }
     // Gained rights appear by faults; lost ones must go now.
-    if (loses) hide(address >> kPageShift, end >> kPageShift);
+    if (loses) narrow(address >> kPageShift, end >> kPageShift);
     for (u64 a = end;;) {
         auto it = areas_.upper_bound(a);
         if (it == areas_.begin()) break;

@@ -129,6 +129,7 @@ def mistakes(t):
         (["run", "--backend", "other"], ["other", "seccomp", "ptrace"]),
         (["run", "--hostname", "a b"], ["a b"]),
         (["run", "--fault-around", "5K"], ["5K"]),
+        (["run", "--without", "speed"], ["speed", "image-faults"]),
         (["run", "--strace=nothing"], ["nothing"]),
         (["do", "--rootfs", "/"], ["--rootfs"]),
         (["fly"], ["fly", "run"]),
