@@ -17,7 +17,8 @@ Result<u64> parse_pages(std::string_view text, Kernel& kernel)
 {
     if (text.ends_with('%')) {
         text.remove_suffix(1);
-        return page_up(u64(TRY(vfs::parse_number(text, 10))) * kernel.options().memory_limit / 100) >> kPageShift;
+        return page_up(u64(TRY(vfs::parse_number(text, 10))) * kernel.options().memory_limit / 100)
+            >> kPageShift;
     }
     return page_up(TRY(vfs::parse_size(text))) >> kPageShift;
 }
