@@ -3,8 +3,10 @@
 """Measures host and guest side by side: tools/dev bench [NAME..]. Prints a table, or JSON with --json.
 
 The same static program (bench.cpp) runs on the host and in the guest, alternately, and each figure is the median of the
-runs (with --best the fastest: on a machine that is busy with other things, noise only ever adds); the raw costs of the host's mechanisms (mechanisms.cpp) stand below, then the start-up time, the memory that an
-instance takes beyond its guest's pages, and how often an idle one wakes up. Only ratios mean anything on a busy machine.
+runs (with --best the fastest: on a machine that is busy with other things, noise only ever adds). Work of a day (work.py)
+follows as scripts, then the raw costs of the host's mechanisms (mechanisms.cpp), the start-up time, the memory that an
+instance takes beyond its guest's pages, how often an idle one wakes up, and 100 instances at once. With --against, a
+command that runs another one (proot, runsc do ..) has a column of its own. Only ratios mean anything on a busy machine.
 """
 import argparse
 import json
@@ -12,6 +14,7 @@ import os
 import pathlib
 import re
 import select
+import shlex
 import shutil
 import signal
 import statistics
@@ -22,11 +25,13 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests/system"))
+sys.path.insert(0, str(ROOT / "tests/bench"))
 from resources import mapped, wake_ups  # noqa: E402
+import work  # noqa: E402
 BUILD = ROOT / "build"
 TIMEOUT = 300
 # Guest over host.
-TARGETS = {"clock_gettime": 1.3, "page-fault": 1.0, "copy-on-write": 1.0, "fork-exit": 2.0, "fork-exec": 1.5,
+TARGETS = {"make-13-c-files": 1.3, "tcp-round-trip": 4.0, "clock_gettime": 1.3, "page-fault": 1.0, "copy-on-write": 1.0, "fork-exit": 2.0, "fork-exec": 1.5,
            "pipe-round-trip": 4.0, "file-read-64k": 1.2, "bash-200-true": 1.5}
 SLEEPER = ["/bin/sleep", "1000"]
 
@@ -64,17 +69,44 @@ def bench_command(directory, name):
     return [str(directory / "bench"), "--file", str(directory / "data"), name]
 
 
-def compare(instance, names, scratch, inside, runs, pick):
-    """{name: {"host": ns, "guest": ns or None}}"""
-    (scratch / "data").write_bytes(os.urandom(1 << 20) * 16)
+def timed_work(directory, name):
+    """A shell command that prints what `bench --time` does."""
+    prepare, timed = work.script(name)
+    return ["/bin/sh", "-c", 'rm -rf "$1"; sh -c "$2" sh "$1" && exec "$0" --time sh -c "$3" sh "$1"', str(directory / "bench"),
+            str(directory / "work"), prepare, timed]
+
+
+def compare(sides, names, runs, pick):
+    """{name: {side: ns or None}}; `sides`: {side: (the directory as it sees it, how it runs a command)}"""
     result = {}
     for name in names:
-        host, guest = [], []
+        make = timed_work if name in work.WORK else bench_command
+        times = {side: [] for side in sides}
         for _ in range(runs):
-            host += figures(output_of(bench_command(scratch, name))).values()
-            guest += figures(output_of(instance.command(*bench_command(inside, name)))).values()
-        result[name] = {"host": pick(host) if host else None, "guest": pick(guest) if guest else None}
+            for side, (directory, run) in sides.items():
+                times[side] += figures(output_of(run(*make(directory, name)))).values()
+        result[name] = {side: pick(values) if values else None for side, values in times.items()}
     return result
+
+
+def crowd(instance, count):
+    """So many instances at once: seconds until all have answered, and the memory of each."""
+    began = time.monotonic()
+    command = instance.command("/bin/sh", "-c", "echo ready; read line")
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+                 for _ in range(count)]
+    try:
+        answers = [process.stdout.readline() for process in processes]
+        seconds = time.monotonic() - began
+        if answers != [b"ready\n"] * count:
+            return None
+        sizes = [mapped(pid) for process in processes for pid in descendants(process.pid)]
+    finally:
+        for process in processes:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    total, guest = (sum(size[i] for size in sizes) for i in range(2))
+    return {"instances": count, "seconds": seconds, "pss-beyond-guest-mib-each": (total - guest) / count / (1 << 20)}
 
 
 def mechanisms(runs, pick):
@@ -173,12 +205,20 @@ def nanoseconds(value):
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
+def ratio_of(pair, side):
+    return f"{pair[side] / pair['host']:.2f}" if pair.get(side) and pair["host"] else "-"
+
+
 def table(report):
-    print(f"{'ns':<20}{'host':>14}{'guest':>14}{'ratio':>8}{'target':>8}")
+    others = ["against"] if any("against" in pair for pair in report["work"].values()) else []
+    print(f"{'ns':<20}{'host':>16}{'guest':>16}{'ratio':>8}{'target':>8}"
+          + "".join(f"{side:>16}{'ratio':>8}" for side in others))
     for name, pair in report["work"].items():
-        ratio = pair["guest"] / pair["host"] if pair["guest"] and pair["host"] else None
-        print(f"{name:<20}{nanoseconds(pair['host']):>14}{nanoseconds(pair['guest']):>14}"
-              f"{f'{ratio:.2f}' if ratio else '-':>8}{TARGETS.get(name, ''):>8}")
+        print(f"{name:<20}{nanoseconds(pair['host']):>16}{nanoseconds(pair['guest']):>16}"
+              f"{ratio_of(pair, 'guest'):>8}{TARGETS.get(name, ''):>8}"
+              + "".join(f"{nanoseconds(pair.get(side)):>16}{ratio_of(pair, side):>8}" for side in others))
+    for name, programs in report["left-out"].items():
+        print(f"{name:<20} needs {' '.join(programs)} on the host")
     if report["mechanisms"]:
         print("\nthe host's own, ns")
     for name, value in report["mechanisms"].items():
@@ -197,6 +237,10 @@ def table(report):
         i = report["idle"]
         print(f"idle: {i['pss-beyond-guest-mib']:.1f} MiB Pss beyond the guest's pages (target 8), of which the guest has "
               f"{i['pss-guest-mib']:.1f}; {i['stubs']} stubs; {i['wake-ups']} wake-ups in {i['seconds']} s (target 0)")
+    if report["crowd"]:
+        c = report["crowd"]
+        print(f"{c['instances']} instances at once: {c['seconds']:.2f} s until all have answered (target 2), "
+              f"{c['pss-beyond-guest-mib-each']:.1f} MiB Pss each beyond the guest's pages (target 4)")
 
 
 def main():
@@ -206,29 +250,37 @@ def main():
     parser.add_argument("--backend", default="auto", choices=["auto", "seccomp", "ptrace"])
     parser.add_argument("--runs", type=int, default=3, help="of each program, on each side")
     parser.add_argument("--best", action="store_true", help="the fastest run instead of the median")
+    parser.add_argument("--against", metavar="COMMAND", help="another runner, to be measured too: what it is given is run in it")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     instance = Instance(options)
     pick = min if options.best else statistics.median
     rootfs = pathlib.Path(options.rootfs).resolve()
-    report = {"work": {}, "mechanisms": {}, "start-ms": None, "keystroke": None, "idle": None}
-    # The same files for both: `scratch` as the host names them, `inside` as the guest does.
+    report = {"work": {}, "left-out": {}, "mechanisms": {}, "start-ms": None, "keystroke": None, "idle": None, "crowd": None}
+    # The same files for all: `scratch` as the host names them, `inside` as the guest does.
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="umbra-bench-", dir=rootfs / "tmp"))
     scratch.chmod(0o755)
     inside = pathlib.Path("/") / scratch.relative_to(rootfs)
+    sides = {"host": (scratch, lambda *command: command), "guest": (inside, instance.command)}
+    if options.against:
+        sides["against"] = (scratch, lambda *command: [*shlex.split(options.against), *command])
     try:
         shutil.copy(BUILD / "tests/bench/bench", scratch / "bench")
-        known = output_of([str(scratch / "bench"), "--list"]).split()
+        (scratch / "data").write_bytes(os.urandom(1 << 20) * 16)
+        known = output_of([str(scratch / "bench"), "--list"]).split() + list(work.WORK)
         unknown = set(options.names) - set(known)
         if unknown:
             print(f"bench: no benchmark {' '.join(unknown)}; there are {' '.join(known)}", file=sys.stderr)
             return 2
-        report["work"] = compare(instance, options.names or known, scratch, inside, options.runs, pick)
+        names = options.names or known
+        report["left-out"] = {name: work.missing(name) for name in names if name in work.WORK and work.missing(name)}
+        report["work"] = compare(sides, [name for name in names if name not in report["left-out"]], options.runs, pick)
         if not options.names:
             report["mechanisms"] = mechanisms(options.runs, pick)
             report["start-ms"] = start_up(instance, inside, options.runs, pick)
             report["keystroke"] = keystrokes(instance, 50)
             report["idle"] = idle(instance, 10)
+            report["crowd"] = crowd(instance, 100)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     print(json.dumps(report, indent=2)) if options.json else table(report)
