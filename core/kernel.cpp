@@ -45,6 +45,8 @@ Kernel::Kernel(platform::Platform& platform, KernelOptions options)
     , devices_(std::make_unique<device::DeviceTable>())
     , ttys_(std::make_unique<tty::TtyRegistry>())
 {
+    // As Linux: what marks may cost a user is a hundredth of memory, at some 2.4 KiB of a mark and its inode.
+    fanotify_mark_limit = std::clamp<i64>(i64(options_.memory_limit / 100 / 2456), 8192, 1048576);
     auto anonymous = vfs::make_anonymous_file_system(*this);
     anonymous_files_ = anonymous;
     internal_mounts_ = std::make_unique<vfs::InternalMounts>(vfs::make_internal_mounts(*this, anonymous));

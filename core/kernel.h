@@ -98,6 +98,12 @@ public:
     i64 max_map_count = 65530; ///< vm.max_map_count: areas of one address space
     i64 leases_enabled = 1; ///< fs.leases-enable
     i64 lease_break_time = 45; ///< fs.lease-break-time, seconds; 0: a holder may take its time
+    /// fs.fanotify: events in a queue, groups and marks of one user; a new group takes the limits as they are.
+    i64 fanotify_event_limit = 16384, fanotify_group_limit = 128, fanotify_mark_limit = 0;
+    struct FanotifyUse {
+        i64 groups = 0, marks = 0;
+    };
+    std::map<u32, FanotifyUse> fanotify_use; ///< by uid
     /// kernel.core_pattern, core_uses_pid and core_pipe_limit, see core(5).
     std::string core_pattern = "core";
     i64 core_uses_pid = 0, core_pipe_limit = 0;

@@ -15,13 +15,23 @@ constexpr i32 fileid_ino32_gen = 1, fileid_ino64_gen = 0x81;
 struct FileHandle {
     u32 bytes;
     i32 type;
+    bool operator==(FileHandle const&) const = default;
 };
 static_assert(sizeof(FileHandle) == 8);
 
 /// What our handles hold, in tmpfs's order of Linux.
 struct InodeHandle {
     u32 generation, number_low, number_high;
+    bool operator==(InodeHandle const&) const = default;
 };
 static_assert(sizeof(InodeHandle) == 12);
+
+/// Such a handle as guest memory holds it.
+struct WholeHandle {
+    FileHandle header;
+    InodeHandle inode;
+    bool operator==(WholeHandle const&) const = default;
+};
+static_assert(sizeof(WholeHandle) == 20);
 
 } // namespace umbra::abi

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/task/task.h"
+#include "core/vfs/notify.h"
 #include "core/vfs/operations.h"
 
 namespace umbra::ipc {
@@ -85,6 +86,7 @@ Result<u64> fill_pipe(vfs::File& in, u64& offset, Pipe& pipe, u64 length)
 
 Result<u64> splice_to_pipe(Task&, vfs::File& in, u64& offset, PipeFile& out, u64 length, Blocking blocking)
 {
+    TRY(vfs::ask_to_read(in));
     for (;;) {
         TRY(wait_for_room(out, blocking));
         auto moved = fill_pipe(in, offset, out.pipe(), length);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/syscall/path-argument.h"
+#include "core/vfs/notify.h"
 
 namespace umbra {
 
@@ -49,6 +50,7 @@ SyscallResult list(Task& task, GuestFd fd, UserOut<u8> out, u32 size, EntryBuffe
     constexpr u64 most_at_once = 64 << 10;
     auto file = TRY(task.files().get(fd));
     if (!file->inode().is_directory()) return err::notdir;
+    TRY(vfs::ask_to_read(*file));
     MutexLock lock(file->position_mutex);
     if (file->path()->dentry->is_unlinked()) return err::noent;
     EntryBuffer entries(form, std::min<u64>(size, most_at_once));
@@ -59,6 +61,7 @@ SyscallResult list(Task& task, GuestFd fd, UserOut<u8> out, u32 size, EntryBuffe
         if (!refused) next = following;
         return !refused;
     }));
+    vfs::notify_file(*file, abi::in_access);
     if (entries.filled().empty()) return refused ? SyscallResult(err::inval) : 0;
     TRY(out.copy_out_array(task, entries.filled()));
     file->position = u64(next);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/syscall/path-argument.h"
+#include "core/vfs/notify.h"
 
 namespace umbra {
 
@@ -43,6 +44,7 @@ u64 write_fully(Task& task, Endpoint& to, std::span<u8 const> bytes, Errno& erro
 /// The copying behind sendfile and copy_file_range. A count of bytes beats an error that came after them.
 SyscallResult copy(Task& task, Endpoint from, Endpoint to, u64 length)
 {
+    TRY(vfs::ask_to_read(from.file));
     std::vector<u8> chunk(std::min(length, kCopyChunk));
     u64 total = 0;
     while (total < length) {
@@ -137,6 +139,7 @@ SyscallResult sys_fallocate(Task& task, GuestFd fd, u32 mode, i64 offset, i64 le
     MutexLock lock(inode.mutex);
     TRY(vfs::remove_privileges(task, inode));
     TRY(file->fallocate(mode, u64(offset), u64(length)));
+    vfs::notify_file(*file, abi::in_modify);
     return 0;
 }
 

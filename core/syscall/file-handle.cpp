@@ -10,28 +10,6 @@ namespace umbra {
 
 namespace {
 
-/// Numbers of inodes are never given twice, so there is one generation only.
-constexpr u32 kGeneration = 1;
-
-vfs::HandleSource const* source_of(vfs::FileSystem& fs)
-{
-    return dynamic_cast<vfs::HandleSource const*>(&fs);
-}
-
-/// A handle as guest memory holds it.
-struct WholeHandle {
-    abi::FileHandle header;
-    abi::InodeHandle inode;
-};
-static_assert(sizeof(WholeHandle) == 20);
-
-WholeHandle handle_of(vfs::Path const& path)
-{
-    u64 const number = path.inode().number();
-    i32 const type = source_of(path.inode().file_system()) ? abi::fileid_ino32_gen : abi::fileid_ino64_gen;
-    return { { sizeof(abi::InodeHandle), type }, { kGeneration, u32(number), u32(number >> 32) } };
-}
-
 Result<void> copy_out_mount(Task& task, vfs::Mount const& mount, GuestAddr out, u32 flags)
 {
     if (flags & abi::at_handle_mnt_id_unique) return UserOut<u64> { out }.copy_out(task, mount.unique_id());
@@ -39,11 +17,11 @@ Result<void> copy_out_mount(Task& task, vfs::Mount const& mount, GuestAddr out, 
 }
 
 /// The place that a handle of the file system shown by `mount` leads to. ESTALE.
-Result<vfs::Path> find(vfs::Mount& mount, WholeHandle const& handle, u32 bytes)
+Result<vfs::Path> find(vfs::Mount& mount, abi::WholeHandle const& handle, u32 bytes)
 {
-    auto const* source = source_of(mount.file_system());
+    auto const* source = vfs::handle_source(mount.file_system());
     bool const ours = source && bytes >= sizeof handle.inode && handle.header.type == abi::fileid_ino32_gen
-        && handle.inode.generation == kGeneration;
+        && handle.inode.generation == vfs::kHandleGeneration;
     if (!ours) return err::stale;
     u64 const number = u64 { handle.inode.number_high } << 32 | handle.inode.number_low;
     vfs::Path path { Ref<vfs::Mount>(mount), mount.file_system().root_dentry() };
@@ -65,17 +43,18 @@ SyscallResult sys_name_to_handle_at(
     if (flags & ~kKnown) return err::inval;
     u32 const follow = flags & abi::at_symlink_follow ? 0 : abi::at_symlink_nofollow;
     auto path = TRY(resolve(task, directory, name, (flags & abi::at_empty_path) | follow));
-    if (!(flags & abi::at_handle_fid) && !source_of(path.inode().file_system())) return err::opnotsupp;
+    if (!(flags & abi::at_handle_fid) && !vfs::handle_source(path.inode().file_system()))
+        return err::opnotsupp;
     auto const room = TRY(UserIn<abi::FileHandle> { handle_out }.copy_in(task));
     if (room.bytes > abi::max_handle_size) return err::inval;
-    auto const handle = handle_of(path);
+    auto const handle = vfs::handle_of(path.inode());
     TRY(copy_out_mount(task, *path.mount, mount_out, flags));
     if (room.bytes < handle.header.bytes) {
         // What there must be room for.
         TRY(UserOut<abi::FileHandle> { handle_out }.copy_out(task, handle.header));
         return err::overflow;
     }
-    TRY(UserOut<WholeHandle> { handle_out }.copy_out(task, handle));
+    TRY(UserOut<abi::WholeHandle> { handle_out }.copy_out(task, handle));
     return 0;
 }
 
@@ -86,7 +65,7 @@ SyscallResult sys_open_by_handle_at(Task& task, GuestFd mount_fd, GuestAddr hand
     if (mount_fd.value != abi::at_fdcwd) place = *TRY(task.files().get(mount_fd, true))->path();
     // Whoever opens by handle goes past the permissions of every directory above.
     if (!task.credentials().has(Capability::dac_read_search)) return err::perm;
-    WholeHandle handle {};
+    abi::WholeHandle handle {};
     handle.header = TRY(UserIn<abi::FileHandle> { handle_in }.copy_in(task));
     u32 const bytes = handle.header.bytes;
     if (bytes > abi::max_handle_size || bytes == 0) return err::inval;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/syscall/path-argument.h"
+#include "core/vfs/notify.h"
 
 namespace umbra {
 
@@ -41,11 +42,21 @@ Result<IoBuffer> import_vector(Task& task, UserIn<IoBuffer::Segment> vector, u64
     return IoBuffer::user(task, std::move(segments));
 }
 
-SyscallResult read_from(vfs::File& file, IoBuffer buffer, u64 offset, bool no_wait)
+namespace {
+
+SyscallResult read_permitted(vfs::File& file, IoBuffer buffer, u64 offset, bool no_wait)
 {
     auto attempt = [&] { return vfs::read_file(file, buffer, offset); };
     auto result = no_wait ? attempt() : retry_until_ready(file, abi::pollin, attempt);
     return i64(TRY(moved_or_error(buffer, result)));
+}
+
+} // namespace
+
+SyscallResult read_from(vfs::File& file, IoBuffer buffer, u64 offset, bool no_wait)
+{
+    TRY(vfs::ask_to_read(file));
+    return read_permitted(file, std::move(buffer), offset, no_wait);
 }
 
 SyscallResult write_to(Task& task, vfs::File& file, IoBuffer buffer, u64& offset, bool no_wait)
@@ -66,9 +77,10 @@ bool has_locked_position(vfs::File const& file)
 
 SyscallResult read_at_position(vfs::File& file, IoBuffer buffer, bool no_wait = false)
 {
+    TRY(vfs::ask_to_read(file));
     MutexHold lock;
     if (has_locked_position(file)) lock = MutexHold(file.position_mutex);
-    i64 count = TRY(read_from(file, std::move(buffer), file.position, no_wait));
+    i64 count = TRY(read_permitted(file, std::move(buffer), file.position, no_wait));
     if (file.is_seekable()) file.position += u64(count);
     return count;
 }

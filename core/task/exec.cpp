@@ -32,6 +32,7 @@
 #include "core/trace/trace.h"
 #include "core/vfs/access.h"
 #include "core/vfs/lease.h"
+#include "core/vfs/notify.h"
 #include "core/vfs/operations.h"
 
 namespace umbra {
@@ -67,14 +68,18 @@ Result<Executable> open_executable(Task& task, ExecRequest const& r)
     TRY(vfs::check_permission(task.credentials(), inode, x_ok));
     // root needs at least one x bit
     if (!(inode.mode() & 0111)) return err::acces;
+    TRY(vfs::ask_permission(path, fan_open_exec_perm));
+    TRY(vfs::ask_permission(path, fan_open_perm));
     if (inode.write_count > 0) return err::txtbsy;
     TRY(vfs::break_leases(task, inode, o_rdonly));
     auto file = TRY(inode.open(path, o_rdonly));
+    vfs::notify_file(*file, in_open | fan_open_exec);
     return Executable { std::move(file), r.name };
 }
 
 Result<std::vector<u8>> read_at(vfs::File& file, u64 offset, u64 size)
 {
+    TRY(vfs::ask_to_read(file));
     std::vector<u8> bytes(size);
     u64 done = 0;
     while (done < size) {
@@ -84,6 +89,7 @@ Result<std::vector<u8>> read_at(vfs::File& file, u64 offset, u64 size)
         done += n;
     }
     bytes.resize(done);
+    if (done > 0) vfs::notify_file(file, in_access);
     return bytes;
 }
 
@@ -513,7 +519,9 @@ Result<void> exec_task(Task& task, ExecRequest request)
         head.resize(std::min<u64>(head.size(), kScriptHeader));
         TRY(apply_script(request, head));
     }
-    Program program { executable->file, TRY(read_elf(*executable->file, head)) };
+    // Not within the braces: what TRY leaves half-made there is not destroyed.
+    auto image = TRY(read_elf(*executable->file, head));
+    Program program { executable->file, std::move(image) };
     if (program.image.kind == ElfKind::no_program) return err::noexec;
     vfs::File& file = *program.file;
     auto interpreter = TRY(open_interpreter(task, file, program.image));

@@ -190,6 +190,8 @@ constexpr CallRow kCalls[] = {
     { "pidfd_getfd", { fd, integer, hex } },
     { "inotify_init1", { open_flags } },
     { "inotify_add_watch", { fd, path, hex } },
+    { "fanotify_init", { hex, open_flags } },
+    { "fanotify_mark", { fd, hex, hex, dirfd, path } },
     { "preadv", { fd, iovec_out, integer, long_integer } },
     { "pwritev", { fd, iovec_in, integer, long_integer } },
     { "getrandom", { data_out, unsigned_, random_flags } },

@@ -19,7 +19,7 @@ constexpr i64 kUtimeNow = (1 << 30) - 1, kUtimeOmit = (1 << 30) - 2;
 Result<void> change_attributes(Path const& path, AttributeChange const& change)
 {
     TRY(path.inode().set_attributes(change));
-    notify_path(path, abi::in_attrib);
+    notify_dentry(*path.dentry, abi::in_attrib);
     return {};
 }
 
@@ -163,7 +163,7 @@ Result<void> truncate(Task& task, Path const& path, u64 size)
     }();
     --inode.write_count;
     TRY(truncated);
-    notify_path(path, abi::in_modify);
+    notify_dentry(*path.dentry, abi::in_modify);
     return {};
 }
 
@@ -171,7 +171,7 @@ Result<void> truncate_file(Task& task, File& file, u64 size)
 {
     if (!file.inode().is_regular() || !file.is_writable()) return err::inval;
     TRY(truncate_checked(task, file.inode(), size, &file));
-    notify_path(*file.path(), abi::in_modify);
+    notify_dentry(*file.path()->dentry, abi::in_modify);
     return {};
 }
 

@@ -6,10 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "core/abi/file-handle.h"
 #include "core/base/error.h"
 #include "core/base/types.h"
 
 namespace umbra::vfs {
+
+class FileSystem;
+class Inode;
 
 class HandleSource {
 public:
@@ -20,5 +24,13 @@ public:
 protected:
     ~HandleSource() = default;
 };
+
+/// Numbers of inodes are never given twice, so there is one generation only.
+constexpr u32 kHandleGeneration = 1;
+
+/// Null where nothing of the file system can be opened by its handle.
+HandleSource const* handle_source(FileSystem const& file_system);
+/// What name_to_handle_at(2) gives; of a file system without a source an identity only (AT_HANDLE_FID).
+abi::WholeHandle handle_of(Inode const& inode);
 
 } // namespace umbra::vfs

@@ -57,6 +57,8 @@ public:
 
     u32 writers = 0; ///< files open for writing
     u32 mount_count = 0; ///< mounts that show it
+    ObjectMarks marks; ///< of the whole file system
+    List<Mark, TaggedNode<MarkOfFileSystem>> all_marks; ///< those of its inodes and mounts too
     /// Held over a rename between two directories, so that the tree above both stands still.
     Mutex rename_mutex;
 

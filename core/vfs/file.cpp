@@ -23,7 +23,7 @@ File::~File()
 {
     if (!path_) return;
     --inode().file_system().kernel().open_files;
-    if (!is_path_only()) notify_path(*path_, is_writable() ? abi::in_close_write : abi::in_close_nowrite);
+    if (!is_path_only()) notify_file(*this, is_writable() ? abi::in_close_write : abi::in_close_nowrite);
     if (inode().has_locks()) locks_on_release(*this);
     if (counted_reader_) --inode().read_count;
     if (!counted_writer_) return;

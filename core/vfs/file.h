@@ -116,6 +116,7 @@ public:
     /// Counts this file, which cannot write, in inode().read_count until it is closed.
     void count_reader();
 
+    bool is_silent = false; ///< an event of fanotify gave it: what is done with it makes no events
     bool was_created = false; ///< by the open(2) that made this (fcntl F_CREATED_QUERY)
     u64 position = 0;
     Mutex position_mutex; ///< held over read, write and getdents of a file with a position (f_pos_lock)

@@ -6,6 +6,7 @@
 #include "core/vfs/file-system.h"
 #include "core/vfs/file.h"
 #include "core/vfs/locks.h"
+#include "core/vfs/marks.h"
 #include "core/vfs/operations.h"
 
 namespace umbra::vfs {
@@ -17,7 +18,7 @@ Inode::Inode(FileSystem& fs, u64 number, Attributes const& attributes)
 {
 }
 
-Inode::~Inode() = default;
+Inode::~Inode() { drop_marks(marks); }
 
 Result<void> Inode::set_attributes(AttributeChange const& change)
 {

@@ -71,6 +71,11 @@ using DirectoryEmitter = std::function<bool(std::string_view name, u64 ino, u8 t
 class FileLocks;
 /// inotify's watches; defined in core/vfs/notify.h.
 class InodeWatch;
+/// fanotify's marks, of an inode, a mount, a file system; defined in core/vfs/marks.h.
+class Mark;
+struct MarkOnObject;
+struct MarkOfFileSystem;
+using ObjectMarks = List<Mark, TaggedNode<MarkOnObject>>;
 
 class Inode : public RefCounted {
 public:
@@ -153,6 +158,7 @@ public:
     /// Per-inode object of the pipe, socket or inotify layer (a FIFO's pipe), owned here.
     RefPtr<RefCounted> attachment;
     List<InodeWatch, TaggedNode<InodeWatch>> watches;
+    ObjectMarks marks;
 
 protected:
     /// Applies all of a change but kSize to attributes_; for set_attributes overrides.

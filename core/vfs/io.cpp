@@ -13,7 +13,7 @@ Result<u64> read_file(File& file, IoBuffer& buffer, u64 offset)
 {
     if (!file.is_readable()) return err::badf;
     u64 count = TRY(file.read(buffer, offset));
-    if (count > 0) notify_path(*file.path(), abi::in_access);
+    if (count > 0) notify_file(file, abi::in_access);
     return count;
 }
 
@@ -49,7 +49,7 @@ Result<u64> write_file(Task& task, File& file, IoBuffer& buffer, u64& offset)
     // A file with its own position is the host's: the host applies O_APPEND and its limits.
     bool is_plain = file.inode().is_regular() && !file.has_own_position();
     u64 written = TRY(is_plain ? write_regular(task, file, buffer, offset) : file.write(buffer, offset));
-    if (written > 0) notify_path(*file.path(), abi::in_modify);
+    if (written > 0) notify_file(file, abi::in_modify);
     if (!is_plain) return written;
     if (written > 0 && (file.flags() & abi::o_dsync))
         TRY(file.fsync((file.flags() & abi::o_sync) != abi::o_sync));

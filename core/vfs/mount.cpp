@@ -4,6 +4,7 @@
 
 #include "core/kernel.h"
 #include "core/vfs/dentry-cache.h"
+#include "core/vfs/marks.h"
 #include "core/vfs/mount-table.h"
 #include "core/vfs/path.h"
 
@@ -58,7 +59,10 @@ Mount::~Mount()
     auto& table = fs_->kernel().mount_table();
     table.mount_ids.give_back(id_);
     --table.count_;
-    if (--fs_->mount_count == 0) fs_->kernel().dentries().prune(*fs_);
+    drop_marks(marks);
+    if (--fs_->mount_count > 0) return;
+    drop_all_marks(*fs_);
+    fs_->kernel().dentries().prune(*fs_);
 }
 
 Mount* Mount::child_at(Dentry const& place) const

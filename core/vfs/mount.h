@@ -117,6 +117,7 @@ public:
     }
 
     u32 writers = 0; ///< files open for writing: EBUSY where it would become read-only
+    ObjectMarks marks;
     bool expiry_mark = false; ///< MNT_EXPIRE found it unused; whoever walks through it takes the mark away
     /// Shows or hides what somebody with more rights arranged: it cannot be moved or unmounted by itself.
     bool locked_in_place = false;

@@ -75,7 +75,11 @@ private:
     i32& count_;
 };
 
-enum class Opening : u8 { existing, just_created };
+enum class Opening : u8 {
+    existing,
+    just_created,
+    silent, ///< for a listener of fanotify, who may see what it is told of
+};
 
 Result<Ref<File>> finish_open(Task& task, Path const& path, u32 flags, Opening opening)
 {
@@ -84,6 +88,7 @@ Result<Ref<File>> finish_open(Task& task, Path const& path, u32 flags, Opening o
     bool truncates = (flags & abi::o_trunc) && inode.is_regular() && opening == Opening::existing;
     if (truncates) TRY(check_writable_mount(*path.mount));
     if (opening == Opening::existing) TRY(check_open(task, path, flags));
+    if (opening != Opening::silent) TRY(ask_permission(path, abi::fan_open_perm));
     bool stored = inode.is_regular() || inode.is_directory();
     if (wants_to_write(flags) && stored) {
         if (inode.write_count < 0) return err::txtbsy;
@@ -92,19 +97,18 @@ Result<Ref<File>> finish_open(Task& task, Path const& path, u32 flags, Opening o
     std::optional<Opener> opener;
     if (inode.is_regular()) opener.emplace(inode, flags);
     TRY(break_leases(task, inode, flags));
-    if (truncates) {
-        TRY(truncate_on_open(task, inode));
-        notify_path(path, abi::in_modify);
-    }
+    if (truncates) TRY(truncate_on_open(task, inode));
     auto file = TRY(inode.open(path, flags));
+    file->is_silent = opening == Opening::silent;
     if (wants_to_write(flags) && stored) TRY(file->count_writer());
     if (!wants_to_write(flags) && inode.is_regular()) file->count_reader();
-    notify_path(path, abi::in_open);
+    notify_file(*file, abi::in_open);
+    if (truncates) notify_dentry(*path.dentry, abi::in_modify);
     return file;
 }
 
-Result<Ref<File>> create_and_open(
-    Task& task, Walker const& walker, Ref<Dentry> const& dentry, OpenHow const& how)
+/// Makes a file of a name that is none yet. The caller holds the directory's mutex.
+Result<void> create_here(Task& task, Walker const& walker, Ref<Dentry> const& dentry, OpenHow const& how)
 {
     Path const& directory = walker.current();
     TRY(check_writable_mount(*directory.mount));
@@ -114,9 +118,18 @@ Result<Ref<File>> create_and_open(
     auto made = TRY(parent.create(walker.name(), what));
     task.kernel().dentries().instantiate(*dentry, made);
     notify_entry(parent, walker.name(), *made, abi::in_create);
-    auto file = TRY(finish_open(task, Path { directory.mount, dentry }, how.flags, Opening::just_created));
-    file->was_created = true;
-    return file;
+    return {};
+}
+
+/// The same, if the name is still none: whether it was. Nobody's mutex is held when it is opened.
+Result<bool> create_missing(Task& task, Walker const& walker, Ref<Dentry>& dentry, OpenHow const& how)
+{
+    MutexHold lock(walker.current().inode().mutex);
+    // Somebody may have been faster while the mutex was not held.
+    dentry = TRY(lookup_child_locked(*walker.current().dentry, walker.name()));
+    if (!dentry->is_negative()) return false;
+    TRY(create_here(task, walker, dentry, how));
+    return true;
 }
 
 /// O_CREAT: the last component is looked at before it is walked into.
@@ -130,11 +143,11 @@ Result<Ref<File>> open_or_create(Task& task, At const& at, OpenHow const& how)
         if (walker.name().empty() || walker.is_dots()) return exclusive ? err::exist : err::isdir;
         if (walker.trailing_slash()) return err::isdir;
         auto dentry = TRY(lookup_child(walker.current(), walker.name()));
-        if (dentry->is_negative()) {
-            MutexHold lock(walker.current().inode().mutex);
-            // Somebody may have been faster while the mutex was not held.
-            dentry = TRY(lookup_child_locked(*walker.current().dentry, walker.name()));
-            if (dentry->is_negative()) return create_and_open(task, walker, dentry, how);
+        if (dentry->is_negative() && TRY(create_missing(task, walker, dentry, how))) {
+            Path const made { walker.current().mount, dentry };
+            auto file = TRY(finish_open(task, made, how.flags, Opening::just_created));
+            file->was_created = true;
+            return file;
         }
         if (exclusive) return err::exist;
         if (!TRY(walker.step_into(dentry, !(how.flags & abi::o_nofollow)))) break;
@@ -191,6 +204,11 @@ Result<Ref<File>> open(Task& task, At const& at, OpenHow const& requested)
 Result<Ref<File>> open_path(Task& task, Path const& path, u32 flags)
 {
     return finish_open(task, path, flags & ~(abi::o_creat | abi::o_excl), Opening::existing);
+}
+
+Result<Ref<File>> open_silently(Task& task, Path const& path, u32 flags)
+{
+    return finish_open(task, path, flags, Opening::silent);
 }
 
 Result<Ref<File>> open_special(Path const& path, u32 flags)

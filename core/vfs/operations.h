@@ -31,6 +31,8 @@ struct OpenHow {
 Result<Ref<File>> open(Task& task, At const& at, OpenHow const& how);
 /// Opens a place that is known already (exec, /proc/pid/fd, the kernel's own use): no O_CREAT.
 Result<Ref<File>> open_path(Task& task, Path const& path, u32 flags);
+/// The same for a listener of fanotify(7): no permission is asked for, and the file makes no events.
+Result<Ref<File>> open_silently(Task& task, Path const& path, u32 flags);
 /// FIFOs, devices and sockets: what Inode::open does by default.
 Result<Ref<File>> open_special(Path const& path, u32 flags);
 

@@ -123,8 +123,10 @@ Result<void> check_rename_permission(RenameNames const& r)
 }
 
 /// The halves of a move carry the same cookie, by which a reader joins them (inotify(7)).
-void notify_move(Kernel& kernel, Inode& moved, ParentWalk const& from, ParentWalk const& to)
+void notify_move(Kernel& kernel, Dentry const& dentry, ParentWalk const& from, ParentWalk const& to)
 {
+    Inode& moved = dentry.inode();
+    if (has_marks(moved)) report_rename(from.directory.inode(), from.name, dentry);
     u32 cookie = u32(kernel.next_unique());
     if (&from.directory.inode() == &to.directory.inode())
         notify_entry(from.directory.inode(), from.name, moved, kRenamedWithin);
@@ -151,9 +153,9 @@ Result<void> rename_locked(RenameNames const& r)
         if (victim) cache.unlinked(*r.target);
         cache.moved(*r.source, *r.target);
     }
-    notify_move(r.task.kernel(), r.source->inode(), r.from, r.to);
+    notify_move(r.task.kernel(), *r.source, r.from, r.to);
     if (r.exchange())
-        notify_move(r.task.kernel(), *victim, r.to, r.from);
+        notify_move(r.task.kernel(), *r.target, r.to, r.from);
     else if (victim)
         notify_inode(*victim, victim->is_directory() ? abi::in_delete_self : abi::in_attrib);
     return {};

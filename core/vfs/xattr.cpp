@@ -64,7 +64,7 @@ Result<void> set_xattr(Task& task, Path const& path, std::string_view name, std:
     TRY(check_xattr(task.credentials(), inode, name, abi::w_ok));
     MutexLock lock(inode.mutex);
     TRY(inode.set_xattr(name, value, flags));
-    notify_path(path, abi::in_attrib);
+    notify_dentry(*path.dentry, abi::in_attrib);
     return {};
 }
 
@@ -75,7 +75,7 @@ Result<void> remove_xattr(Task& task, Path const& path, std::string_view name)
     TRY(check_xattr(task.credentials(), inode, name, abi::w_ok));
     MutexLock lock(inode.mutex);
     TRY(inode.remove_xattr(name));
-    notify_path(path, abi::in_attrib);
+    notify_dentry(*path.dentry, abi::in_attrib);
     return {};
 }
 

@@ -283,6 +283,9 @@ void add_sysctls(StaticDirectory& sys, Kernel& kernel)
         [&kernel] { return Result<std::string>(std::to_string(kernel.aio_requests) + "\n"); });
     add_obeyed<i64>(sys, "fs/leases-enable", kernel.leases_enabled, INT32_MIN, INT32_MAX);
     add_obeyed<i64>(sys, "fs/lease-break-time", kernel.lease_break_time, INT32_MIN, INT32_MAX);
+    add_obeyed<i64>(sys, "fs/fanotify/max_queued_events", kernel.fanotify_event_limit, 0, INT32_MAX);
+    add_obeyed<i64>(sys, "fs/fanotify/max_user_groups", kernel.fanotify_group_limit, 0, INT32_MAX);
+    add_obeyed<i64>(sys, "fs/fanotify/max_user_marks", kernel.fanotify_mark_limit, 0, INT32_MAX);
     add_seccomp(sys, kernel);
     add_last_pid(sys);
     add_namespace_sysctls(sys);
