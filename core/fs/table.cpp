@@ -8,6 +8,7 @@
 #include "core/fs/proc/proc.h"
 #include "core/fs/sysfs/sysfs.h"
 #include "core/fs/tmpfs/tmpfs.h"
+#include "core/fs/union/union.h"
 #include "core/ipc/mqueue.h"
 #include "core/kernel.h"
 #include "core/task/scheduler.h"
@@ -51,6 +52,10 @@ void add_file_system_types(Kernel& kernel)
         .parameters = cgroup::kCgroup2Parameters,
         .in_user_namespaces = true,
         .make = cgroup::mount_cgroup2 });
+    types.add({ .name = "overlay",
+        .parameters = kUnionParameters,
+        .in_user_namespaces = true,
+        .make = mount_union });
     types.add({ .name = "mqueue", .in_user_namespaces = true, .make = [](vfs::MountRequest const& request) {
                    return ipc::mount_message_queues(request.kernel, request.who ? &current() : nullptr);
                } });
