@@ -264,6 +264,7 @@ void EpollRing::transfer(std::unique_ptr<Request> request)
 void EpollRing::add_waiting(std::unique_ptr<Request> request)
 {
     Request& r = *request;
+    requests_++;
     Watch& watch = watches_[r.fd];
     watch.requests.push_back(r);
     waiting_.emplace(r.done, std::move(request));
@@ -378,6 +379,7 @@ void EpollRing::wait(Nanoseconds deadline)
     Nanoseconds timeout = 0;
     if (sleep) timeout = deadline == kNever ? kNever : std::max<Nanoseconds>(deadline - monotonic_now(), 0);
     epoll_event events[kEventBatch];
+    entries_++;
     int const count = wait_for_events(events, timeout);
     wake_.end_sleep();
     for (int i = 0; i < count; i++)

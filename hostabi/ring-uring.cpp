@@ -155,11 +155,13 @@ void UringRing::queue(io_uring_sqe& request, Completion& done)
 {
     request.user_data = reinterpret_cast<u64>(&done);
     in_flight_++;
+    requests_++;
 }
 
 i64 UringRing::enter(
     unsigned to_submit, unsigned minimum, unsigned flags, io_uring_getevents_arg const* argument)
 {
+    entries_++;
     if (argument) flags |= IORING_ENTER_EXT_ARG;
     i64 const result = host_call(SYS_io_uring_enter, enter_fd_, to_submit, minimum, flags | enter_flags_,
         argument, argument ? sizeof *argument : 0);

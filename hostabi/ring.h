@@ -80,9 +80,16 @@ public:
     /// Makes the current or next wait() return. From any thread.
     virtual void wake() = 0;
 
+    /// Requests that were made since the start. On the ring's thread, or while that stands still.
+    u64 requests() const { return requests_; }
+    /// Host calls that submitted, waited or looked for completions; the same.
+    u64 entries() const { return entries_; }
     virtual RingEngine engine() const = 0;
     /// Requests submitted and not completed, for tests and for an orderly end.
     virtual unsigned in_flight() const = 0;
+
+protected:
+    u64 requests_ = 0, entries_ = 0;
 };
 
 } // namespace umbra::hostabi

@@ -22,10 +22,10 @@ constexpr char const* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/
 struct RawRun {
     using Text = std::optional<std::string>;
     Text network, rootfs, backend, cpus, memory, fault_around, fault_path, directory, user, hostname, log,
-        strace_output;
+        strace_output, stats_output;
     std::string strace;
     std::vector<std::string> environment, volumes, ports, without;
-    bool host_loopback = false, rw = false, init = false, quiet = false;
+    bool host_loopback = false, rw = false, init = false, quiet = false, stats = false;
 };
 
 void add_run_options(CLI::App& app, RawRun& raw)
@@ -60,6 +60,8 @@ void add_run_options(CLI::App& app, RawRun& raw)
         "Print system calls; --strace=LIST only those named, --strace=!LIST all others");
     app.add_option("--strace-output", raw.strace_output, "Print them to a file of the host")
         ->type_name("FILE");
+    app.add_flag("--stats", raw.stats, "Print at the end what the kernel did, in numbers");
+    app.add_option("--stats-output", raw.stats_output, "Print it to a file of the host")->type_name("FILE");
     app.add_option(
            "--fault-around", raw.fault_around, "First block that a page fault maps, 4K to 2M, default 64K")
         ->type_name("SIZE");
@@ -173,6 +175,8 @@ RunOptions make_run(RawRun const& raw, Caller const& caller, bool is_do, std::ve
         if (raw.strace_output)
             run.strace->output = absolute_path(*raw.strace_output, caller.working_directory);
     }
+    run.stats = raw.stats || raw.stats_output;
+    if (raw.stats_output) run.stats_file = absolute_path(*raw.stats_output, caller.working_directory);
     run.command = std::move(command);
     if (is_do && run.command.empty()) {
         std::string shell = environment_value(caller.environment, "SHELL");

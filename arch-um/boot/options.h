@@ -79,6 +79,8 @@ struct RunOptions {
     bool quiet = false;
     std::string log_file; ///< absolute host path; empty: none
     std::optional<StraceChoice> strace;
+    bool stats = false; ///< --stats, --stats-output
+    std::string stats_file; ///< absolute host path; empty: standard error
     std::vector<std::string> command; ///< empty: the tree's shell
 };
 

@@ -28,6 +28,7 @@ std::string Outputs::open(RunOptions const& options)
     std::string problem = open_file("--log", options.log_file, log_);
     if (problem.empty() && options.strace)
         problem = open_file("--strace-output", options.strace->output, trace_);
+    if (problem.empty()) problem = open_file("--stats-output", options.stats_file, stats_text_);
     return problem;
 }
 
@@ -40,6 +41,7 @@ void Outputs::attach(Kernel& kernel, RunOptions const& options)
     if (options.quiet) log.set_console_level(Printk::kConsoleLevelQuiet);
     log.set_console(&standard_error_);
     if (log_) log.set_log_file(log_.get());
+    if (options.stats) stats_ = std::make_unique<trace::Stats>(kernel);
     if (!options.strace) return;
     std::vector<i64> calls;
     for (std::string const& name : options.strace->calls)
@@ -52,19 +54,21 @@ void Outputs::start(Kernel& kernel, hostabi::Ring& ring)
 {
     auto run_there
         = [&kernel](std::function<void()> work) { kernel.scheduler().vcpu(0).run_soon(std::move(work)); };
-    for (HostText* text : { &standard_error_, log_.get(), trace_.get() })
+    for (HostText* text : { &standard_error_, log_.get(), trace_.get(), stats_text_.get() })
         if (text) text->start(ring, run_there);
 }
 
 void Outputs::detach()
 {
     strace_.reset();
+    if (stats_) (stats_text_ ? *stats_text_ : standard_error_).write(stats_->report());
+    stats_.reset();
     set_panic_texts({});
     set_panic_kernel(nullptr);
     if (!kernel_) return;
     kernel_->printk().set_console(nullptr);
     kernel_->printk().set_log_file(nullptr);
-    for (HostText* text : { &standard_error_, log_.get(), trace_.get() })
+    for (HostText* text : { &standard_error_, log_.get(), trace_.get(), stats_text_.get() })
         if (text) text->finish();
     kernel_ = nullptr;
 }

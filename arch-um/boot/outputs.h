@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Where the kernel's log and the trace of system calls go, by the options -q, --log, --strace and
-// --strace-output.
+// Where the kernel's log, the trace of system calls and the numbers at the end go, by the options -q, --log, --strace,
+// --strace-output, --stats and --stats-output.
 #pragma once
 
 #include "arch-um/boot/host-text.h"
 #include "arch-um/boot/options.h"
+#include "core/trace/stats.h"
 
 namespace umbra {
 class Kernel;
@@ -26,8 +27,9 @@ public:
 
 private:
     HostText standard_error_ { 2 };
-    std::unique_ptr<HostText> log_, trace_;
+    std::unique_ptr<HostText> log_, trace_, stats_text_;
     std::unique_ptr<trace::Strace> strace_;
+    std::unique_ptr<trace::Stats> stats_;
     Kernel* kernel_ = nullptr;
 };
 

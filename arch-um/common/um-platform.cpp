@@ -98,4 +98,21 @@ void UmPlatform::random_bytes(std::span<u8> out) { hostabi::random_bytes(out); }
 void UmPlatform::trim_heap() { malloc_trim(0); }
 void UmPlatform::discard_pages(void* start, u64 length) { hostabi::discard_private(start, length); }
 
+std::vector<platform::HostCounter> UmPlatform::host_counters() const
+{
+    UmPort::Counts all;
+    u64 wakes = 0, requests = 0, entries = 0;
+    for (auto const& port : ports_) {
+        all.notifications += port->counts.notifications;
+        all.batches += port->counts.batches;
+        all.operations += port->counts.operations;
+        wakes += port->wakes.load(std::memory_order_relaxed);
+        requests += port->ring().requests();
+        entries += port->ring().entries();
+    }
+    return { { "entries into the rings", entries }, { "requests to them", requests },
+        { "vCPUs woken by others", wakes }, { "notifications of stubs", all.notifications },
+        { "batches of operations in stubs", all.batches }, { "operations", all.operations } };
+}
+
 } // namespace umbra::um

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "arch-um/common/vcpu-port.h"
+#include "core/platform/host-counters.h"
 #include "core/platform/own-memory.h"
 #include "core/platform/platform.h"
 #include "hostabi/stack-pool.h"
@@ -16,7 +17,7 @@ namespace umbra::um {
 
 enum class Pinning : u8 { off, on };
 
-class UmPlatform : public platform::Platform, public platform::OwnMemory {
+class UmPlatform : public platform::Platform, public platform::OwnMemory, public platform::HostCounters {
 public:
     platform::MachineInfo const& machine() const override { return machine_; }
     unsigned vcpu_count() const override { return static_cast<unsigned>(ports_.size()); }
@@ -28,6 +29,7 @@ public:
     void random_bytes(std::span<u8> out) override;
     void trim_heap() override;
     void discard_pages(void* start, u64 length) override;
+    std::vector<platform::HostCounter> host_counters() const override;
     std::span<u8 const> vdso_image() override { return vdso_; }
     void* allocate_stack(u64 size) override;
     void free_stack(void* base, u64 size) override;

@@ -2,6 +2,7 @@
 // A vCPU thread's place to wait: core's VcpuPort over one hostabi ring. Drivers reach the ring through it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "core/platform/platform.h"
@@ -19,11 +20,20 @@ public:
 
     void wait(Nanoseconds deadline) override { ring_->wait(deadline); }
     void dispatch() override { ring_->dispatch(); }
-    void wake() override { ring_->wake(); }
+    void wake() override
+    {
+        wakes.fetch_add(1, std::memory_order_relaxed);
+        ring_->wake();
+    }
 
     unsigned index() const { return index_; }
     /// The host's CPU to which the vCPU thread is pinned, or -1.
     int cpu = -1;
+    /// What the vCPU's own thread did, for HostCounters.
+    struct Counts {
+        u64 notifications = 0, batches = 0, operations = 0;
+    } counts;
+    std::atomic<u64> wakes { 0 }; ///< by others
     /// For the vCPU's own thread only.
     hostabi::Ring& ring() { return *ring_; }
 

@@ -85,6 +85,7 @@ void StubProcess::receive(UmPort& port)
     seccomp_notif n;
     auto const result = hostabi::seccomp::receive(listener(), n);
     ++received_;
+    ++port.counts.notifications;
     if (result.ok()) deliver(n);
     receiving_port_ = nullptr;
     // One is the usual case; if there are more, the next poll fires at once.
@@ -157,6 +158,7 @@ Result<u64> StubProcess::execute_chunk(UmPort& port, std::span<Op const> chunk)
     page.op_count = static_cast<u32>(chunk.size());
     std::memcpy(page.ops, chunk.data(), chunk.size_bytes());
     batch_ = chunk;
+    ++port.counts.batches, port.counts.operations += chunk.size();
     approved_ = 0;
     leader_parked_ = false;
     if (!hostabi::seccomp::answer(listener(), leader_id_, 0).ok()) kill("the leader is gone");

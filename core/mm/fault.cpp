@@ -13,6 +13,7 @@
 #include "core/task/oom.h"
 #include "core/task/scheduler.h"
 #include "core/task/task.h"
+#include "core/trace/trace.h"
 
 namespace umbra::mm {
 
@@ -117,6 +118,7 @@ Reservation* AddressSpace::home_for(Vma const& vma, u64 page, u64 wanted)
         first = page & ~(size - 1);
         platform::Mapping block { GuestAddr(first << kPageShift), size << kPageShift,
             vma.shown_protection(true), memory.handle(base), memory.offset(base) };
+        ++kernel_.trace().counters.stub_maps;
         if (in_place_->prepare(*current().vcpu, block).ok()) return &reservations_.add(first, size, base);
         memory.unreserve(base, size);
         return nullptr;
@@ -151,6 +153,8 @@ Result<void> AddressSpace::fill_anonymous(Vma& vma, u64 page, Window& window)
         window = { page, page + 1 }; // memory is short: exactly what is needed
     }
     u64 const size = window.last - window.first;
+    auto& counters = kernel_.trace().counters;
+    ++counters.faults.anonymous, counters.pages_filled += size;
     for (u64 i = 0; i < size; ++i) {
         set_entry(window.first + i, Pte::make(block + i, Pte::kWritable));
         if (home) home->unclaimed.reset(window.first + i - home->first);
@@ -166,7 +170,10 @@ Result<void> AddressSpace::fill_from_object(Vma& vma, u64 page, bool write, Wind
     Frame frame
         = TRY(vma.object->page(vma.object_index(page), vma.shared && write ? PageUse::write : PageUse::read));
     window = { page, page + 1 };
+    auto& counters = kernel_.trace().counters;
+    ++counters.faults.file;
     if (!vma.shared && write) {
+        ++counters.pages_copied;
         // Making room for the copy may drop pages of files that nobody holds.
         memory.ref(frame);
         auto copy = memory.allocate(0, FrameContent::any);
@@ -207,6 +214,8 @@ Result<void> AddressSpace::copy_on_write(Vma& vma, u64 page, Window& window)
     bool const alone = vma.object && vma.pages() << kPageShift > kernel_.options().fault_around;
     Window plan = alone ? Window { page, page + 1 } : plan_window(vma, page, true);
     plan = run_around(page, plan, same_kind);
+    auto& counters = kernel_.trace().counters;
+    ++(lone ? counters.faults.regained : counters.faults.copied);
     if (lone) {
         for (u64 p = plan.first; p < plan.last; ++p)
             pages_.get(p).bits |= Pte::kWritable;
@@ -217,6 +226,7 @@ Result<void> AddressSpace::copy_on_write(Vma& vma, u64 page, Window& window)
             got = memory.allocate(0, FrameContent::any);
         }
         Frame block = TRY(std::move(got));
+        counters.pages_copied += plan.last - plan.first;
         for (u64 i = 0; i < plan.last - plan.first; ++i) {
             Pte& old = pages_.get(plan.first + i);
             std::memcpy(memory.data(block + i), memory.data(old.frame()), kPageSize);
@@ -246,6 +256,7 @@ Result<void> AddressSpace::make_present(Vma& vma, u64 page, Protection access, W
         window = { page, page + 1 };
         return {};
     }
+    ++kernel_.trace().counters.faults.shown;
     window = plan_window(vma, page, false);
     return {};
 }
@@ -317,6 +328,8 @@ bool AddressSpace::show_host_file(Vma& vma, u64 page)
         at = p + 1;
     });
     add(at, last);
+    kernel_.trace().counters.stub_maps += batch.size();
+    ++kernel_.trace().counters.faults.host_file;
     return stub_->map(*current().vcpu, batch).ok();
 }
 
@@ -361,7 +374,9 @@ AddressSpace::FaultResult AddressSpace::fault_locked(
 AddressSpace::FaultResult AddressSpace::fault(GuestAddr address, Protection access)
 {
     SpaceGuard guard(lock);
-    return fault_locked(address, access, true, false);
+    auto const result = fault_locked(address, access, true, false);
+    kernel_.trace().counters.faults.refused += result.signal != 0;
+    return result;
 }
 
 std::span<u8> AddressSpace::try_kernel_view(GuestAddr address, Protection access)

@@ -11,6 +11,7 @@
 #include "core/mm/address-space.h"
 #include "core/task/scheduler.h"
 #include "core/task/task.h"
+#include "core/trace/trace.h"
 
 namespace umbra::mm {
 
@@ -64,6 +65,9 @@ public:
     void carry_out()
     {
         auto& vcpu = *current().vcpu;
+        auto& counters = parent_.kernel_.trace().counters;
+        (guards_ ? counters.in_place : counters.stub_protects) += protects_.size();
+        counters.stub_maps += shows_.size();
         u64 const end = parent_.kernel_.platform().machine().task_size >> kPageShift;
         if (take_write_permission().is_error()) parent_.hide(0, end);
         if (!shows_.empty() && child_.stub_->map(vcpu, shows_).is_error()) child_.hide(0, end);
@@ -91,6 +95,7 @@ private:
             at += run;
         }
         copies_left_ -= pages.size();
+        parent_.kernel_.trace().counters.pages_copied += pages.size();
         return true;
     }
 

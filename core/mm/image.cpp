@@ -8,6 +8,7 @@
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
 #include "core/mm/show-plan.h"
+#include "core/trace/trace.h"
 
 namespace umbra::mm {
 
@@ -63,6 +64,7 @@ std::vector<Vma*> AddressSpace::image_around(Vma& vma) const
 Result<void> AddressSpace::copy_image_pages(std::vector<Vma*> const& image)
 {
     auto& memory = kernel_.memory();
+    auto& counters = kernel_.trace().counters;
     std::vector<std::pair<Vma*, u64>> missing;
     for (Vma* vma : image) {
         if (!is_copied(*vma)) continue;
@@ -91,6 +93,7 @@ Result<void> AddressSpace::copy_image_pages(std::vector<Vma*> const& image)
                 std::memcpy(memory.data(frame), memory.data(source.value()), kPageSize);
             }
             set_entry(page, Pte::make(frame, Pte::kWritable));
+            ++(vma->object ? counters.pages_copied : counters.pages_filled);
         }
         at = end;
     }
@@ -138,10 +141,13 @@ void AddressSpace::copy_image(Vma& vma)
 /// Whether that was all the fault needed.
 bool AddressSpace::show_image(Vma& vma, u64 page, Protection access)
 {
-    auto image = image_around(vma);
+    bool const is_left_out
+        = !is_copied(vma) && vma.pages() > kImagePages && vma.object->host_handle() == platform::kNoHandle;
+    auto image = is_left_out ? std::vector<Vma*>() : image_around(vma);
     if (image.empty()) return false;
     u64 const first = image.front()->start >> kPageShift, last = image.back()->end >> kPageShift;
     if (is_watched(first, last) || copy_image_pages(image).is_error()) return false;
+    ++kernel_.trace().counters.faults.image;
     ShowPlan plan;
     for (Vma* area : image)
         if (area->prot & 7) plan_image_area(*area, plan);

@@ -10,6 +10,7 @@
 #include "core/kernel.h"
 #include "core/task/scheduler.h"
 #include "core/task/task.h"
+#include "core/trace/trace.h"
 #include "core/vfs/file.h"
 
 namespace umbra::mm {
@@ -248,6 +249,7 @@ void AddressSpace::hide(u64 first, u64 last)
     bool exact = !homes && (batch.size() <= 4 || last - first > 1 << 20);
     if (!exact && !homes)
         all = { batch.front().start, batch.back().start + batch.back().length - batch.front().start };
+    kernel_.trace().counters.stub_unmaps += exact ? batch.size() : 1;
     auto const r
         = exact ? stub_->unmap(*current().vcpu, batch) : stub_->unmap(*current().vcpu, std::span(&all, 1));
     (void)r.ok(); // a stub that cannot unmap has died: its tasks find out at their next entry
@@ -277,6 +279,7 @@ void AddressSpace::narrow(u64 first, u64 last)
         });
     }
     if (batch.empty()) return;
+    kernel_.trace().counters.stub_protects += batch.size();
     if (batch.size() > kMostRanges || stub_->protect(*current().vcpu, batch).is_error()) hide(first, last);
 }
 

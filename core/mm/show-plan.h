@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/kernel.h"
 #include "core/mm/frame.h"
 #include "core/platform/in-place-paging.h"
 #include "core/platform/platform.h"
 #include "core/task/scheduler.h"
 #include "core/task/task.h"
+#include "core/trace/trace.h"
 
 namespace umbra::mm {
 
@@ -44,6 +46,9 @@ struct ShowPlan {
     }
     Result<void> carry_out(platform::AddressSpace& stub, platform::InPlacePaging* in_place) const
     {
+        auto& counters = current().kernel().trace().counters;
+        counters.stub_maps += maps.size();
+        counters.in_place += fills.size() + unguards.size();
         if (!maps.empty()) TRY(stub.map(*current().vcpu, maps));
         if (!fills.empty()) TRY(in_place->fill(fills));
         if (!unguards.empty()) TRY(in_place->unguard(unguards));

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/kernel.h"
 #include "core/mm/address-space.h"
 #include "core/task/task.h"
+#include "core/trace/trace.h"
 
 namespace umbra {
 
@@ -44,14 +46,18 @@ Result<void> all_or_fault(Result<u64> done, u64 length)
 
 Result<u64> copy_from_user_partial(Task& task, void* to, GuestAddr from, u64 length)
 {
-    return walk_user(task, from, length, Protection::read,
-        [&](u8 const* p, u64 at, u64 n) { std::memcpy(static_cast<u8*>(to) + at, p, n); });
+    return walk_user(task, from, length, Protection::read, [&](u8 const* p, u64 at, u64 n) {
+        std::memcpy(static_cast<u8*>(to) + at, p, n);
+        task.kernel().trace().counters.bytes_from_guest += n;
+    });
 }
 
 Result<u64> copy_to_user_partial(Task& task, GuestAddr to, void const* from, u64 length)
 {
-    return walk_user(task, to, length, Protection::write,
-        [&](u8* p, u64 at, u64 n) { std::memcpy(p, static_cast<u8 const*>(from) + at, n); });
+    return walk_user(task, to, length, Protection::write, [&](u8* p, u64 at, u64 n) {
+        std::memcpy(p, static_cast<u8 const*>(from) + at, n);
+        task.kernel().trace().counters.bytes_to_guest += n;
+    });
 }
 
 Result<void> copy_from_user(Task& task, void* to, GuestAddr from, u64 length)

@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/base/types.h"
 #include "core/platform/platform.h"
+#include "core/trace/counters.h"
 
 namespace umbra {
 
@@ -69,6 +70,8 @@ protected:
 
 class Tracepoints {
 public:
+    Counters counters; ///< counted whether somebody listens or not
+
     /// The observer stays the caller's and must outlive its attachment.
     void attach(TraceObserver& observer, u32 points = kAllTracepoints);
     void detach(TraceObserver& observer);

@@ -90,6 +90,23 @@ def log_file(t):
 
 
 @test
+def stats(t):
+    """What the kernel did, in numbers, when the instance ends."""
+    file = t.scratch / "stats"
+    t.sh("cat /etc/debian_version >/dev/null; cat /nonexistent 2>/dev/null; true", options=["--stats-output", file]).expect(None)
+    text = file.read_text()
+    rows = {line.split()[0]: line.split() for line in text.splitlines()}
+    expect(int(rows["execve"][1]) >= 2 and rows["execve"][2] == "0", "execve is counted: two programs")
+    expect(int(rows["openat"][2]) >= 1, "what failed is, too")
+    expect(int(rows["exit_group"][1]) == int(re.search(r"tasks made (\d+)", text)[1]) + 1, "each process exits once")
+    faults = int(re.search(r"page faults of guests (\d+)", text)[1])
+    expect(faults > 0, "programs fault")
+    causes = re.search(r"by cause: (.*)", text)[1]
+    expect(sum(int(n) for n in re.findall(r"\d+", causes)) > 0, f"by causes: {causes}")
+    expect(int(re.search(r"bytes copied from guests (\d+)", text)[1]) > 0, "arguments are copied")
+
+
+@test
 def strace(t):
     trace = t.scratch / "trace"
     t.sh("cat /etc/debian_version; true", options=["--strace=openat,execve", "--strace-output", trace]).expect(None)

@@ -13,7 +13,7 @@ _umbra()
     run | do) ;;
     *) COMPREPLY=($(compgen -W '--help' -- "$cur")); return ;;
     esac
-    local with_value=' --rootfs --backend --cpus --memory -e --env -w --workdir -u --user -v --volume --hostname --net -p --publish --log --strace-output --fault-around --fault-path '
+    local with_value=' --rootfs --backend --cpus --memory -e --env -w --workdir -u --user -v --volume --hostname --net -p --publish --log --strace-output --stats-output --fault-around --fault-path --without '
     # Behind the first word that is no option, the guest's command has the rest.
     for ((i = 2; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
@@ -28,13 +28,14 @@ _umbra()
     --backend) COMPREPLY=($(compgen -W 'auto seccomp ptrace' -- "$cur")); return ;;
     --net) COMPREPLY=($(compgen -W 'user none' -- "$cur")); return ;;
     --fault-path) COMPREPLY=($(compgen -W 'auto userfaultfd signal' -- "$cur")); return ;;
-    --rootfs | --log | --strace-output) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --without) COMPREPLY=($(compgen -W 'image-faults' -- "$cur")); return ;;
+    --rootfs | --log | --strace-output | --stats-output) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     -e | --env) COMPREPLY=($(compgen -v -- "$cur")); return ;;
     -v | --volume) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     esac
     [[ $with_value == *" $prev "* ]] && return
     if [[ $cur == -* ]]; then
-        local words='--backend --cpus --memory --env --workdir --user --volume --hostname --net --publish --host-loopback --quiet --log --strace --strace-output --fault-around --fault-path --help'
+        local words='--backend --cpus --memory --env --workdir --user --volume --hostname --net --publish --host-loopback --quiet --log --strace --strace-output --stats --stats-output --fault-around --fault-path --without --help'
         [[ $command == run ]] && words+=' --rootfs --rw --init'
         COMPREPLY=($(compgen -W "$words" -- "$cur"))
     else
