@@ -79,7 +79,8 @@ bool HostName::is_v4() const { return std::equal(kMapped.begin(), kMapped.end(),
 HostResult<HostSocket> HostSocket::create(Kind kind, bool is_v4)
 {
     int const type = (kind == Kind::stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    int const fd = ::socket(is_v4 ? AF_INET : AF_INET6, type, 0);
+    int const protocol = kind != Kind::echo ? 0 : is_v4 ? int(IPPROTO_ICMP) : int(IPPROTO_ICMPV6);
+    int const fd = ::socket(is_v4 ? AF_INET : AF_INET6, type, protocol);
     if (fd < 0) return last_error();
     HostSocket made;
     made.fd_ = OwnedFd::adopt(fd);

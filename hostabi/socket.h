@@ -23,10 +23,11 @@ struct HostName {
 
 class HostSocket {
 public:
-    enum class Kind : u8 { stream, datagram };
+    /// `echo`: a ping socket, which sends and receives messages of ICMP, or ICMPv6; ports are 0.
+    enum class Kind : u8 { stream, datagram, echo };
 
     HostSocket() = default;
-    /// EMFILE, EAFNOSUPPORT, ...
+    /// EMFILE, EAFNOSUPPORT, EACCES for an echo where net.ipv4.ping_group_range does not have the user, ...
     static HostResult<HostSocket> create(Kind kind, bool is_v4);
 
     int fd() const { return fd_.get(); }

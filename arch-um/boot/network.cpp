@@ -17,6 +17,9 @@ namespace umbra::boot {
 std::unique_ptr<drivers::UserNetwork> make_network(
     Kernel& kernel, drivers::HostIo& io, NetworkChoice const& choice, std::string& problem)
 {
+    // Everybody may ping, as where systemd has set up a machine; Linux by itself lets nobody.
+    auto& settings = kernel.first_namespaces().network->settings;
+    settings.first_ping_group = 0, settings.last_ping_group = INT32_MAX;
     if (!choice.is_user) return nullptr;
     drivers::UserNetworkOptions options { .host_loopback = choice.host_loopback,
         .ipv6 = hostabi::has_ipv6_route() };

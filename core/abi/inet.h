@@ -10,7 +10,7 @@
 namespace umbra::abi {
 
 constexpr i32 ipproto_ip = 0, ipproto_icmp = 1, ipproto_tcp = 6, ipproto_udp = 17, ipproto_ipv6 = 41,
-              ipproto_icmpv6 = 58, ipproto_udplite = 136;
+              ipproto_icmpv6 = 58, ipproto_udplite = 136, ipproto_raw = 255;
 
 /// struct sockaddr_in
 struct SockaddrIn {
@@ -60,6 +60,10 @@ constexpr i32 udplite_send_cscov = 10, udplite_recv_cscov = 11;
 constexpr i32 tcp_nodelay = 1, tcp_cork = 3, tcp_keepidle = 4, tcp_keepintvl = 5, tcp_keepcnt = 6,
               tcp_syncnt = 7, tcp_linger2 = 8, tcp_defer_accept = 9, tcp_quickack = 12, tcp_user_timeout = 18,
               tcp_notsent_lowat = 25;
+
+// Raw sockets: SOL_RAW, IPPROTO_ICMPV6
+constexpr i32 sol_raw = 255, icmp_filter = 1, icmp6_filter = 1, ipv6_checksum = 7;
+constexpr u8 icmp_echo_reply = 0, icmp_echo = 8, icmpv6_echo = 128, icmpv6_echo_reply = 129;
 
 // States of /proc/net/tcp and udp
 constexpr u32 tcp_established = 1, tcp_syn_sent = 2, tcp_fin_wait2 = 5, tcp_close = 7, tcp_close_wait = 8,

@@ -76,8 +76,18 @@ IpAddress NetworkNamespace::source_for(IpAddress const& to) const
 
 PortTable const& NetworkNamespace::ports(i32 protocol) const
 {
-    if (protocol == abi::ipproto_tcp) return tcp_ports;
-    return protocol == abi::ipproto_udplite ? udplite_ports : udp_ports;
+    switch (protocol) {
+    case abi::ipproto_tcp:
+        return tcp_ports;
+    case abi::ipproto_udplite:
+        return udplite_ports;
+    case abi::ipproto_icmp:
+        return ping_ports;
+    case abi::ipproto_raw:
+        return raw_ports;
+    default:
+        return udp_ports;
+    }
 }
 
 u32 NetworkNamespace::choose_netlink_port()

@@ -57,9 +57,11 @@ public:
     std::vector<Interface> interfaces; ///< lo first
     Uplink* uplink = nullptr; ///< null: nothing leads out
     NetworkSettings settings;
-    /// The table of one of the three protocols.
+    /// The table of one of the protocols.
     PortTable const& ports(i32 protocol) const;
     PortTable tcp_ports, udp_ports, udplite_ports;
+    PortTable ping_ports; ///< by identifier, of both families
+    PortTable raw_ports; ///< by protocol
     std::map<std::string, UnixEndpoint*> abstract_names;
     u32 last_autobind = 0;
     std::vector<NetlinkSocket*> netlink_sockets;

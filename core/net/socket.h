@@ -110,6 +110,7 @@ protected:
     virtual void receive_buffer_changed() { }
     /// Whether an on-off option (SO_REUSEADDR, ..) is on.
     bool is_on(i32 simple_option) const { return simple_options_ >> simple_option & 1; }
+    void turn_on(i32 simple_option) { simple_options_ |= u64 { 1 } << simple_option; }
     abi::Linger const& linger() const { return linger_; }
     /// On-off options and SO_LINGER, as an accepted connection has them from its listener.
     void take_over_simple_options(Socket const& listener)

@@ -12,7 +12,7 @@ namespace umbra::net {
 
 class TcpEnd;
 
-/// Who sends and gets datagrams: a socket.
+/// Who sends and gets datagrams or echoes: a socket.
 class DatagramUser {
 public:
     /// One has come. What finds no room is lost.
@@ -31,7 +31,8 @@ public:
     /// Only this peer from now on, until `disconnect`. ENETUNREACH, EHOSTUNREACH, ECONNREFUSED, ENOBUFS.
     virtual Result<void> connect(InetName const& to) = 0;
     virtual void disconnect() = 0;
-    /// EAGAIN where the host has no room now, and as connect.
+    /// EAGAIN where the host has no room now; EACCES: echoes that the host does not allow; and as connect. An answer may
+    /// arrive before it returns.
     virtual Result<void> send(InetName const& to, std::span<u8 const> data) = 0;
 };
 
@@ -47,6 +48,9 @@ public:
     virtual Result<std::unique_ptr<OutsideDatagrams>> open_datagrams(
         DatagramUser& user, InetName const& local)
         = 0;
+    /// For echo requests: what is sent and what arrives are messages of ICMP or ICMPv6, whose identifier and checksum are the
+    /// uplink's to choose; ports are 0. `user` outlives it. ENOBUFS.
+    virtual Result<std::unique_ptr<OutsideDatagrams>> open_echoes(DatagramUser& user) = 0;
 };
 
 } // namespace umbra::net

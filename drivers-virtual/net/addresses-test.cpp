@@ -32,6 +32,15 @@ TEST(UserNetworkAddresses, TheWorldIsWhatItIs)
     EXPECT_EQ(from_host(there.value()), v4(192, 0, 2, 1));
 }
 
+TEST(UserNetworkAddresses, MachinesOfTheNetwork)
+{
+    EXPECT_TRUE(is_user_machine(user_gateway()));
+    EXPECT_TRUE(is_user_machine(user_name_server()));
+    EXPECT_FALSE(is_user_machine(user_address())) << "the guest itself";
+    EXPECT_FALSE(is_user_machine(IpAddress::v4(10, 0, 2, 77)));
+    EXPECT_FALSE(is_user_machine(IpAddress::loopback(true)));
+}
+
 TEST(UserNetworkAddresses, TheHostIsTheGatewayIfItMayBe)
 {
     EXPECT_EQ(error_of({}, v4(10, 0, 2, 2)), err::connrefused);

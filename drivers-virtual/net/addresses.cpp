@@ -59,6 +59,11 @@ net::IpAddress user_name_server() { return own_v4(kNameServer); }
 net::IpAddress user_address() { return own_v4(kGuest); }
 net::IpAddress user_gateway() { return own_v4(kGateway); }
 
+bool is_user_machine(net::IpAddress const& address)
+{
+    return address == own_v4(kGateway) || address == own_v4(kNameServer) || address == own_v6(kGateway);
+}
+
 Result<hostabi::HostName> to_host(UserNetworkOptions const& options, net::InetName const& to)
 {
     bool const is_v4 = to.address.is_v4();

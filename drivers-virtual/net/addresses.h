@@ -24,6 +24,8 @@ net::IpAddress user_gateway();
 /// What a guest's destination is on the host. ECONNREFUSED: the host, which does not listen; EHOSTUNREACH: nobody in the guest's
 /// own network has the address; ENETUNREACH: an address that no router forwards, such as the host's own loopback.
 Result<hostabi::HostName> to_host(UserNetworkOptions const& options, net::InetName const& to);
+/// Whether the address is one of the user network's own machines, the gateway and the name server.
+bool is_user_machine(net::IpAddress const& address);
 /// Who a peer of the host's is to the guest: the host's own loopback is the gateway.
 net::InetName from_host(hostabi::HostName const& peer);
 bool is_host_loopback(hostabi::HostName const& name);

@@ -86,10 +86,11 @@ private:
 };
 
 HostDatagrams::HostDatagrams(
-    UserNetworkState& state, net::DatagramUser& user, RefPtr<PublishedDatagrams> published)
+    UserNetworkState& state, net::DatagramUser& user, RefPtr<PublishedDatagrams> published, Kind kind)
     : state_(state)
     , user_(user)
     , published_(std::move(published))
+    , kind_(kind)
 {
 }
 
@@ -103,7 +104,8 @@ Result<HostDatagrams::Flow*> HostDatagrams::flow(bool is_v4)
 {
     auto& flow = flows_[is_v4];
     if (!flow) {
-        auto socket = hostabi::HostSocket::create(hostabi::HostSocket::Kind::datagram, is_v4);
+        auto socket = hostabi::HostSocket::create(kind_, is_v4);
+        if (socket.is_error() && kind_ == Kind::echo && socket.error().value == EACCES) return err::acces;
         if (socket.is_error()) return guest_error(socket.error());
         flow = make_ref<Flow>(state_, user_, std::move(socket).value());
     }

@@ -49,7 +49,11 @@ private:
 /// One socket's share of the outside.
 class HostDatagrams final : public net::OutsideDatagrams {
 public:
-    HostDatagrams(UserNetworkState& state, net::DatagramUser& user, RefPtr<PublishedDatagrams> published);
+    using Kind = hostabi::HostSocket::Kind;
+
+    /// `kind`: datagram or echo.
+    HostDatagrams(UserNetworkState& state, net::DatagramUser& user, RefPtr<PublishedDatagrams> published,
+        Kind kind = Kind::datagram);
     ~HostDatagrams() override;
 
     Result<void> connect(net::InetName const& to) override;
@@ -63,6 +67,7 @@ private:
     UserNetworkState& state_;
     net::DatagramUser& user_;
     RefPtr<PublishedDatagrams> published_;
+    Kind kind_;
     RefPtr<Flow> flows_[2]; ///< by IPv6, IPv4
 };
 

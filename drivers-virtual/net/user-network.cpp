@@ -6,6 +6,7 @@
 #include "core/kernel.h"
 #include "core/task/namespaces.h"
 #include "drivers-virtual/net/host-connection.h"
+#include "drivers-virtual/net/host-echoes.h"
 #include "drivers-virtual/net/host-errors.h"
 
 namespace umbra::drivers {
@@ -133,6 +134,11 @@ Result<std::unique_ptr<net::OutsideDatagrams>> UserNetwork::open_datagrams(
         if (one->guest_port() == local.port) published = one;
     return std::unique_ptr<net::OutsideDatagrams>(
         std::make_unique<HostDatagrams>(state_, user, std::move(published)));
+}
+
+Result<std::unique_ptr<net::OutsideDatagrams>> UserNetwork::open_echoes(net::DatagramUser& user)
+{
+    return std::unique_ptr<net::OutsideDatagrams>(std::make_unique<HostEchoes>(state_, user));
 }
 
 } // namespace umbra::drivers

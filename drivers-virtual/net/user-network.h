@@ -31,6 +31,7 @@ public:
     Result<void> connect(net::TcpEnd& near) override;
     Result<std::unique_ptr<net::OutsideDatagrams>> open_datagrams(
         net::DatagramUser& user, net::InetName const& local) override;
+    Result<std::unique_ptr<net::OutsideDatagrams>> open_echoes(net::DatagramUser& user) override;
 
 private:
     class Listener;

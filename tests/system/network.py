@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import shlex
 import socket
 import struct
 import textwrap
@@ -65,6 +66,54 @@ def interfaces_and_files(t):
     guest(t, script).expect(
         "[(1, 'lo'), (2, 'eth0')]\nIface Destination Gateway Flags\neth0 00000000 0202000A 0003\neth0 0002000A 00000000 0001\n"
         f"10.0.2.3 umbra {GUEST}\nTrue 02:75:6d\n")
+
+
+PING = """
+    import errno, socket, struct, sys
+    def ping(name, kind=socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind, socket.IPPROTO_ICMP) as s:
+            s.settimeout(20)
+            try:
+                if kind == socket.SOCK_RAW: s.setsockopt(255, 1, struct.pack("I", 0xfffffffe))  # answers only
+                head = struct.pack("!BBHHH", 8, 0, 0, 77, 5)
+                total = sum(struct.unpack("!6H", head + b"abcd"))
+                total = (total & 0xffff) + (total >> 16)
+                s.sendto(head[:2] + struct.pack("!H", 0xffff - total) + head[4:] + b"abcd", (name, 0))
+                data, peer = s.recvfrom(100)
+            except OSError as problem:
+                return errno.errorcode[problem.errno]
+            if kind == socket.SOCK_RAW: data = data[20:]
+            own = s.getsockname()[1] if kind == socket.SOCK_DGRAM else 77
+            return "%s %s" % (peer[0], (data[0], struct.unpack("!HH", data[4:8]) == (own, 5), data[8:]) == (0, True, b"abcd"))
+"""
+
+
+@test
+def ping(t):
+    """The guest itself and the machines of its network answer; nobody else is there."""
+    names = "127.0.0.1", GUEST, GATEWAY, "10.0.2.3"
+    script = textwrap.dedent(PING) + "for name in sys.argv[1:]: print(ping(name))\n"
+    answers = "".join(f"{name} True\n" for name in names) + "EHOSTUNREACH\n"
+    t.run("python3", "-c", script, *names, "10.0.2.77").expect(answers)
+    t.run("python3", "-c", script, "127.0.0.1", GATEWAY, options=["--net=none"]).expect("127.0.0.1 True\nENETUNREACH\n")
+    script = textwrap.dedent(PING) + "for name in sys.argv[1:]: print(ping(name, socket.SOCK_RAW))\n"
+    t.run("python3", "-c", script, *names, "10.0.2.77", options=["-u", "0"]).expect(answers)
+
+
+@test
+def ping_through_the_host(t):
+    """On a host, which is a namespace here, that lets the user have ping sockets, and on one that does not."""
+    there = "192.0.2.1"
+    allow = "echo 0 0 >/proc/sys/net/ipv4/ping_group_range && "
+    prepare = f"/bin/busybox ip addr add {there}/32 dev lo && /bin/busybox ip link set lo up && "
+    unshare = ["unshare", "-rn", "sh", "-c"]
+    if t.host(*unshare, f"{allow}{prepare}true").status != 0:
+        print("not here: namespaces of the user's own")
+        return
+    script = textwrap.dedent(PING) + "for name in sys.argv[1:]: print(ping(name), ping(name, socket.SOCK_RAW))\n"
+    command = shlex.join(t.command("python3", "-c", script, there, options=["-u", "0"]))
+    t.host(*unshare, prepare + command).expect("EACCES EACCES\n")
+    t.host(*unshare, allow + prepare + command).expect(f"{there} True {there} True\n")
 
 
 @test

@@ -115,7 +115,10 @@ constexpr NetRow kNetFiles[] = {
     { "udp6", kInet6Header, abi::af_inet6, abi::ipproto_udp },
     { "udplite", kInetHeader, abi::af_inet, abi::ipproto_udplite },
     { "udplite6", kInet6Header, abi::af_inet6, abi::ipproto_udplite },
-    { "raw", kInetHeader },
+    { "icmp", kInetHeader, abi::af_inet, abi::ipproto_icmp },
+    { "icmp6", kInet6Header, abi::af_inet6, abi::ipproto_icmp },
+    { "raw", kInetHeader, abi::af_inet, abi::ipproto_raw },
+    { "raw6", kInet6Header, abi::af_inet6, abi::ipproto_raw },
     { "unix", "Num       RefCount Protocol Flags    Type St Inode Path\n" },
 };
 } // namespace

@@ -7,6 +7,7 @@
 
 #include "core/abi/inet.h"
 #include "core/kernel.h"
+#include "core/net/inet/icmp-socket.h"
 #include "core/net/inet/tcp-socket.h"
 #include "core/net/inet/udp-socket.h"
 #include "core/net/network-namespace.h"
@@ -223,22 +224,32 @@ Result<std::vector<u8>> InetSocket::get_option(Task& task, i32 level, i32 name)
 
 namespace {
 
+/// net.ipv4.ping_group_range, which serves both families.
+bool may_ping(Credentials const& who, NetworkSettings const& settings)
+{
+    auto const is_in
+        = [&](u32 gid) { return gid >= settings.first_ping_group && gid <= settings.last_ping_group; };
+    return is_in(who.egid) || std::ranges::any_of(who.groups, is_in);
+}
+
 Result<i32> check_protocol(Task& task, i32 type, i32 protocol, i32 family)
 {
     bool const echo = protocol == (family == abi::af_inet ? abi::ipproto_icmp : abi::ipproto_icmpv6);
+    NetworkNamespace const& space = network_namespace(task);
     switch (type) {
     case abi::sock_stream:
         if (protocol && protocol != abi::ipproto_tcp) return err::protonosupport;
         return abi::ipproto_tcp;
     case abi::sock_dgram:
-        if (echo) return err::acces; // net.ipv4.ping_group_range as it is at first: nobody
+        if (echo) return may_ping(task.credentials(), space.settings) ? Result<i32>(protocol) : err::acces;
         if (protocol && protocol != abi::ipproto_udp && protocol != abi::ipproto_udplite)
             return err::protonosupport;
         return protocol ? protocol : abi::ipproto_udp;
     case abi::sock_raw:
         if (!protocol) return err::protonosupport;
-        // There are no packets that could be seen.
-        return rules(task, network_namespace(task), Capability::net_raw) ? err::protonosupport : err::perm;
+        if (!rules(task, space, Capability::net_raw)) return err::perm;
+        // Of other protocols there are no packets that could be seen.
+        return echo ? Result<i32>(protocol) : err::protonosupport;
     default:
         return err::socktnosupport;
     }
@@ -254,6 +265,8 @@ Result<Ref<Socket>> make_inet_socket(Task& task, i32 family, i32 type, i32 proto
     auto path = make_socket_path(task.kernel());
     if (protocol == abi::ipproto_tcp)
         return Ref<Socket>(make_ref<TcpSocket>(std::move(path), flags, make_ref<TcpEnd>(space, family)));
+    if (protocol == abi::ipproto_icmp || protocol == abi::ipproto_icmpv6)
+        return Ref<Socket>(make_ref<IcmpSocket>(space, std::move(path), flags, family, type, protocol));
     return Ref<Socket>(make_ref<UdpSocket>(space, std::move(path), flags, family, protocol));
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What TCP and UDP sockets share: names, and the options of ip(7), ipv6(7).
+// What internet sockets share: names, and the options of ip(7), ipv6(7).
 #pragma once
 
 #include <map>
@@ -44,16 +44,15 @@ protected:
     /// IP_RECVERR or IPV6_RECVERR.
     bool wants_errors() const;
     void take_over_options(InetSocket const& listener);
-
-private:
     void copy_reuse_options();
 
+private:
     std::map<std::pair<i32, i32>, i32> options_; ///< by level and name, where they differ from the default
 };
 
-/// AF_INET and AF_INET6. EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPERM, EACCES.
+/// AF_INET and AF_INET6: TCP, UDP, UDP-Lite, ICMP. EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPERM, EACCES.
 Result<Ref<Socket>> make_inet_socket(Task& task, i32 family, i32 type, i32 protocol, u32 flags);
-/// The lines of /proc/net/{tcp,tcp6,udp,udp6} below the header.
+/// The lines of /proc/net/{tcp,udp,udplite,icmp,raw} and those of IPv6 below the header.
 std::string describe_ports(NetworkNamespace const& space, i32 family, i32 protocol);
 /// netdevice(7). EADDRNOTAVAIL, ENODEV, EPERM; ENOTTY for other commands.
 Result<i64> interface_ioctl(Task& task, NetworkNamespace& space, u32 command, u64 argument);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Who has which port of one protocol: bound sockets, listeners and connections. Guarded by the kernel lock. References:
+// Who has which port of one protocol: bound sockets, listeners and connections; of ICMP which identifier, and of raw sockets
+// which protocol. Guarded by the kernel lock. References:
 // none; whoever is in the table takes itself out before it goes.
 #pragma once
 
@@ -49,6 +50,8 @@ class PortTable {
 public:
     /// Binds to `name`, or with port 0 to a free one of the ephemeral range. EADDRINUSE.
     Result<void> bind(NetworkNamespace const& space, PortUser& user, InetName name);
+    /// Among others of the same name, without asking.
+    void enter(PortUser& user, InetName const& name) { add(user, name); }
     /// A connection of a listener has the same port.
     void share(PortUser& user, PortUser const& listener, InetName const& local);
     void release(PortUser& user);

@@ -4,10 +4,8 @@
 #include "core/net/inet/udp-socket.h"
 
 #include "core/abi/inet.h"
-#include "core/abi/ioctl.h"
 #include "core/kernel.h"
 #include "core/net/network-namespace.h"
-#include "core/net/unix/endpoint.h"
 #include "core/task/task.h"
 #include "core/vfs/operations.h"
 
@@ -15,29 +13,22 @@ namespace umbra::net {
 
 namespace {
 constexpr u64 kMaxDatagram = 65507; ///< of IPv4: 65,535 bytes less two headers
-constexpr u64 kMemoryShare = 8; ///< queues may take an eighth of the memory limit beside it
+
+/// What a router or the destination would say, after the datagram has gone.
+bool is_answer(Errno why) { return why == err::connrefused || why == err::hostunreach; }
 } // namespace
 
 UdpSocket::UdpSocket(NetworkNamespace& space, vfs::Path path, u32 flags, i32 family, i32 protocol)
-    : InetSocket(space, std::move(path), flags, family, abi::sock_dgram, protocol)
-    , PortUser(family)
-    , kernel_(space.kernel)
+    : DatagramSocket(space, std::move(path), flags, family, abi::sock_dgram, protocol)
 {
 }
 
-UdpSocket::~UdpSocket()
-{
-    while (!queue_.empty())
-        drop_first();
-    ports().release(*this);
-}
+UdpSocket::~UdpSocket() { ports().release(*this); }
 
 PortTable& UdpSocket::ports() const
 {
     return protocol() == abi::ipproto_udplite ? space().udplite_ports : space().udp_ports;
 }
-
-u32 UdpSocket::state_number() const { return is_connected() ? abi::tcp_established : abi::tcp_close; }
 
 Result<void> UdpSocket::connect(Task& task, SocketAddress const& address)
 {
@@ -49,23 +40,14 @@ Result<void> UdpSocket::connect(Task& task, SocketAddress const& address)
     }
     InetName const to = TRY(destination(address));
     TRY(bind_for(task, to));
-    if (!space().reaches(to.address))
-        TRY(TRY(outside())->connect(to));
-    else if (outside_)
-        outside_->disconnect();
+    if (outside_) outside_->disconnect();
+    if (!space().reaches(to.address)) {
+        auto const connected = TRY(outside())->connect(to);
+        if (connected.is_error() && !is_answer(connected.error())) return connected;
+    }
     // What it sends comes from there now.
     if (local.address.is_any()) local.address = space().source_for(to.address);
     remote = to;
-    return {};
-}
-
-Result<void> UdpSocket::shutdown(i32 how)
-{
-    if (how < abi::shut_rd || how > abi::shut_rdwr) return err::inval;
-    if (!is_connected()) return err::notconn;
-    receive_shut_ |= how != abi::shut_wr;
-    send_shut_ |= how != abi::shut_rd;
-    waiters_.wake_all();
     return {};
 }
 
@@ -80,10 +62,9 @@ void UdpSocket::arrived(InetName const& from, std::span<u8 const> data)
 {
     if (is_connected() && from != remote) return;
     if (PortUser::family == abi::af_inet && !from.address.is_v4()) return;
-    if (Network::of(kernel_).queued_bytes + data.size() + kOverhead
-        > kernel_.options().memory_limit / kMemoryShare)
-        return;
-    Datagram datagram { std::unique_ptr<u8[]>(new u8[data.size()]), data.size(), from, {} };
+    auto made = make_datagram(data.size(), from, {});
+    if (made.is_error()) return;
+    Datagram datagram = std::move(made).value();
     if (auto const* way = space().way_to(from.address)) {
         datagram.notes.to = way->source_for(from.address)->address;
         datagram.notes.interface = way->index;
@@ -91,12 +72,6 @@ void UdpSocket::arrived(InetName const& from, std::span<u8 const> data)
     datagram.notes.arrived = vfs::current_time(kernel_);
     std::ranges::copy(data, datagram.data.get());
     deliver(std::move(datagram));
-}
-
-void UdpSocket::failed(Errno why)
-{
-    error_ = why;
-    waiters_.wake_all();
 }
 
 /// The socket that fits best: connected to us before bound to the address before bound to any.
@@ -124,22 +99,6 @@ bool UdpSocket::deliver_from_outside(
     return receiver;
 }
 
-void UdpSocket::deliver(Datagram datagram)
-{
-    if (receive_shut_ || queued_ + datagram.size + kOverhead > receive_buffer()) return;
-    queued_ += datagram.size + kOverhead;
-    Network::of(kernel_).queued_bytes += datagram.size + kOverhead;
-    queue_.push_back(std::move(datagram));
-    waiters_.wake_all(abi::pollin | abi::pollrdnorm);
-}
-
-void UdpSocket::drop_first()
-{
-    queued_ -= queue_.front().size + kOverhead;
-    Network::of(kernel_).queued_bytes -= queue_.front().size + kOverhead;
-    queue_.pop_front();
-}
-
 Result<u64> UdpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
 {
     if (request.flags & abi::msg_oob) return err::opnotsupp;
@@ -155,15 +114,21 @@ Result<u64> UdpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
     if (leaves && !space().way_to(to.address)) return err::netunreach;
     PacketNotes const notes = TRY(notes_for(to, request.ancillary));
     TRY(bind_for(task, to));
-    if (Network::of(kernel_).queued_bytes + size + kOverhead > kernel_.options().memory_limit / kMemoryShare)
-        return err::nobufs;
-    Datagram datagram { std::unique_ptr<u8[]>(new u8[size]), size, local, notes };
+    if (leaves) TRY(outside());
+    Datagram datagram = TRY(make_datagram(size, local, notes));
     TRY(data.take_all(datagram.data.get(), size));
-    if (leaves)
-        TRY(TRY(outside())->send(to, { datagram.data.get(), size }));
-    else
+    if (!leaves) {
         send_inside(std::move(datagram), to, named);
-    return size;
+        return size;
+    }
+    auto const sent = TRY(outside())->send(to, { datagram.data.get(), size });
+    if (!sent.is_error()) return size;
+    if (is_answer(sent.error())) {
+        note_answer(sent.error(), named);
+        return size;
+    }
+    data.rewind(size); // nothing of it has been sent
+    return sent.error();
 }
 
 void UdpSocket::send_inside(Datagram datagram, InetName const& to, bool named)
@@ -176,64 +141,14 @@ void UdpSocket::send_inside(Datagram datagram, InetName const& to, bool named)
     datagram.notes.arrived = vfs::current_time(kernel_);
     if (UdpSocket* receiver = find_receiver(ports(), to, local)) {
         receiver->deliver(std::move(datagram));
-    } else if ((is_connected() && !named) || wants_errors()) {
-        error_ = err::connrefused;
-        waiters_.wake_all();
-    }
-}
-
-Result<u64> UdpSocket::receive(Task&, IoBuffer& data, ReceiveRequest& request)
-{
-    if (request.flags & abi::msg_oob) return err::opnotsupp;
-    if (request.flags & abi::msg_errqueue) return err::again;
-    if (queue_.empty()) {
-        if (error_) return Errno(take_error());
-        return receive_shut_ ? Result<u64>(0) : err::again;
-    }
-    // Copying may wait, and another reader must not get the same: out of the queue it goes first.
-    Datagram datagram;
-    if (request.flags & abi::msg_peek) {
-        Datagram const& first = queue_.front();
-        datagram = { std::unique_ptr<u8[]>(new u8[first.size]), first.size, first.from, first.notes };
-        std::memcpy(datagram.data.get(), first.data.get(), first.size);
     } else {
-        Datagram& first = queue_.front();
-        datagram = { std::move(first.data), first.size, first.from, first.notes };
-        drop_first();
+        note_answer(err::connrefused, named);
     }
-    u64 const wanted = std::min(datagram.size, data.remaining());
-    TRY(data.put_all(datagram.data.get(), wanted));
-    request.from = socket_address_of(datagram.from, PortUser::family);
-    add_messages(datagram.notes, datagram.from.address, request.ancillary);
-    if (wanted < datagram.size) request.result_flags |= abi::msg_trunc;
-    return request.flags & abi::msg_trunc ? datagram.size : wanted;
 }
 
-u32 UdpSocket::readiness()
+void UdpSocket::note_answer(Errno why, bool named)
 {
-    u32 ready = abi::pollout | abi::pollwrnorm;
-    if (error_) ready |= abi::pollerr;
-    if (receive_shut_ && send_shut_) ready |= abi::pollhup;
-    if (receive_shut_) ready |= abi::pollrdhup;
-    if (receive_shut_ || !queue_.empty()) ready |= abi::pollin | abi::pollrdnorm;
-    return ready;
-}
-
-i32 UdpSocket::take_error()
-{
-    auto error = std::exchange(error_, std::nullopt);
-    return error ? i32(*error) : 0;
-}
-
-Result<i64> UdpSocket::ioctl(Task& task, u32 command, u64 argument)
-{
-    i32 value = 0;
-    if (command == abi::siocinq && !queue_.empty())
-        value = i32(queue_.front().size);
-    else if (command != abi::siocinq && command != abi::siocoutq)
-        return InetSocket::ioctl(task, command, argument);
-    TRY(UserOut<i32> { GuestAddr(argument) }.copy_out(task, value));
-    return 0;
+    if ((is_connected() && !named) || wants_errors()) fail(why);
 }
 
 } // namespace umbra::net
