@@ -78,6 +78,7 @@ Result<void> Socket::set_integer_option(Task& task, i32 name, i32 value)
     if (is_simple(name)) {
         u64 bit = u64 { 1 } << name;
         simple_options_ = value ? simple_options_ | bit : simple_options_ & ~bit;
+        switches_changed();
         return {};
     }
     switch (name) {

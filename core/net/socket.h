@@ -108,6 +108,7 @@ protected:
     u64 receive_buffer() const { return receive_buffer_; }
     virtual void send_buffer_changed() { }
     virtual void receive_buffer_changed() { }
+    virtual void switches_changed() { } ///< an on-off option
     /// Whether an on-off option (SO_REUSEADDR, ..) is on.
     bool is_on(i32 simple_option) const { return simple_options_ >> simple_option & 1; }
     void turn_on(i32 simple_option) { simple_options_ |= u64 { 1 } << simple_option; }
@@ -117,6 +118,7 @@ protected:
     {
         simple_options_ = listener.simple_options_, linger_ = listener.linger_;
         send_buffer_ = listener.send_buffer_, receive_buffer_ = listener.receive_buffer_;
+        switches_changed();
     }
     virtual bool is_listening() const { return false; }
     /// SO_ERROR: the pending error, which is cleared; 0 for none.

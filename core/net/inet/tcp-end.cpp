@@ -288,34 +288,73 @@ Result<u64> TcpEnd::send(IoBuffer& data, u64 size)
     return std::min(size, count);
 }
 
-Result<u64> TcpEnd::receive(IoBuffer& data, bool peek, bool drop)
+Result<u64> TcpEnd::receive(IoBuffer& data, Reading const& how)
 {
-    u64 moved = 0;
-    for (size_t index = 0; index < queue_.size() && data.remaining() > 0;) {
+    u64 moved = 0, skip = how.skip;
+    for (size_t index = 0; index < queue_.size() && data.remaining() > 0 && moved < how.most;) {
         Chunk& chunk = queue_[index];
-        u64 const wanted = std::min(chunk.end - chunk.begin, data.remaining());
+        u64 const there = chunk.end - chunk.begin;
+        if (skip >= there) {
+            skip -= there, ++index;
+            continue;
+        }
+        u64 const wanted = std::min({ there - skip, data.remaining(), how.most - moved });
         u64 taken = wanted;
-        if (drop) {
+        if (how.drop) {
             data.truncate(data.remaining() - wanted);
         } else {
-            auto copied = data.put(chunk.data.get() + chunk.begin, wanted);
+            auto copied = data.put(chunk.data.get() + chunk.begin + std::exchange(skip, 0), wanted);
             if (copied.is_error()) return moved ? Result<u64>(moved) : copied.error();
             taken = copied.value();
         }
         moved += taken;
-        if (peek) {
+        // Copying may have waited, and more may have come behind: only a chunk's end has moved.
+        if (how.peek)
             ++index;
-        } else {
-            // Copying may have waited, and more may have come behind: only its end has moved.
-            chunk.begin += taken;
-            account(-i64(taken));
-            if (chunk.begin == chunk.end) queue_.pop_front();
-        }
+        else
+            advance(taken);
         if (taken < wanted) break;
     }
-    if (moved && !peek && peer && peer->is_writable()) peer->waiters.wake_all(kWritable);
+    if (moved && !how.peek && peer && peer->is_writable()) peer->waiters.wake_all(kWritable);
     return moved;
 }
+
+void TcpEnd::advance(u64 count)
+{
+    Chunk& first = queue_.front();
+    first.begin += count;
+    position_ += count;
+    account(-i64(count));
+    if (first.begin == first.end) queue_.pop_front();
+    if (urgent != Urgent::none && position_ > urgent_at_) urgent = Urgent::none;
+}
+
+void TcpEnd::mark_urgent()
+{
+    if (!peer) return;
+    TcpEnd& to = *peer;
+    // As Linux: an older one is lost where the reader has come to it. One who is reading has come further.
+    bool const is_next = to.urgent != Urgent::none && to.before_urgent() == 0;
+    if (is_next && !to.urgent_in_line && !to.receive_mutex.is_locked()) to.pass_urgent();
+    to.urgent = Urgent::waiting;
+    to.urgent_at_ = to.position_ + to.queued - 1;
+    if (to.file) (void)vfs::send_urgent(kernel, to.file->async_owner);
+    to.waiters.wake_all(kReadable | abi::pollpri);
+}
+
+u8 const* TcpEnd::urgent_byte() const
+{
+    if (urgent == Urgent::none) return nullptr;
+    u64 before = before_urgent();
+    for (Chunk const& chunk : queue_) {
+        u64 const there = chunk.end - chunk.begin;
+        if (before < there) return chunk.data.get() + chunk.begin + before;
+        before -= there;
+    }
+    return nullptr;
+}
+
+void TcpEnd::pass_urgent() { advance(1); }
 
 std::span<u8 const> TcpEnd::unread() const
 {
@@ -326,10 +365,7 @@ std::span<u8 const> TcpEnd::unread() const
 
 void TcpEnd::consume(u64 count)
 {
-    Chunk& first = queue_.front();
-    first.begin += count;
-    account(-i64(count));
-    if (first.begin == first.end) queue_.pop_front();
+    advance(count);
     if (peer && peer->is_writable()) peer->waiters.wake_all(kWritable);
 }
 
@@ -357,6 +393,7 @@ void TcpEnd::drop_queue()
 {
     account(-i64(queued));
     queue_.clear();
+    urgent = Urgent::none;
 }
 
 } // namespace umbra::net

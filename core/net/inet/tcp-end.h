@@ -57,8 +57,21 @@ public:
     bool is_writable() const;
     /// Puts bytes behind what the peer has not read yet. EFAULT, ENOBUFS; may wait for the guest's pages.
     Result<u64> send(IoBuffer& data, u64 size);
-    /// Takes up to data.remaining() bytes, or with `peek` copies them from `skip` on; discards with `drop`.
-    Result<u64> receive(IoBuffer& data, bool peek, bool drop);
+    /// The last byte that the peer has got is urgent (MSG_OOB): it is told, and an urgent byte before is one like others.
+    void mark_urgent();
+    struct Reading {
+        bool peek = false; ///< they stay
+        bool drop = false; ///< nobody wants to see them
+        u64 skip = 0, most = ~u64 { 0 }; ///< bytes to begin behind, with `peek` only; and to end after
+    };
+    /// Takes up to data.remaining() bytes.
+    Result<u64> receive(IoBuffer& data, Reading const& how);
+    /// The urgent byte; null if there was none, or it has been passed.
+    u8 const* urgent_byte() const;
+    /// How many bytes are to be read before it. Only where there is one.
+    u64 before_urgent() const { return urgent_at_ - position_; }
+    /// Forgets the first byte, which is the urgent one.
+    void pass_urgent();
     // For the kernel's own use of an end, without copies.
     /// The first bytes to be read; they stay until consume().
     std::span<u8 const> unread() const;
@@ -82,6 +95,9 @@ public:
     std::optional<Errno> error; ///< reported once
     u64 queued = 0; ///< bytes to be read
     u64 send_limit, receive_limit;
+    /// Whether there is an urgent byte in the queue, and whether it has been read beside the stream.
+    enum class Urgent : u8 { none, waiting, read } urgent = Urgent::none;
+    bool urgent_in_line = false; ///< SO_OOBINLINE
     Mutex receive_mutex; ///< held by a reader while it copies
     WaitQueue waiters;
 
@@ -99,6 +115,8 @@ private:
     void stop_asking();
     void drop_queue();
     void account(i64 bytes);
+    /// The first bytes have been read.
+    void advance(u64 count);
     /// Room for bytes at the end of the queue.
     Result<Chunk*> tail(u64 wanted);
 
@@ -107,6 +125,7 @@ private:
     std::deque<Ref<TcpEnd>> connecting_; ///< those that wait for room among them
     TcpEnd* asked_ = nullptr; ///< the listener in whose connecting_ this one is
     u32 backlog_ = 0;
+    u64 position_ = 0, urgent_at_ = 0; ///< in the stream: of the first byte in the queue, of the urgent one
 };
 
 } // namespace umbra::net

@@ -137,7 +137,6 @@ Result<void> TcpSocket::pending_error()
 
 Result<u64> TcpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
 {
-    if (request.flags & abi::msg_oob) return err::opnotsupp;
     u64 moved = 0;
     while (data.remaining() > 0 || moved == 0) {
         if (end_->state == State::connecting) return err::again;
@@ -153,7 +152,10 @@ Result<u64> TcpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
         if (space == 0) return err::again;
         bool const to_nobody = !end_->peer;
         moved += TRY(end_->send(data, std::min(space, data.remaining())));
-        if (!to_nobody) continue;
+        if (!to_nobody) {
+            if (request.flags & abi::msg_oob && data.remaining() == 0) end_->mark_urgent();
+            continue;
+        }
         // Sent after the peer has closed: its answer is a reset.
         end_->error = err::pipe;
         end_->was_reset = true;
@@ -173,16 +175,46 @@ Result<u64> TcpSocket::nothing_to_receive()
     return end_->state == State::connected ? err::again : Result<u64>(err::notconn);
 }
 
+/// Linux's errors (tcp_recv_urg): none, or one that is in the stream, is EINVAL.
+Result<u64> TcpSocket::receive_urgent(IoBuffer& data, ReceiveRequest& request)
+{
+    if (end_->urgent != TcpEnd::Urgent::waiting || end_->urgent_in_line) return err::inval;
+    u8 const byte = *end_->urgent_byte();
+    request.result_flags |= abi::msg_oob;
+    if (data.remaining() == 0) {
+        request.result_flags |= abi::msg_trunc;
+        return 0;
+    }
+    if (!(request.flags & abi::msg_trunc)) TRY(data.put_all(&byte, 1));
+    if (!(request.flags & abi::msg_peek) && end_->urgent == TcpEnd::Urgent::waiting)
+        end_->urgent = TcpEnd::Urgent::read;
+    return 1;
+}
+
 Result<u64> TcpSocket::receive(Task&, IoBuffer& data, ReceiveRequest& request)
 {
-    if (request.flags & abi::msg_oob) return err::inval;
     if (request.flags & abi::msg_errqueue) return err::again;
     if (end_->state == State::listening) return err::notconn;
     MutexLock lock(end_->receive_mutex);
+    if (request.flags & abi::msg_oob) return receive_urgent(data, request);
     bool const peek = request.flags & abi::msg_peek;
     if (data.remaining() == 0) return 0;
-    u64 const moved = TRY(end_->receive(data, peek, request.flags & abi::msg_trunc));
-    bool const over = end_->finished || end_->receive_shut || end_->error;
+    TcpEnd::Reading how { .peek = peek, .drop = bool(request.flags & abi::msg_trunc) };
+    bool ends_at_mark = false;
+    if (end_->urgent != TcpEnd::Urgent::none) {
+        u64 const before = end_->before_urgent();
+        // Bytes before the mark and behind it are never read together.
+        if (before == 0 && data.transferred() > 0 && !peek) return 0;
+        ends_at_mark = before > 0 && before <= data.remaining();
+        if (before > 0)
+            how.most = before;
+        else if (!end_->urgent_in_line && peek)
+            how.skip = 1;
+        else if (!end_->urgent_in_line)
+            end_->pass_urgent();
+    }
+    u64 const moved = TRY(end_->receive(data, how));
+    bool const over = end_->finished || end_->receive_shut || end_->error || ends_at_mark;
     if (moved == 0) return nothing_to_receive();
     if (request.flags & abi::msg_waitall && !peek && data.remaining() > 0 && !over) return err::again;
     return moved;
@@ -197,7 +229,11 @@ u32 TcpSocket::readiness()
     if ((receives_no_more && end.send_shut) || end.state == State::closed) ready |= abi::pollhup;
     if (receives_no_more) ready |= abi::pollin | abi::pollrdnorm | abi::pollrdhup;
     if (end.state == State::connecting) return ready;
-    if (end.queued) ready |= abi::pollin | abi::pollrdnorm;
+    // An urgent byte that is next is not for those who read the stream.
+    bool const is_at_mark
+        = end.urgent != TcpEnd::Urgent::none && !end.urgent_in_line && end.before_urgent() == 0;
+    if (end.queued >= 1u + is_at_mark) ready |= abi::pollin | abi::pollrdnorm;
+    if (end.urgent == TcpEnd::Urgent::waiting) ready |= abi::pollpri;
     if (end.send_shut || end.is_writable()) ready |= abi::pollout | abi::pollwrnorm;
     return ready;
 }
@@ -207,9 +243,12 @@ Result<i64> TcpSocket::ioctl(Task& task, u32 command, u64 argument)
     i32 value = 0;
     if (command == abi::siocinq || command == abi::siocoutq) {
         if (is_listening()) return err::inval;
-        if (command == abi::siocinq) value = i32(end_->queued);
+        bool const to_mark = end_->urgent != TcpEnd::Urgent::none && !end_->urgent_in_line;
+        if (command == abi::siocinq) value = i32(to_mark ? end_->before_urgent() : end_->queued);
         if (command == abi::siocoutq && end_->peer) value = i32(end_->peer->queued);
-    } else if (command != abi::siocatmark) {
+    } else if (command == abi::siocatmark) {
+        value = end_->urgent != TcpEnd::Urgent::none && end_->before_urgent() == 0;
+    } else {
         return InetSocket::ioctl(task, command, argument);
     }
     TRY(UserOut<i32> { GuestAddr(argument) }.copy_out(task, value));

@@ -31,6 +31,7 @@ protected:
     bool is_listening() const override { return end_->state == State::listening; }
     i32 take_error() override;
     void send_buffer_changed() override { end_->send_limit = send_buffer(); }
+    void switches_changed() override { end_->urgent_in_line = is_on(abi::so_oobinline); }
     void receive_buffer_changed() override { end_->receive_limit = receive_buffer(); }
 
 private:
@@ -41,6 +42,7 @@ private:
     /// ECONNREFUSED and others from the connection; clears them.
     Result<void> pending_error();
     Result<u64> nothing_to_receive();
+    Result<u64> receive_urgent(IoBuffer& data, ReceiveRequest& request);
 
     Ref<TcpEnd> end_;
     bool told_in_progress_ = false; ///< connect(2) gave EINPROGRESS and has not yet given the outcome

@@ -3,6 +3,7 @@
 #include "core/net/unix/endpoint.h"
 
 #include "core/kernel.h"
+#include "core/net/unix/unix-socket.h"
 
 namespace umbra::net {
 
@@ -62,9 +63,17 @@ void UnixEndpoint::enqueue(std::unique_ptr<Packet> packet)
     waiters.wake_all(kReadable);
 }
 
+void UnixEndpoint::mark_urgent()
+{
+    urgent = queue.back().get();
+    if (file) (void)vfs::send_urgent(kernel, file->async_owner);
+    waiters.wake_all(kReadable | abi::pollpri);
+}
+
 std::unique_ptr<Packet> UnixEndpoint::dequeue()
 {
     auto packet = std::move(queue.front());
+    if (urgent == packet.get()) urgent = nullptr;
     queue.pop_front();
     wake_blocked();
     return packet;

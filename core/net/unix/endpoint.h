@@ -34,7 +34,8 @@ public:
     UnixEndpoint& sender() const { return *sender_; }
     void attach(Ancillary ancillary);
 
-    u64 taken = 0; ///< by reads of a stream
+    u64 taken
+        = 0; ///< by reads of a stream; all of it only where it was urgent: then its place still parts the stream
     Ancillary ancillary {};
     std::string sender_name; ///< as it was when it was sent
 
@@ -62,6 +63,8 @@ public:
     /// shutdown(2) on this end; the peer of a connection gets the complement.
     void shut(bool receive, bool send);
     void enqueue(std::unique_ptr<Packet> packet);
+    /// The last byte that has come is urgent. It is a packet.
+    void mark_urgent();
     std::unique_ptr<Packet> dequeue();
     /// Whether a datagram from `from` must wait: more than the queue's limit, unless both are each other's
     /// peers.
@@ -91,6 +94,7 @@ public:
     std::optional<Errno> error; ///< reported once
 
     std::deque<std::unique_ptr<Packet>> queue;
+    Packet const* urgent = nullptr; ///< the one in the queue that has come by MSG_OOB and is not read yet
     Mutex receive_mutex; ///< held by a reader while it copies
     std::deque<Ref<UnixEndpoint>> pending; ///< a listener's connections to be accepted
     u32 backlog = 0;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/abi/inet.h"
 #include "core/abi/ioctl.h"
 #include "core/kernel.h"
 #include "core/task/task.h"
@@ -191,13 +192,15 @@ i32 UnixSocket::take_error()
 
 Result<u64> UnixSocket::send(Task& task, IoBuffer& data, SendRequest& request)
 {
-    if (request.flags & abi::msg_oob) return err::opnotsupp;
+    if (request.flags & abi::msg_oob && type() != abi::sock_stream) return err::opnotsupp;
     return type() == abi::sock_stream ? send_stream(task, data, request) : send_datagram(task, data, request);
 }
 
 Result<u64> UnixSocket::receive(Task&, IoBuffer& data, ReceiveRequest& request)
 {
-    if (request.flags & (abi::msg_oob | abi::msg_errqueue)) return err::opnotsupp;
+    bool const is_urgent = request.flags & abi::msg_oob;
+    if (request.flags & abi::msg_errqueue || (is_urgent && type() != abi::sock_stream)) return err::opnotsupp;
+    if (is_urgent) return receive_urgent(data, request);
     return type() == abi::sock_stream ? receive_stream(data, request) : receive_datagram(data, request);
 }
 
@@ -214,8 +217,11 @@ u32 UnixSocket::readiness()
     if (end.error) ready |= abi::pollerr;
     if (end.receive_shut && end.send_shut) ready |= abi::pollhup;
     if (end.receive_shut) ready |= abi::pollrdhup;
-    if (end.receive_shut || !end.queue.empty() || !end.pending.empty())
-        ready |= abi::pollin | abi::pollrdnorm;
+    // The place of an urgent byte that has been read is nothing to wait for.
+    bool const has_data = end.queue.size() > 1
+        || (!end.queue.empty() && (type() != abi::sock_stream || end.queue.front()->size() > 0));
+    if (end.urgent) ready |= abi::pollpri;
+    if (end.receive_shut || has_data || !end.pending.empty()) ready |= abi::pollin | abi::pollrdnorm;
     if (end.is_connection_oriented() && end.state == State::unconnected) ready |= abi::pollhup;
     bool writable = end.state != State::listening && end.is_writable();
     if (writable && !end.is_connection_oriented() && end.peer && end.peer->is_queue_full(end)) {
@@ -237,6 +243,9 @@ Result<i64> UnixSocket::ioctl(Task& task, u32 command, u64 argument)
         }
     } else if (command == abi::siocoutq) {
         bytes = endpoint_->in_flight;
+    } else if (command == abi::siocatmark && type() == abi::sock_stream) {
+        Packet const* const next = endpoint_->queue.empty() ? nullptr : endpoint_->queue.front().get();
+        bytes = next && (next == endpoint_->urgent || (!endpoint_->urgent && next->size() == 0));
     } else {
         return Socket::ioctl(task, command, argument);
     }

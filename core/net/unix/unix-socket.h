@@ -54,6 +54,11 @@ private:
     // unix-stream.cpp
     Result<u64> send_stream(Task& task, IoBuffer& data, SendRequest& request);
     Result<u64> receive_stream(IoBuffer& data, ReceiveRequest& request);
+    Result<u64> receive_urgent(IoBuffer& data, ReceiveRequest& request);
+    enum class AtMark : u8 { none, end, next };
+    /// What becomes of a read that comes to the packet at `index`, which may be urgent or have been: it is read as others
+    /// are, ends before it, or goes on with the packet that stands at `index` now.
+    AtMark look_for_mark(size_t& index, bool has_read, bool peek);
 
     // unix-datagram.cpp
     Result<u64> send_datagram(Task& task, IoBuffer& data, SendRequest& request);

@@ -35,6 +35,8 @@ Result<u64> UnixSocket::send_stream(Task& task, IoBuffer& data, SendRequest& req
     if (request.to && request.to->length > 0)
         return end.state == State::connected ? err::isconn : err::opnotsupp;
     if (end.state != State::connected) return err::notconn;
+    bool const is_urgent = request.flags & abi::msg_oob;
+    if (is_urgent && data.remaining() == 0) return err::opnotsupp;
     TRY(prepare_ancillary(task, request.ancillary));
     u64 moved = 0;
     while (data.remaining() > 0) {
@@ -45,6 +47,8 @@ Result<u64> UnixSocket::send_stream(Task& task, IoBuffer& data, SendRequest& req
         }
         if (!end.has_send_space()) return err::again;
         u64 size = std::min({ data.remaining(), kMaxPacket, std::max<u64>(end.send_limit / 2, 1) });
+        // What is urgent, the last byte, is a packet for itself.
+        if (is_urgent && size == data.remaining() && size > 1) --size;
         auto packet = TRY(fill_packet(end, data, size));
         // The copy may have waited: the peer may be gone.
         if (!end.peer || end.peer->receive_shut) {
@@ -56,9 +60,45 @@ Result<u64> UnixSocket::send_stream(Task& task, IoBuffer& data, SendRequest& req
         packet->attach(std::exchange(request.ancillary, {}));
         request.ancillary.credentials = credentials;
         end.peer->enqueue(std::move(packet));
+        if (is_urgent && data.remaining() == 0) end.peer->mark_urgent();
         moved += size;
     }
     return moved;
+}
+
+Result<u64> UnixSocket::receive_urgent(IoBuffer& data, ReceiveRequest& request)
+{
+    UnixEndpoint& end = *endpoint_;
+    MutexLock lock(end.receive_mutex);
+    if (!end.urgent || is_on(abi::so_oobinline)) return err::inval;
+    auto const at = std::ranges::find(end.queue, end.urgent, &std::unique_ptr<Packet>::get);
+    Packet& packet = **at;
+    if (data.remaining() > 0) TRY(data.put_all(packet.data(), 1));
+    request.ancillary.credentials = packet.ancillary.credentials;
+    request.result_flags |= abi::msg_oob;
+    if (!(request.flags & abi::msg_peek)) {
+        packet.taken = 1;
+        if (end.urgent == &packet) end.urgent = nullptr;
+    }
+    return 1;
+}
+
+UnixSocket::AtMark UnixSocket::look_for_mark(size_t& index, bool has_read, bool peek)
+{
+    UnixEndpoint& end = *endpoint_;
+    Packet const& packet = *end.queue[index];
+    bool const was_urgent = packet.size() == 0;
+    if (&packet != end.urgent && !was_urgent) return AtMark::none;
+    if (has_read && (!was_urgent || !end.urgent)) return AtMark::end;
+    if (!was_urgent && is_on(abi::so_oobinline)) {
+        if (!peek) end.urgent = nullptr;
+        return AtMark::none;
+    }
+    if (peek)
+        ++index;
+    else
+        Network::of(end.kernel).discard(end.dequeue());
+    return AtMark::next;
 }
 
 Result<u64> UnixSocket::receive_stream(IoBuffer& data, ReceiveRequest& request)
@@ -69,7 +109,11 @@ Result<u64> UnixSocket::receive_stream(IoBuffer& data, ReceiveRequest& request)
     bool peek = request.flags & abi::msg_peek;
     u64 moved = 0;
     bool ended = false; // what follows belongs to another message
-    for (size_t index = 0; index < end.queue.size() && !ended;) {
+    size_t index = 0;
+    while (index < end.queue.size() && !ended) {
+        auto const mark = look_for_mark(index, moved > 0 || data.transferred() > 0, peek);
+        ended = mark == AtMark::end;
+        if (mark != AtMark::none) continue;
         Packet& packet = *end.queue[index];
         bool first = !request.ancillary.credentials;
         if (!first && wants_credentials() && !same_sender(request.ancillary, packet.ancillary)) break;
@@ -97,7 +141,7 @@ Result<u64> UnixSocket::receive_stream(IoBuffer& data, ReceiveRequest& request)
         packet.taken += copied.value();
         if (packet.size() == 0) Network::of(end.kernel).discard(end.dequeue());
     }
-    if (moved == 0 && end.queue.empty()) return nothing_to_receive();
+    if (moved == 0 && !ended && index >= end.queue.size()) return nothing_to_receive();
     bool wait_for_all = request.flags & abi::msg_waitall && !peek && !ended && end.queue.empty();
     if (wait_for_all && data.remaining() > 0 && !end.receive_shut && !end.error) return err::again;
     return moved;
