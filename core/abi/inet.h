@@ -57,9 +57,31 @@ static_assert(sizeof(PacketInfo6) == 20);
 // IPPROTO_UDPLITE
 constexpr i32 udplite_send_cscov = 10, udplite_recv_cscov = 11;
 // IPPROTO_TCP
-constexpr i32 tcp_nodelay = 1, tcp_cork = 3, tcp_keepidle = 4, tcp_keepintvl = 5, tcp_keepcnt = 6,
-              tcp_syncnt = 7, tcp_linger2 = 8, tcp_defer_accept = 9, tcp_quickack = 12, tcp_user_timeout = 18,
-              tcp_notsent_lowat = 25;
+constexpr i32 tcp_nodelay = 1, tcp_maxseg = 2, tcp_info = 11, tcp_congestion = 13, tcp_cork = 3,
+              tcp_keepidle = 4, tcp_keepintvl = 5, tcp_keepcnt = 6, tcp_syncnt = 7, tcp_linger2 = 8,
+              tcp_defer_accept = 9, tcp_quickack = 12, tcp_user_timeout = 18, tcp_notsent_lowat = 25;
+
+/// struct tcp_info: as far as it says something of a connection that is no packets; zeros stand between.
+struct TcpInfo {
+    u8 state, pad0[7];
+    u32 retransmit_timeout, delayed_ack; ///< microseconds
+    u32 send_segment, receive_segment; ///< bytes
+    u32 unacknowledged,
+        selectively; ///< segments; of a listener: connections that wait, and the most that may
+    u32 pad1[7];
+    u32 path_mtu, receive_threshold, round_trip, round_trip_variance, send_threshold, congestion_window,
+        advertised_segment;
+    u32 pad2[4];
+    u64 pacing_rate, max_pacing_rate;
+    u64 bytes_acknowledged, bytes_received;
+    u32 segments_out, segments_in, bytes_not_sent, pad3[3];
+    u64 pad4[5];
+    u64 bytes_sent, bytes_sent_again;
+    u32 pad5[6];
+};
+static_assert(offsetof(TcpInfo, path_mtu) == 60 && offsetof(TcpInfo, bytes_acknowledged) == 120
+    && offsetof(TcpInfo, bytes_sent) == 200 && sizeof(TcpInfo) == 240);
+constexpr u64 congestion_name_max = 16;
 
 // Raw sockets: SOL_RAW, IPPROTO_ICMPV6
 constexpr i32 sol_raw = 255, icmp_filter = 1, icmp6_filter = 1, ipv6_checksum = 7;

@@ -110,6 +110,14 @@ protected:
     virtual void receive_buffer_changed() { }
     virtual void switches_changed() { } ///< an on-off option
     /// Whether an on-off option (SO_REUSEADDR, ..) is on.
+    /// SO_RCVLOWAT: a read waits for so many bytes, or as many as it has room for.
+    u64 receive_low_water() const { return u64(receive_low_water_); }
+    /// Whether a read of a stream that has room for more is to go on: `count` is what it has got.
+    bool wants_more(ReceiveRequest const& request, u64 count, u64 room) const
+    {
+        if (request.flags & abi::msg_peek || room == 0) return false;
+        return request.flags & abi::msg_waitall || count < receive_low_water();
+    }
     bool is_on(i32 simple_option) const { return simple_options_ >> simple_option & 1; }
     void turn_on(i32 simple_option) { simple_options_ |= u64 { 1 } << simple_option; }
     abi::Linger const& linger() const { return linger_; }

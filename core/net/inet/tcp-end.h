@@ -70,6 +70,8 @@ public:
     u8 const* urgent_byte() const;
     /// How many bytes are to be read before it. Only where there is one.
     u64 before_urgent() const { return urgent_at_ - position_; }
+    /// Bytes of the stream that have come, read or not.
+    u64 received() const { return position_ + queued; }
     /// Forgets the first byte, which is the urgent one.
     void pass_urgent();
     // For the kernel's own use of an end, without copies.

@@ -216,7 +216,7 @@ Result<u64> TcpSocket::receive(Task&, IoBuffer& data, ReceiveRequest& request)
     u64 const moved = TRY(end_->receive(data, how));
     bool const over = end_->finished || end_->receive_shut || end_->error || ends_at_mark;
     if (moved == 0) return nothing_to_receive();
-    if (request.flags & abi::msg_waitall && !peek && data.remaining() > 0 && !over) return err::again;
+    if (!over && wants_more(request, data.transferred(), data.remaining())) return err::again;
     return moved;
 }
 
@@ -232,7 +232,9 @@ u32 TcpSocket::readiness()
     // An urgent byte that is next is not for those who read the stream.
     bool const is_at_mark
         = end.urgent != TcpEnd::Urgent::none && !end.urgent_in_line && end.before_urgent() == 0;
-    if (end.queued >= 1u + is_at_mark) ready |= abi::pollin | abi::pollrdnorm;
+    // Where no more fits, what is wanted can never come.
+    bool const is_full = end.peer && end.peer->send_space() == 0;
+    if (end.queued >= receive_low_water() + is_at_mark || is_full) ready |= abi::pollin | abi::pollrdnorm;
     if (end.urgent == TcpEnd::Urgent::waiting) ready |= abi::pollpri;
     if (end.send_shut || end.is_writable()) ready |= abi::pollout | abi::pollwrnorm;
     return ready;

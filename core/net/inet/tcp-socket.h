@@ -2,6 +2,7 @@
 // AF_INET and AF_INET6 stream sockets as files (tcp(7)).
 #pragma once
 
+#include "core/abi/inet.h"
 #include "core/net/inet/inet-socket.h"
 #include "core/net/inet/tcp-end.h"
 
@@ -24,6 +25,8 @@ public:
     u32 readiness() override;
     WaitQueue* wait_queue() override { return &end_->waiters; }
     Result<i64> ioctl(Task& task, u32 command, u64 argument) override;
+    Result<void> set_option(Task& task, i32 level, i32 name, std::span<u8 const> value) override;
+    Result<std::vector<u8>> get_option(Task& task, i32 level, i32 name) override;
 
 protected:
     PortUser& user() override { return *end_; }
@@ -44,7 +47,12 @@ private:
     Result<u64> nothing_to_receive();
     Result<u64> receive_urgent(IoBuffer& data, ReceiveRequest& request);
 
+    // tcp-options.cpp
+    i32 segment_size() const;
+    abi::TcpInfo describe() const;
+
     Ref<TcpEnd> end_;
+    i32 wanted_segment_ = 0; ///< TCP_MAXSEG; 0: none
     bool told_in_progress_ = false; ///< connect(2) gave EINPROGRESS and has not yet given the outcome
 };
 

@@ -142,8 +142,8 @@ Result<u64> UnixSocket::receive_stream(IoBuffer& data, ReceiveRequest& request)
         if (packet.size() == 0) Network::of(end.kernel).discard(end.dequeue());
     }
     if (moved == 0 && !ended && index >= end.queue.size()) return nothing_to_receive();
-    bool wait_for_all = request.flags & abi::msg_waitall && !peek && !ended && end.queue.empty();
-    if (wait_for_all && data.remaining() > 0 && !end.receive_shut && !end.error) return err::again;
+    bool const is_over = ended || !end.queue.empty() || end.receive_shut || end.error;
+    if (!is_over && wants_more(request, data.transferred(), data.remaining())) return err::again;
     return moved;
 }
 
