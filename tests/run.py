@@ -250,7 +250,8 @@ def system_lane(name, backend, user):
     def command():
         path = SANDBOX.path
         return [PYTHON, str(path / "system/main.py"), "--umbra", str(path / "build-umbra"), "--backend", backend,
-                "--tree", str(path / "debian"), "--tar", str(path / "debian.tar"), "--programs", str(path / "programs"),
+                "--tree", str(path / "debian"), "--tar", str(path / "debian.tar"),
+                "--network", str(path / "network.tar"), "--programs", str(path / "programs"),
                 "--sources", str(path / "sources"), "--jobs", JOBS]
     return Lane(name, ["umbra", *SYSTEM_PROGRAMS], command, parse_lines, lambda: command() + ["--list"], user,
                 needs="debian")
@@ -280,15 +281,20 @@ def make_tree(kind):
 
 def place_tree(archive, name):
     """The archive as NAME.tar, and unpacked as NAME, in the sandbox. Raises NotMade."""
-    try:
-        os.link(archive, SANDBOX.path / f"{name}.tar")
-    except OSError:
-        shutil.copy(archive, SANDBOX.path / f"{name}.tar")
+    place_archive(archive, name)
     (SANDBOX.path / name).mkdir(mode=0o755)
     # The devices are not needed, and an ordinary user cannot make them.
     status, output = run(["tar", "-xpf", str(archive), "--exclude", "./dev/*", "-C", str(SANDBOX.path / name)], 900)
     if status != 0:
         raise NotMade(output)
+
+
+def place_archive(archive, name):
+    """The archive as NAME.tar in the sandbox."""
+    try:
+        os.link(archive, SANDBOX.path / f"{name}.tar")
+    except OSError:
+        shutil.copy(archive, SANDBOX.path / f"{name}.tar")
 
 
 def place_sources():
@@ -304,6 +310,7 @@ def prepare_work():
 
 def prepare_debian():
     place_tree(make_tree("system"), "debian")
+    place_archive(make_tree("network"), "network")
     (SANDBOX.path / "programs").mkdir()
     for program in SYSTEM_PROGRAMS:
         binary = ROOT / "build" / program

@@ -108,6 +108,7 @@ class Bench:
     def __init__(self, lane):
         self.lane = lane
         self.umbra, self.backend, self.user = lane.umbra, lane.backend, lane.user
+        self.network = lane.network
         self.tree, self.tar, self.programs = lane.tree, lane.tar, pathlib.Path(lane.programs)
         #: root's lane has a directory, as root unpacked it; an ordinary user's has the archive, which shows root's files.
         self.root = self.tree if self.user == "root" else self.tar

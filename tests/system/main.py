@@ -18,7 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 import harness  # noqa: E402
-import cgroups, cleanup, command, network, programs, resources, signals, storms, streams, terminal, trees, volumes  # noqa: E402,E401,F401
+import cgroups, cleanup, command, network, programs, resources, services, signals, storms, streams, terminal, trees, volumes  # noqa: E402,E401,F401
 
 
 def arguments():
@@ -27,6 +27,7 @@ def arguments():
     parser.add_argument("--umbra", help="the command to test")
     parser.add_argument("--tree", help="a Debian tree, unpacked")
     parser.add_argument("--tar", help="the same as an archive")
+    parser.add_argument("--network", help="an archive of a tree with network programs")
     parser.add_argument("--programs", help="directory of the compiled guest programs")
     parser.add_argument("--sources", help="Umbra's own sources")
     parser.add_argument("--backend", choices=["seccomp", "ptrace"], default="seccomp")

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""make-tree.py [--umbra COMMAND] [system|work|packages]: makes a Debian tree as a tar archive, or finds the one made
-earlier; prints its path. "system" is the tree of the system tests, "work" one with all that tests/workplace uses;
-"packages" is a directory with what build-essential needs and a minimal system, as a mirror has it, and Perl's sources.
+"""make-tree.py [--umbra COMMAND] [system|network|work|packages]: makes a Debian tree as a tar archive, or finds the one
+made earlier; prints its path. "system" is the tree of the system tests, "network" one with the servers that they run,
+"work" one with all that tests/workplace uses; "packages" is a directory with what build-essential needs and a minimal
+system, as a mirror has it, and Perl's sources.
 
 The archives lie in the user's cache directory, named by what is in them. Root makes one with mmdebstrap. So does anybody
 else, as root of an instance: apt fetches the packages as the user, and mmdebstrap runs inside of Umbra.
@@ -45,6 +46,10 @@ KINDS = {
         libabsl-dev libarchive-dev libboost-context-dev libcli11-dev libelf-dev libgmock-dev libgtest-dev liburing-dev
         busybox-static""",
                  [*without("doc", "info"), '--customize-hook=echo "127.0.0.1 localhost" >"$1/etc/hosts"', '--customize-hook=chroot "$1" useradd -M -d /tmp -s /bin/bash -u 1000 user'], "10G"),
+    "network": Kind("""
+        ca-certificates curl git iperf3 iproute2 iputils-ping libpython3.11-testsuite netbase nginx-light openssh-client openssh-server
+        postgresql procps python3 redis-server redis-tools wrk""",
+                    [*without("doc", "info", "locale", "man"), '--customize-hook=chroot "$1" useradd -m -s /bin/bash -u 1000 user']),
     "packages": Kind("build-essential", sources=["perl"]),
 }
 # What a minbase tree has beside the packages named, for apt as a pattern.
