@@ -104,6 +104,9 @@ public:
         i64 groups = 0, marks = 0;
     };
     std::map<u32, FanotifyUse> fanotify_use; ///< by uid
+    u64 fanotify_events = 0; ///< in all queues
+    /// Beyond it every queue overflows, FAN_UNLIMITED_QUEUE or not: a sixteenth of memory, at 1 KiB of an event.
+    u64 max_fanotify_events() const { return std::max<u64>(options_.memory_limit >> 14, 32768); }
     /// kernel.core_pattern, core_uses_pid and core_pipe_limit, see core(5).
     std::string core_pattern = "core";
     i64 core_uses_pid = 0, core_pipe_limit = 0;

@@ -3,6 +3,7 @@
 #include "core/ipc/fanotify-group.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/abi/poll.h"
 #include "core/kernel.h"
@@ -105,13 +106,14 @@ Result<void> FanotifyGroup::happened(vfs::Happening const& what, vfs::MarkIntere
 
 bool FanotifyGroup::enqueue(FanotifyEvent event)
 {
-    bool const fits = queue_.size() < event_limit_;
+    bool const fits = queue_.size() < event_limit_ && kernel_.fanotify_events < kernel_.max_fanotify_events();
     if (!fits && overflowed_) return false;
     if (auto same = by_key_.find(event.key()); fits && same != by_key_.end()) {
         same->second->merge(event.mask());
         return false;
     }
     auto& queued = queue_.emplace_back(fits ? std::move(event) : FanotifyEvent());
+    ++kernel_.fanotify_events;
     overflowed_ |= !fits;
     if (!queued.key().empty()) by_key_.emplace(queued.key(), &queued);
     readers_.wake_all(pollin | pollrdnorm);
@@ -122,6 +124,7 @@ FanotifyEvent FanotifyGroup::take()
 {
     FanotifyEvent event = std::move(queue_.front());
     queue_.pop_front();
+    --kernel_.fanotify_events;
     by_key_.erase(event.key());
     if (event.is_overflow()) overflowed_ = false;
     return event;
@@ -154,7 +157,8 @@ Result<void> FanotifyGroup::answer(i32 fd, Result<void> verdict)
 void FanotifyGroup::forget(FanotifyQuestion const& question)
 {
     // One that was read stays until the listener answers, as on Linux: he knows its descriptor.
-    queue_.remove_if([&](auto& event) { return event.question().get() == &question; });
+    kernel_.fanotify_events
+        -= queue_.remove_if([&](auto& event) { return event.question().get() == &question; });
 }
 
 void FanotifyGroup::shut_down()
@@ -168,8 +172,8 @@ void FanotifyGroup::shut_down()
     asked_.clear();
     by_key_.clear();
     // What goes with the places may itself be an event.
-    auto events = std::move(queue_);
-    queue_.clear();
+    auto const events = std::exchange(queue_, {});
+    kernel_.fanotify_events -= events.size();
     while (auto* mark = marks().front())
         remove(*mark);
 }
