@@ -52,6 +52,8 @@ constexpr u8 dt_unknown = 0, dt_fifo = 1, dt_chr = 2, dt_dir = 4, dt_blk = 6, dt
 constexpr u8 dt_from_mode(u32 mode) { return (mode & s_ifmt) >> 12; }
 
 // renameat2(2)
+/// Flags of a file, FS_*_FL of ioctl_iflags(2).
+constexpr u32 fs_immutable = 0x10, fs_append = 0x20, fs_nodump = 0x40, fs_noatime = 0x80;
 constexpr u32 rename_noreplace = 1, rename_exchange = 2, rename_whiteout = 4;
 
 struct Timespec {

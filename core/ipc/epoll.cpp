@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <vector>
 
 #include "core/kernel.h"
 #include "core/task/task.h"
@@ -75,6 +76,16 @@ EventPoll::Item* EventPoll::find(vfs::File& file, GuestFd fd) const
 {
     auto found = items_.find(Key { &file, fd.value });
     return found == items_.end() ? nullptr : found->second.get();
+}
+
+vfs::File* EventPoll::target(i32 fd, u32 nth) const
+{
+    // By address, as Linux orders them, so that who asks for one after the other sees all.
+    std::vector<vfs::File*> same;
+    for (auto const& [key, item] : items_)
+        if (key.fd == fd) same.push_back(key.file);
+    std::sort(same.begin(), same.end());
+    return nth < same.size() ? same[nth] : nullptr;
 }
 
 void EventPoll::make_ready(Item& item, u32 events)

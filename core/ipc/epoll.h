@@ -30,6 +30,9 @@ public:
     /// What wait() hands out, into kernel memory; returns how many. Never waits.
     u64 collect(std::span<abi::EpollEvent> out);
 
+    /// The file behind the item of that number, the `nth` where descriptors were made anew under it; null.
+    vfs::File* target(i32 fd, u32 nth) const;
+
     /// Readable while an item is ready, for nested sets and poll(2).
     bool can_splice() const override { return false; }
     u32 readiness() override;

@@ -22,17 +22,20 @@ public:
         , number_(number)
     {
         inode->watches.push_back(*this);
+        file_system->watches.push_back(*this);
     }
 
     void happened(Event const& event) override
     {
-        u32 what = event.mask & abi::in_all_events & mask_;
+        // Told whether it was asked for or not.
+        u32 what = event.mask & abi::in_unmount ? abi::in_unmount : event.mask & abi::in_all_events & mask_;
         if (event.entry_is_unlinked && mask_ & abi::in_excl_unlink) what = 0;
         if (what)
             owner_.enqueue(
                 { number_, what | (event.mask & abi::in_isdir), event.cookie, std::string(event.name) });
         // `this` is gone after drop().
-        if (event.mask & abi::in_delete_self || (what && mask_ & abi::in_oneshot)) owner_.drop(number_);
+        if (event.mask & (abi::in_delete_self | abi::in_unmount) || (what && mask_ & abi::in_oneshot))
+            owner_.drop(number_);
     }
 
     i32 number() const { return number_; }

@@ -36,7 +36,7 @@ bool is_read(Iocb const& block) { return block.opcode == iocb_cmd_pread || block
 Result<IoBuffer> prepare_transfer(Task& task, vfs::File const& file, Iocb const& block)
 {
     if (block.flags & iocb_flag_ioprio) TRY(check_io_priority(task, u16(block.priority)));
-    constexpr u32 kKnown = kRwfHipri | kRwfDsync | kRwfSync | kRwfNowait | kRwfAppend;
+    constexpr u32 kKnown = kRwfHipri | kRwfDsync | kRwfSync | kRwfNowait | kRwfAppend | kRwfNoappend;
     if (block.rw_flags & ~kKnown) return err::opnotsupp;
     if (is_read(block) ? !file.is_readable() : !file.is_writable()) return err::badf;
     if (file.inode().is_directory()) return err::inval;
@@ -53,8 +53,10 @@ SyscallResult transfer(Task& task, vfs::File& file, Iocb const& block, IoBuffer 
     bool const no_wait = block.rw_flags & kRwfNowait;
     u64 offset = u64(block.offset);
     if (is_read(block)) return read_from(file, std::move(buffer), offset, no_wait);
-    if ((block.rw_flags & kRwfAppend) && file.is_seekable()) offset = file.end_offset();
-    i64 const written = TRY(write_to(task, file, std::move(buffer), offset, no_wait));
+    auto const appending = TRY(appending_of(file, block.rw_flags));
+    bool const appends = (block.rw_flags & kRwfAppend) && appending == vfs::Appending::as_opened;
+    if (appends && file.is_seekable()) offset = file.end_offset();
+    i64 const written = TRY(write_to(task, file, std::move(buffer), offset, no_wait, appending));
     if (block.rw_flags & (kRwfDsync | kRwfSync)) TRY(file.fsync(!(block.rw_flags & kRwfSync)));
     return written;
 }

@@ -6,6 +6,7 @@
 #include "core/fs/tmpfs/tmpfs.h"
 #include "core/ipc/inotify.h"
 #include "core/ipc/pipe.h"
+#include "core/syscall/file-flags.h"
 #include "core/syscall/path-argument.h"
 #include "core/task/pid-namespace.h"
 #include "core/task/process-table.h"
@@ -106,6 +107,7 @@ void change_async(Task& task, vfs::File& file, GuestFd fd, bool on)
 SyscallResult set_flags(Task& task, vfs::File& file, GuestFd fd, u32 flags)
 {
     bool newly_noatime = (flags & abi::o_noatime) && !(file.flags() & abi::o_noatime);
+    if (((flags ^ file.flags()) & abi::o_append) && file.inode().is_append_only()) return err::perm;
     if (newly_noatime && !vfs::is_owner_or_capable(task.credentials(), file.inode())) return err::perm;
     if (((flags ^ file.flags()) & abi::o_async) && has_async(file))
         change_async(task, file, fd, flags & abi::o_async);
@@ -269,6 +271,7 @@ SyscallResult sys_ioctl(Task& task, GuestFd fd, u32 command, u64 argument)
         TRY(UserOut<i32> { GuestAddr(argument) }.copy_out(task, i32(file->inode().attributes().block_size)));
         return 0;
     }
+    if (auto done = file_flags_ioctl(task, *file, command, argument)) return *done;
     return file->ioctl(task, command, argument);
 }
 

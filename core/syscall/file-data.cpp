@@ -130,6 +130,7 @@ SyscallResult sys_fallocate(Task& task, GuestFd fd, u32 mode, i64 offset, i64 le
     if ((mode & (collapse | insert)) && (mode & (mode - 1))) return err::inval;
     if (!file->is_writable()) return err::badf;
     vfs::Inode& inode = file->inode();
+    if ((inode.is_append_only() && (mode & ~keep_size)) || inode.is_immutable()) return err::perm;
     if (abi::is_fifo(inode.mode())) return err::spipe;
     if (inode.is_directory()) return err::isdir;
     if (!inode.is_regular() && !abi::is_block_device(inode.mode())) return err::nodev;

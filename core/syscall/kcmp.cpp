@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // kcmp(2): whether two tasks share a thing of the kernel's.
+#include "core/ipc/epoll.h"
 #include "core/syscall/syscall.h"
 #include "core/task/permissions.h"
 #include "core/task/pid-namespace.h"
@@ -9,7 +10,12 @@ namespace umbra {
 
 namespace {
 
-enum : i32 { file = 0, vm = 1, files = 2, fs = 3, sighand = 4, io = 5, sysvsem = 6 };
+enum : i32 { file = 0, vm = 1, files = 2, fs = 3, sighand = 4, io = 5, sysvsem = 6, epoll_target = 7 };
+
+/// struct kcmp_epoll_slot.
+struct EpollSlot {
+    u32 set, target, nth;
+};
 
 /// An order of objects that does not tell guests where they lie.
 i64 order(Kernel const& kernel, void const* a, void const* b)
@@ -27,6 +33,19 @@ Result<Task*> subject(Task& task, i32 pid)
     if (!t || !t->has_mm() || !t->has_files() || !t->has_fs()) return err::srch;
     TRY(check_may_inspect(task, *t));
     return t;
+}
+
+/// Whether a descriptor of `a` is what an epoll set of `b` watches.
+SyscallResult compare_target(Task& task, Task& a, Task& b, u64 descriptor, u64 slot_address)
+{
+    auto const slot = TRY(UserIn<EpollSlot> { GuestAddr(slot_address) }.copy_in(task));
+    auto const file = TRY(a.files().get(GuestFd(i32(descriptor)), true));
+    auto const set = TRY(b.files().get(GuestFd(i32(slot.set)), true));
+    auto* const epoll = ipc::as_epoll(*set);
+    if (!epoll) return err::inval;
+    vfs::File const* const target = epoll->target(i32(slot.target), slot.nth);
+    if (!target) return err::noent;
+    return order(task.kernel(), &*file, target);
 }
 
 } // namespace
@@ -52,6 +71,8 @@ SyscallResult sys_kcmp(Task& task, i32 pid1, i32 pid2, i32 type, u64 index1, u64
         return order(kernel, &*a.process().handlers, &*b.process().handlers);
     case io:
         return 0; // nobody has an I/O context of its own
+    case epoll_target:
+        return compare_target(task, a, b, index1, index2);
     case sysvsem:
         return order(kernel, a.semaphore_undos.get(), b.semaphore_undos.get());
     default:

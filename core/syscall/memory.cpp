@@ -18,6 +18,8 @@ Result<void> attach_file(Task& task, mm::MapRequest& request, GuestFd fd, u64 of
     auto file = TRY(task.files().get(fd));
     if (!file->is_readable()) return err::acces;
     if (request.shared && (request.prot & prot_write) && !file->is_writable()) return err::acces;
+    if (request.shared && file->is_writable() && file->path() && file->inode().is_append_only())
+        return err::acces;
     if (file->path() && (file->path()->mount->flags() & vfs::kMountNoExec) && (request.prot & prot_exec))
         return err::perm;
     bool sealed = request.shared && fs::is_write_sealed(*file);

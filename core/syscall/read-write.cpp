@@ -59,9 +59,18 @@ SyscallResult read_from(vfs::File& file, IoBuffer buffer, u64 offset, bool no_wa
     return read_permitted(file, std::move(buffer), offset, no_wait);
 }
 
-SyscallResult write_to(Task& task, vfs::File& file, IoBuffer buffer, u64& offset, bool no_wait)
+Result<vfs::Appending> appending_of(vfs::File const& file, u32 flags)
 {
-    auto attempt = [&] { return vfs::write_file(task, file, buffer, offset); };
+    if (!(flags & kRwfNoappend)) return vfs::Appending::as_opened;
+    bool const appends = (file.flags() & abi::o_append) || (flags & kRwfAppend);
+    if (appends && file.inode().is_append_only()) return err::perm;
+    return vfs::Appending::never;
+}
+
+SyscallResult write_to(
+    Task& task, vfs::File& file, IoBuffer buffer, u64& offset, bool no_wait, vfs::Appending appending)
+{
+    auto attempt = [&] { return vfs::write_file(task, file, buffer, offset, appending); };
     auto result = no_wait ? attempt() : retry_until_ready(file, abi::pollout, attempt);
     // What swallows its data without looking (null) moves nothing out of the buffer.
     if (result.ok() && result.value() > buffer.transferred()) return i64(result.value());
@@ -85,12 +94,13 @@ SyscallResult read_at_position(vfs::File& file, IoBuffer buffer, bool no_wait = 
     return count;
 }
 
-SyscallResult write_at_position(Task& task, vfs::File& file, IoBuffer buffer, bool no_wait = false)
+SyscallResult write_at_position(Task& task, vfs::File& file, IoBuffer buffer, bool no_wait = false,
+    vfs::Appending appending = vfs::Appending::as_opened)
 {
     MutexHold lock;
     if (has_locked_position(file)) lock = MutexHold(file.position_mutex);
     u64 offset = file.position;
-    i64 count = TRY(write_to(task, file, std::move(buffer), offset, no_wait));
+    i64 count = TRY(write_to(task, file, std::move(buffer), offset, no_wait, appending));
     if (file.is_seekable()) file.position = offset + u64(count);
     return count;
 }
@@ -170,7 +180,7 @@ SyscallResult sys_preadv2(
     Task& task, GuestFd fd, UserIn<IoBuffer::Segment> vector, u64 count, i64 offset, u64 high, u32 flags)
 {
     (void)high;
-    if (flags & ~(kRwfHipri | kRwfDsync | kRwfSync | kRwfNowait)) return err::opnotsupp;
+    if (flags & ~(kRwfHipri | kRwfDsync | kRwfSync | kRwfNowait | kRwfNoappend)) return err::opnotsupp;
     bool no_wait = flags & kRwfNowait;
     if (offset == -1) {
         auto file = TRY(task.files().get(fd));
@@ -184,16 +194,19 @@ SyscallResult sys_pwritev2(
     Task& task, GuestFd fd, UserIn<IoBuffer::Segment> vector, u64 count, i64 offset, u64 high, u32 flags)
 {
     (void)high;
-    if (flags & ~(kRwfHipri | kRwfDsync | kRwfSync | kRwfNowait | kRwfAppend)) return err::opnotsupp;
+    if (flags & ~(kRwfHipri | kRwfDsync | kRwfSync | kRwfNowait | kRwfAppend | kRwfNoappend))
+        return err::opnotsupp;
     bool no_wait = flags & kRwfNowait;
     bool at_position = offset == -1;
     auto file = at_position ? TRY(task.files().get(fd)) : TRY(seekable_file(task, fd, offset));
     auto buffer = TRY(import_vector(task, vector, count));
+    auto const appending = TRY(appending_of(*file, flags));
+    if (flags & kRwfNoappend) flags &= ~kRwfAppend;
     if ((flags & kRwfAppend) && file->is_seekable()) offset = i64(file->end_offset());
     u64 at = u64(offset);
     i64 written = at_position && !(flags & kRwfAppend)
-        ? TRY(write_at_position(task, *file, std::move(buffer), no_wait))
-        : TRY(write_to(task, *file, std::move(buffer), at, no_wait));
+        ? TRY(write_at_position(task, *file, std::move(buffer), no_wait, appending))
+        : TRY(write_to(task, *file, std::move(buffer), at, no_wait, appending));
     if (at_position && (flags & kRwfAppend)) file->position = at + u64(written);
     if (flags & (kRwfDsync | kRwfSync)) TRY(file->fsync(!(flags & kRwfSync)));
     return written;

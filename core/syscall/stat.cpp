@@ -74,6 +74,9 @@ abi::Statx to_statx(UserNamespace const& reader, vfs::Path const& path, u32 want
     s.blksize = a.block_size;
     s.attributes_mask = kStatxAttrMountRoot;
     if (path.dentry == path.mount->root()) s.attributes = kStatxAttrMountRoot;
+    constexpr u32 shown_flags = abi::fs_immutable | abi::fs_append | abi::fs_nodump; // the same bits in statx
+    s.attributes_mask |= inode.flags_kept() & shown_flags;
+    s.attributes |= a.flags & shown_flags;
     s.nlink = a.nlink, s.mode = u16(a.mode);
     s.uid = reader.uid_out(a.uid), s.gid = reader.gid_out(a.gid);
     s.ino = inode.number(), s.size = a.size, s.blocks = a.blocks;

@@ -29,6 +29,7 @@ Result<void> check_permission(Credentials const& who, Inode& inode, u32 mask)
 {
     bool stored = inode.is_regular() || inode.is_directory() || inode.is_symlink();
     if ((mask & abi::w_ok) && stored && inode.file_system().is_read_only()) return err::rofs;
+    if ((mask & abi::w_ok) && inode.is_immutable()) return err::perm;
     if (!mode_allows(who, inode.attributes(), mask) && !inode.grants(who, mask)) return err::acces;
     return inode.check_access(who, mask);
 }
@@ -64,10 +65,11 @@ Result<void> check_delete(
 {
     if (victim.is_negative()) return err::noent;
     TRY(check_permission(who, directory.inode(), abi::w_ok | abi::x_ok));
+    if (directory.inode().is_append_only()) return err::perm;
     auto const& owner = directory.inode().attributes();
     bool sticky = (owner.mode & abi::s_isvtx) && who.fsuid != victim.inode().attributes().uid
         && who.fsuid != owner.uid && !is_capable_over(who, victim.inode().attributes(), Capability::fowner);
-    if (sticky) return err::perm;
+    if (sticky || victim.inode().is_append_only() || victim.inode().is_immutable()) return err::perm;
     if (as_directory && !victim.inode().is_directory()) return err::notdir;
     if (!as_directory && victim.inode().is_directory()) return err::isdir;
     if (directory.is_unlinked()) return err::noent;

@@ -16,6 +16,9 @@ namespace {
 
 constexpr i64 kUtimeNow = (1 << 30) - 1, kUtimeOmit = (1 << 30) - 2;
 
+/// chattr(1) says so.
+bool is_fixed(Inode const& inode) { return inode.is_immutable() || inode.is_append_only(); }
+
 Result<void> change_attributes(Path const& path, AttributeChange const& change)
 {
     TRY(path.inode().set_attributes(change));
@@ -32,6 +35,7 @@ Result<void> change_mode(Task& task, Path const& path, u32 mode)
     Inode& inode = path.inode();
     if (inode.is_symlink()) return err::opnotsupp;
     TRY(check_writable_mount(*path.mount));
+    if (is_fixed(inode)) return err::perm;
     if (!is_owner_or_capable(task.credentials(), inode)) return err::perm;
     mode &= 07777;
     if (!in_group_or_capable(task.credentials(), inode)) mode &= ~abi::s_isgid;
@@ -83,6 +87,7 @@ Result<void> change_owner(Task& task, Path const& path, u32 uid, u32 gid)
     Inode& inode = path.inode();
     auto const& who = task.credentials();
     TRY(check_writable_mount(*path.mount));
+    if (is_fixed(inode)) return err::perm;
     TRY(ids_of_kernel(who, uid, gid));
     if (!may_store(inode.file_system(), uid, gid)) return err::overflow;
     if (!may_change_owner(who, inode.attributes(), uid, gid)) return err::perm;
@@ -153,6 +158,7 @@ Result<void> truncate(Task& task, Path const& path, u64 size)
     if (!inode.is_regular()) return err::inval;
     TRY(check_writable_mount(*path.mount));
     TRY(check_permission(task.credentials(), inode, abi::w_ok));
+    if (inode.is_append_only()) return err::perm;
     if (inode.write_count < 0) return err::txtbsy;
     // As an opener for writing, that no new lease comes in the way.
     Ref<Inode> const kept(inode);
@@ -170,6 +176,7 @@ Result<void> truncate(Task& task, Path const& path, u64 size)
 Result<void> truncate_file(Task& task, File& file, u64 size)
 {
     if (!file.inode().is_regular() || !file.is_writable()) return err::inval;
+    if (file.inode().is_append_only()) return err::perm;
     TRY(truncate_checked(task, file.inode(), size, &file));
     notify_dentry(*file.path()->dentry, abi::in_modify);
     return {};
@@ -185,6 +192,7 @@ Result<void> change_times(Task& task, Path const& path, abi::Timespec const* tim
     if (times && times[0].nsec == kUtimeOmit && times[1].nsec == kUtimeOmit) return {};
     TRY(check_writable_mount(*path.mount));
     bool both_now = !times || (times[0].nsec == kUtimeNow && times[1].nsec == kUtimeNow);
+    if (inode.is_immutable() || (inode.is_append_only() && !both_now)) return err::perm;
     if (!is_owner_or_capable(task.credentials(), inode)) {
         if (!both_now) return err::perm;
         TRY(check_permission(task.credentials(), inode, abi::w_ok));
@@ -214,6 +222,7 @@ void update_access_time(Path const& path, u32 open_flags)
     if ((open_flags & abi::o_noatime) || (flags & kMountNoAtime) || path.mount->is_read_only()) return;
     if ((flags & kMountNoDirAtime) && inode.is_directory()) return;
     auto const& a = inode.attributes();
+    if (a.flags & abi::fs_noatime) return;
     auto now = current_time(inode.file_system().kernel());
     auto before = [](abi::Timespec const& x, abi::Timespec const& y) {
         return x.sec < y.sec || (x.sec == y.sec && x.nsec <= y.nsec);

@@ -115,7 +115,7 @@ Result<void> link(Task& task, At const& from, At const& to, bool follow, bool em
     if (!(source.mount == locked.directory.mount)) return err::xdev;
     TRY(check_create(task.credentials(), *locked.directory.dentry));
     Inode& inode = source.inode();
-    if (inode.is_directory()) return err::perm;
+    if (inode.is_directory() || inode.is_immutable() || inode.is_append_only()) return err::perm;
     // A file that has lost its last name cannot get one again, except an O_TMPFILE one: its file system says
     // so.
     TRY(locked.directory.inode().link(locked.name, inode));

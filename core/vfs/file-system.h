@@ -57,6 +57,7 @@ public:
 
     u32 writers = 0; ///< files open for writing
     u32 mount_count = 0; ///< mounts that show it
+    List<InodeWatch, TaggedNode<FileSystem>> watches; ///< those of its inodes, for the end of its last mount
     ObjectMarks marks; ///< of the whole file system
     List<Mark, TaggedNode<MarkOfFileSystem>> all_marks; ///< those of its inodes and mounts too
     /// Held over a rename between two directories, so that the tree above both stands still.

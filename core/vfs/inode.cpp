@@ -37,6 +37,7 @@ void Inode::apply_change(AttributeChange const& change)
     if (change.mask & C::kAtime) attributes_.atime = change.atime;
     if (change.mask & C::kMtime) attributes_.mtime = change.mtime;
     if (change.mask & C::kCtime) attributes_.ctime = change.ctime;
+    if (change.mask & C::kFlags) attributes_.flags = change.flags;
 }
 
 Result<Ref<Inode>> Inode::lookup(std::string_view) { return is_directory() ? err::noent : err::notdir; }

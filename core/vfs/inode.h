@@ -44,15 +44,26 @@ struct Attributes {
     u64 blocks = 0; ///< of 512 bytes
     u32 block_size = 4096;
     abi::Timespec atime {}, mtime {}, ctime {}, btime {};
+    u32 flags = 0; ///< abi::fs_immutable and so on (ioctl_iflags(2))
 };
 
 /// A change of attributes: only what is in `mask` changes.
 struct AttributeChange {
-    enum Mask : u32 { kMode = 1, kUid = 2, kGid = 4, kSize = 8, kAtime = 16, kMtime = 32, kCtime = 64 };
+    enum Mask : u32 {
+        kMode = 1,
+        kUid = 2,
+        kGid = 4,
+        kSize = 8,
+        kAtime = 16,
+        kMtime = 32,
+        kCtime = 64,
+        kFlags = 128
+    };
     u32 mask = 0;
     u32 mode = 0, uid = 0, gid = 0;
     u64 size = 0;
     abi::Timespec atime {}, mtime {}, ctime {};
+    u32 flags = 0;
 };
 
 /// What a new object starts with. The VFS has applied umask, setgid directories and ownership rules already.
@@ -90,6 +101,10 @@ public:
     bool is_directory() const { return abi::is_directory(mode()); }
     bool is_regular() const { return abi::is_regular(mode()); }
     bool is_symlink() const { return abi::is_symlink(mode()); }
+    bool is_immutable() const { return attributes_.flags & abi::fs_immutable; }
+    bool is_append_only() const { return attributes_.flags & abi::fs_append; }
+    /// Which of the flags the file system keeps for this object; 0: it has none, and ENOTTY says so.
+    virtual u32 flags_kept() const { return 0; }
 
     /// Brings attributes() up to date with the backing store. May wait.
     virtual Result<void> refresh() { return {}; }

@@ -31,10 +31,10 @@ Result<void> limit_write(Task& task, IoBuffer& buffer, u64 offset)
     return {};
 }
 
-Result<u64> write_regular(Task& task, File& file, IoBuffer& buffer, u64& offset)
+Result<u64> write_regular(Task& task, File& file, IoBuffer& buffer, u64& offset, Appending appending)
 {
     MutexLock lock(file.inode().mutex);
-    if (file.flags() & abi::o_append) offset = file.end_offset();
+    if ((file.flags() & abi::o_append) && appending == Appending::as_opened) offset = file.end_offset();
     if (buffer.remaining() == 0) return u64 { 0 };
     TRY(limit_write(task, buffer, offset));
     TRY(remove_privileges(task, file.inode()));
@@ -43,12 +43,13 @@ Result<u64> write_regular(Task& task, File& file, IoBuffer& buffer, u64& offset)
 
 } // namespace
 
-Result<u64> write_file(Task& task, File& file, IoBuffer& buffer, u64& offset)
+Result<u64> write_file(Task& task, File& file, IoBuffer& buffer, u64& offset, Appending appending)
 {
     if (!file.is_writable()) return err::badf;
     // A file with its own position is the host's: the host applies O_APPEND and its limits.
     bool is_plain = file.inode().is_regular() && !file.has_own_position();
-    u64 written = TRY(is_plain ? write_regular(task, file, buffer, offset) : file.write(buffer, offset));
+    u64 written
+        = TRY(is_plain ? write_regular(task, file, buffer, offset, appending) : file.write(buffer, offset));
     if (written > 0) notify_file(file, abi::in_modify);
     if (!is_plain) return written;
     if (written > 0 && (file.flags() & abi::o_dsync))

@@ -6,6 +6,7 @@
 #include "core/vfs/dentry-cache.h"
 #include "core/vfs/marks.h"
 #include "core/vfs/mount-table.h"
+#include "core/vfs/notify.h"
 #include "core/vfs/path.h"
 
 namespace umbra::vfs {
@@ -61,6 +62,9 @@ Mount::~Mount()
     --table.count_;
     drop_marks(marks);
     if (--fs_->mount_count > 0) return;
+    // The last mount: inotify's watches end, each with an event of its own.
+    while (InodeWatch* watch = fs_->watches.pop_front())
+        watch->happened({ .mask = abi::in_unmount });
     drop_all_marks(*fs_);
     fs_->kernel().dentries().prune(*fs_);
 }

@@ -17,7 +17,7 @@ namespace umbra::vfs {
 constexpr u32 kRenamedWithin = 0x10000000;
 
 /// A watch on an inode; linked into Inode::watches. Never waits.
-class InodeWatch : public TaggedNode<InodeWatch> {
+class InodeWatch : public TaggedNode<InodeWatch>, public TaggedNode<FileSystem> {
 public:
     struct Event {
         u32 mask;

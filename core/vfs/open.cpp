@@ -43,6 +43,10 @@ Result<void> check_open(Task& task, Path const& path, u32 flags)
         break;
     }
     TRY(check_permission(task.credentials(), inode, mask));
+    if (inode.is_append_only()) {
+        bool const overwrites = wants_to_write(flags) && !(flags & abi::o_append);
+        if (overwrites || (flags & abi::o_trunc)) return err::perm;
+    }
     if ((flags & abi::o_noatime) && !is_owner_or_capable(task.credentials(), inode)) return err::perm;
     return {};
 }

@@ -81,6 +81,8 @@ Result<std::string> list_xattrs(Task& task, Inode& inode);
 /// read(2) and write(2) at an offset, without waiting for readiness: access mode, directories, O_APPEND, size
 /// limits, privileges, O_SYNC. `offset` of a write with O_APPEND is replaced by where it went.
 Result<u64> read_file(File& file, IoBuffer& buffer, u64 offset);
-Result<u64> write_file(Task& task, File& file, IoBuffer& buffer, u64& offset);
+enum class Appending : u8 { as_opened, never };
+Result<u64> write_file(
+    Task& task, File& file, IoBuffer& buffer, u64& offset, Appending appending = Appending::as_opened);
 
 } // namespace umbra::vfs

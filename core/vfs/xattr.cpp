@@ -25,6 +25,7 @@ Result<void> check_xattr(Credentials const& who, Inode& inode, std::string_view 
 {
     bool writes = mask & abi::w_ok;
     if (!is_known_namespace(name)) return err::opnotsupp;
+    if (writes && (inode.is_immutable() || inode.is_append_only())) return err::perm;
     if (name.starts_with("system."))
         return writes && !is_owner_or_capable(who, inode) ? err::perm : Result<void>();
     if (name.starts_with("security.")) {

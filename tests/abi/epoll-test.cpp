@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <thread>
 
 namespace abi_test {
@@ -236,6 +237,50 @@ TEST(EpollSet, many_files)
     for (int i = 0; i < 200; i++)
         seen[events[size_t(i)].data.u64] = true;
     EXPECT_EQ(std::count(seen.begin(), seen.end(), true), 200);
+}
+
+TEST(EpollTargets, are_compared)
+{
+    constexpr int target = 7; // KCMP_EPOLL_TFD
+    struct {
+        uint32_t set, descriptor, nth;
+    } slot {};
+    int ends[2];
+    ASSERT_OK(::pipe(ends));
+    Fd reader = ends[0], writer = ends[1];
+    Fd set = ::epoll_create1(0);
+    epoll_event event { .events = EPOLLIN, .data = {} };
+    ASSERT_OK(::epoll_ctl(set, EPOLL_CTL_ADD, reader, &event));
+    auto compare = [&](int descriptor) {
+        return ::syscall(SYS_kcmp, ::getpid(), ::getpid(), target, descriptor, &slot);
+    };
+    slot = { uint32_t(int(set)), uint32_t(int(reader)), 0 };
+    EXPECT_EQ(compare(reader), 0);
+    EXPECT_GT(compare(writer), 0);
+    slot.nth = 1;
+    EXPECT_ERROR(compare(reader), ENOENT);
+    slot.nth = 0, slot.descriptor = uint32_t(int(writer));
+    EXPECT_ERROR(compare(reader), ENOENT);
+    slot.set = uint32_t(int(reader));
+    EXPECT_ERROR(compare(reader), EINVAL);
+    slot.set = 999;
+    EXPECT_ERROR(compare(reader), EBADF);
+    slot.set = uint32_t(int(set));
+    EXPECT_ERROR(compare(999), EBADF);
+    EXPECT_ERROR(::syscall(SYS_kcmp, ::getpid(), ::getpid(), target, int(reader), 8), EFAULT);
+    // The same number once more, for another file: both are there.
+    slot.descriptor = uint32_t(int(reader));
+    Fd kept = ::dup(reader);
+    ASSERT_OK(::dup2(writer, reader));
+    event.events = EPOLLOUT;
+    ASSERT_OK(::epoll_ctl(set, EPOLL_CTL_ADD, reader, &event));
+    int same_as_reader = 0, same_as_writer = 0;
+    for (slot.nth = 0; slot.nth < 2; ++slot.nth) {
+        same_as_reader += compare(kept) == 0;
+        same_as_writer += compare(writer) == 0;
+    }
+    EXPECT_EQ(same_as_reader, 1);
+    EXPECT_EQ(same_as_writer, 1);
 }
 
 } // namespace

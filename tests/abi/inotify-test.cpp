@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // inotify(7): which events come, in which order, and how a watch ends.
-#include "abi-test.h"
+#include "mounts.h"
 
 #include <poll.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <vector>
 
 namespace abi_test {
@@ -168,6 +169,35 @@ TEST_F(Inotify, errors)
     EXPECT_ERROR(watch("f", IN_OPEN | IN_ONLYDIR), ENOTDIR);
     EXPECT_ERROR(::inotify_add_watch(0x7fff, "f", IN_OPEN), EBADF);
     EXPECT_ERROR(::inotify_init1(1), EINVAL);
+}
+
+class UnmountedWatches : public InOwnMounts { };
+
+TEST_F(UnmountedWatches, end_with_the_last_mount)
+{
+    Fd fd = ::inotify_init1(IN_NONBLOCK);
+    make_directory("there");
+    make_directory("again");
+    make_tmpfs("there");
+    write_file("there/f", "");
+    bind("there", "again");
+    int const file = ::inotify_add_watch(fd, "there/f", IN_OPEN);
+    int const outside = ::inotify_add_watch(fd, ".", IN_ATTRIB);
+    ASSERT_GT(file, 0);
+    ASSERT_GT(outside, 0);
+    auto next = [&] {
+        inotify_event event {};
+        return ::read(fd, &event, sizeof event) < 0 ? Event { -errno, 0, "" }
+                                                    : Event { event.wd, event.mask, "" };
+    };
+    ASSERT_OK(::umount2("there", 0));
+    EXPECT_EQ(next(), (Event { -EAGAIN, 0, "" })) << "it is mounted elsewhere still";
+    ASSERT_OK(::umount2("again", 0));
+    EXPECT_EQ(next(), (Event { file, IN_UNMOUNT, "" }));
+    EXPECT_EQ(next(), (Event { file, IN_IGNORED, "" }));
+    EXPECT_EQ(next(), (Event { -EAGAIN, 0, "" }));
+    EXPECT_ERROR(::inotify_rm_watch(fd, file), EINVAL);
+    EXPECT_OK(::inotify_rm_watch(fd, outside));
 }
 
 } // namespace

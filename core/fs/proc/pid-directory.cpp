@@ -51,7 +51,7 @@ constexpr PidRow kRows[] = {
     { "cmdline", kFile | 0444, both, open_, pid_command_line },
     { "stat", kFile | 0444, both, open_, pid_stat },
     { "statm", kFile | 0444, both, open_, pid_statm },
-    { "maps", kFile | 0444, both, inspection, pid_maps },
+    { "maps", kFile | 0444, both, inspection, nullptr, nullptr, make_maps_file },
     { "mem", kFile | 0600, both, inspection, nullptr, nullptr, make_memory_file },
     { "cwd", kLink, both, open_, nullptr, nullptr, make_working_directory_link },
     { "root", kLink, both, open_, nullptr, nullptr, make_root_link },

@@ -65,6 +65,7 @@ Ref<vfs::Inode> make_net_directory(vfs::FileSystem&, PidReference const&, Pseudo
 Ref<vfs::Inode> make_mounts_file(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_mountinfo_file(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_mountstats_file(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
+Ref<vfs::Inode> make_maps_file(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_pagemap(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_memory_file(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
 Ref<vfs::Inode> make_executable_link(vfs::FileSystem&, PidReference const&, PseudoAttributes const&);
@@ -106,6 +107,8 @@ Result<void> set_pid_oom_adj(Subject const&, std::string_view);
 // pid-ids.cpp
 // pid-memory.cpp
 Result<std::string> pid_maps(Subject const&);
+/// What stands in the last column of maps; not escaped.
+std::string area_name(mm::AddressSpace const& memory, mm::Vma const& area);
 Result<std::string> pid_smaps(Subject const&);
 Result<std::string> pid_smaps_rollup(Subject const&);
 Result<std::string> pid_coredump_filter(Subject const&);

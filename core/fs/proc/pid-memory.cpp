@@ -9,6 +9,17 @@
 
 namespace umbra::fs {
 
+std::string area_name(mm::AddressSpace const& memory, mm::Vma const& area)
+{
+    auto given = [&](char const* kind) { return "[" + std::string(kind) + ":" + area.anonymous_name + "]"; };
+    if (area.path && !area.anonymous_name.empty()) return given("anon_shmem");
+    if (area.path) return vfs::path_to_string(*area.path, current().fs().root);
+    if (!area.label.empty()) return area.label;
+    if (area.start < memory.break_end() && area.end > memory.break_start()) return "[heap]";
+    if (area.start <= memory.stack_start.value && area.end >= memory.stack_start.value) return "[stack]";
+    return area.anonymous_name.empty() ? std::string() : given("anon");
+}
+
 namespace {
 using ull = unsigned long long;
 using platform::Protection;
@@ -16,22 +27,6 @@ using platform::Protection;
 constexpr u64 kNameColumn = 73;
 constexpr u64 kStringsMax
     = 2 << 20; ///< of cmdline and environ: nobody reads more, and the kernel must hold it
-
-/// What stands in the last column of maps.
-std::string area_name(mm::AddressSpace const& memory, mm::Vma const& area)
-{
-    std::string name;
-    auto given = [&](char const* kind) { return "[" + std::string(kind) + ":" + area.anonymous_name + "]"; };
-    if (area.path && !area.anonymous_name.empty()) return given("anon_shmem");
-    if (area.path) {
-        append_escaped(name, vfs::path_to_string(*area.path, current().fs().root), "\n");
-        return name;
-    }
-    if (!area.label.empty()) return area.label;
-    if (area.start < memory.break_end() && area.end > memory.break_start()) return "[heap]";
-    if (area.start <= memory.stack_start.value && area.end >= memory.stack_start.value) return "[stack]";
-    return area.anonymous_name.empty() ? std::string() : given("anon");
-}
 
 void add_area(std::string& out, mm::AddressSpace const& memory, mm::Vma const& area)
 {
@@ -44,7 +39,11 @@ void add_area(std::string& out, mm::AddressSpace const& memory, mm::Vma const& a
     append_format(out, "%08llx-%08llx %c%c%c%c %08llx %02x:%02x %llu ", ull(area.start), ull(area.end),
         area.prot & 1 ? 'r' : '-', area.prot & 2 ? 'w' : '-', area.prot & 4 ? 'x' : '-',
         area.shared ? 's' : 'p', ull(offset), abi::dev_major(device), abi::dev_minor(device), ull(number));
-    std::string name = area_name(memory, area);
+    std::string name;
+    if (area.path && area.anonymous_name.empty())
+        append_escaped(name, area_name(memory, area), "\n");
+    else
+        name = area_name(memory, area);
     if (!name.empty()) {
         u64 used = out.size() - line;
         if (used < kNameColumn) out.append(kNameColumn - used, ' ');

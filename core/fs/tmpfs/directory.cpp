@@ -99,10 +99,17 @@ Result<Ref<vfs::Inode>> TmpfsDirectory::lookup(std::string_view name)
     return Ref<Inode>(Ref<TmpfsInode>(entries_.at(it->second).inode));
 }
 
+void TmpfsDirectory::inherit_flags(Inode& made) const
+{
+    if (u32 const flags = attributes_.flags & made.flags_kept() & (abi::fs_nodump | abi::fs_noatime))
+        (void)made.set_attributes({ .mask = vfs::AttributeChange::kFlags, .flags = flags }); // never fails
+}
+
 Result<Ref<vfs::Inode>> TmpfsDirectory::create(std::string_view name, vfs::NewInode const& what)
 {
     if (positions_.count(name)) return err::exist;
     auto inode = TRY(tmpfs().make(what));
+    inherit_flags(*inode);
     add(name, Ref<TmpfsInode>(static_cast<TmpfsInode&>(*inode)));
     return inode;
 }
@@ -119,6 +126,7 @@ Result<Ref<vfs::Inode>> TmpfsDirectory::symlink(
 Result<Ref<vfs::Inode>> TmpfsDirectory::create_unnamed(vfs::NewInode const& what)
 {
     auto inode = TRY(tmpfs().make(what));
+    inherit_flags(*inode);
     auto& unnamed = static_cast<TmpfsInode&>(*inode);
     unnamed.set_link_count(0);
     unnamed.linkable = what.linkable;

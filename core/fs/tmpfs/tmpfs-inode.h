@@ -63,6 +63,12 @@ public:
     TmpfsInode(TmpfsFileSystem& fs, vfs::Attributes const& attributes);
     ~TmpfsInode() override;
 
+    u32 flags_kept() const override
+    {
+        return is_regular() || is_directory()
+            ? abi::fs_immutable | abi::fs_append | abi::fs_nodump | abi::fs_noatime
+            : 0;
+    }
     Result<std::string> get_xattr(std::string_view name) override;
     Result<void> set_xattr(std::string_view name, std::string_view value, u32 flags) override;
     Result<void> remove_xattr(std::string_view name) override;
@@ -131,6 +137,7 @@ private:
         std::string name;
         Ref<TmpfsInode> inode;
     };
+    void inherit_flags(Inode& made) const;
     void add(std::string_view name, Ref<TmpfsInode> inode);
     Ref<TmpfsInode> remove(std::string_view name);
     Entry& entry(std::string_view name);

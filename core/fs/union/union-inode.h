@@ -120,6 +120,7 @@ public:
     Result<void> set_attributes(vfs::AttributeChange const& change) override;
     void touch_atime(abi::Timespec const& now) override;
     Result<void> check_access(Credentials const& who, u32 mask) override;
+    u32 flags_kept() const override { return real().flags_kept(); }
     Result<std::string> read_link() override;
     Result<Ref<vfs::File>> open(vfs::Path const& path, u32 flags) override;
     mm::MemoryObject* memory_object() override { return real().memory_object(); }
