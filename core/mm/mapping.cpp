@@ -20,6 +20,7 @@ using namespace abi;
 namespace {
 constexpr u64 kStackGuardGap = 256 * kPageSize;
 constexpr u64 kStackReserve = u64 { 1 } << 30; ///< room kept below the stack for its growth
+constexpr u64 kLargeSpacePages = u64 { 1 } << 17; ///< 512 MiB: its end takes milliseconds anyway
 } // namespace
 
 AddressSpace::AddressSpace(Kernel& kernel, std::unique_ptr<platform::AddressSpace> stub)
@@ -510,6 +511,8 @@ void AddressSpace::clear()
     pages_.prune(0, end >> kPageShift);
     while (!areas_.empty())
         remove(areas_.begin());
+    // Its page tables were MiBs of the heap, which keeps what it has unless it is asked: little work beside the frames'.
+    if (peak_resident_ >= kLargeSpacePages) kernel_.platform().trim_heap();
 }
 
 void AddressSpace::forget_object_pages(Vma& vma, u64 first, u64 count, bool even_private)
