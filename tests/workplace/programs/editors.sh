@@ -6,7 +6,7 @@ mux() { tmux -L ours -f /dev/null "$@"; }
 # Waits until pane $1 shows $2.
 shows() { for _ in $(seq 600); do mux capture-pane -p -t "$1" | grep -qF -- "$2" && return; sleep 0.05; done; echo "pane $1 does not show '$2' but:"; mux capture-pane -p -t "$1"; exit 1; }
 # Waits until $2 is what pane $1 runs.
-runs() { until [ "$(mux display-message -p -t "$1" '#{pane_current_command}')" = "$2" ]; do sleep 0.02; done; }
+runs() { for _ in $(seq 1500); do [ "$(mux display-message -p -t "$1" '#{pane_current_command}')" = "$2" ] && return; sleep 0.02; done; echo "pane $1 does not run '$2' but:"; mux capture-pane -p -t "$1"; exit 1; }
 mux new-session -d -x 100 -y 30 'exec sh -i'
 mux split-window -h 'exec sh -i'
 mux send-keys -t 0 'stty size | tr " " x; tty | grep -c pts' Enter; shows 0 30x || shows 0 29x
@@ -20,8 +20,9 @@ mux send-keys -t 1 G
 shows 1 'added'
 mux send-keys -t 1 '?row 50' Enter
 shows 1 'row 50'
-mux send-keys -t 1 q
-mux send-keys -t 1 'top -d 100' Enter; shows 1 'Tasks:'; mux send-keys -t 1 q
+# What is typed before a program has given its terminal back is thrown away with the program's own input.
+mux send-keys -t 1 q; runs 1 sh
+mux send-keys -t 1 'top -d 100' Enter; shows 1 'Tasks:'; mux send-keys -t 1 q; runs 1 sh
 mux send-keys -t 1 'clear; sleep 1000' Enter
 runs 1 sleep
 mux send-keys -t 1 C-c
