@@ -210,8 +210,10 @@ Result<void> AddressSpace::copy_on_write(Vma& vma, u64 page, Window& window)
         Pte* e = pages_.find(p);
         return e && e->present() && !e->writable() && is_lone(*e) == lone;
     };
-    // Pages of large private file areas are copied one by one: their neighbours are rarely written.
-    bool const alone = vma.object && vma.pages() << kPageShift > kernel_.options().fault_around;
+    // Pages of large private file areas are copied one by one: their neighbours are rarely written. And all are where
+    // memory is short.
+    bool const alone = (vma.object && vma.pages() << kPageShift > kernel_.options().fault_around)
+        || (!lone && memory.is_short());
     Window plan = alone ? Window { page, page + 1 } : plan_window(vma, page, true);
     plan = run_around(page, plan, same_kind);
     auto& counters = kernel_.trace().counters;

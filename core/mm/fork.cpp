@@ -17,7 +17,15 @@ namespace umbra::mm {
 
 namespace {
 /// Pages copied at most: of an area (one with more is shared whole), and of all.
-constexpr u64 kCopiedAreaPages = 48, kCopiedPages = 128;
+struct CopyBudget {
+    u64 area_pages, pages;
+};
+/// A process that only forks and waits needs few of its pages: where memory is short, many such fit in.
+CopyBudget budget_for(PhysicalMemory const& memory)
+{
+    if (memory.is_short()) return { 0, 0 };
+    return memory.free() < memory.limit() / 2 ? CopyBudget { 16, 48 } : CopyBudget { 48, 128 };
+}
 /// Mappings that the child's stub starts with at most: each costs the host a call, needed or not.
 constexpr u64 kShownMappings = 32;
 /// A larger file mapping is left to faults: each of its pages would need an entry.
@@ -44,7 +52,7 @@ public:
         , child_(child)
         , memory_(parent.kernel_.memory())
         , guards_(parent.in_place_ && parent.in_place_->can_guard())
-        , copies_left_(memory_.free() > memory_.limit() / 16 ? kCopiedPages : 0)
+        , budget_(budget_for(memory_))
     {
     }
 
@@ -79,9 +87,9 @@ private:
     {
         std::vector<u64> pages;
         parent_.pages_.for_each(area.start >> kPageShift, area.end >> kPageShift, [&](u64 page, Pte& e) {
-            if (e.present() && e.writable() && pages.size() <= kCopiedAreaPages) pages.push_back(page);
+            if (e.present() && e.writable() && pages.size() <= budget_.area_pages) pages.push_back(page);
         });
-        if (pages.empty() || pages.size() > std::min(kCopiedAreaPages, copies_left_)) return false;
+        if (pages.empty() || pages.size() > std::min(budget_.area_pages, budget_.pages)) return false;
         for (size_t at = 0; at < pages.size();) {
             size_t run = 1;
             while (at + run < pages.size() && pages[at + run] == pages[at] + run)
@@ -94,7 +102,7 @@ private:
             }
             at += run;
         }
-        copies_left_ -= pages.size();
+        budget_.pages -= pages.size();
         parent_.kernel_.trace().counters.pages_copied += pages.size();
         return true;
     }
@@ -178,7 +186,7 @@ private:
     PhysicalMemory& memory_;
     bool const guards_; ///< the write permission is taken in place
     Frame next_protected_; ///< behind the page that was added to protects_ last
-    u64 copies_left_;
+    CopyBudget budget_; ///< what is left of it
     std::vector<platform::ProtectRange> protects_;
     std::vector<platform::Mapping> shows_;
 };

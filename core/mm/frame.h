@@ -93,6 +93,8 @@ public:
     u64 limit() const { return limit_pages_; } ///< pages
     u64 used() const { return used_pages_; } ///< pages referenced
     u64 free() const { return limit_pages_ - used_pages_; }
+    /// So little is free that only what is needed at once is given.
+    bool is_short() const { return free() < limit() / 4; }
     /// Gives free, still populated pages back to the host until at most `keep` are left; returns how many it gave.
     u64 trim(u64 keep);
 
