@@ -36,6 +36,9 @@ UmPlatform::UmPlatform(std::string backend, std::vector<std::unique_ptr<UmPort>>
     , ports_(std::move(ports))
     , pinning_(pinning)
 {
+    // The kernel lock keeps vCPUs apart anyway. malloc_trim() gives back the end of the first arena only, and a vCPU's own
+    // kept the page tables of large address spaces: 2 MiB after 1 GiB was used.
+    mallopt(M_ARENA_MAX, 1);
 }
 
 void UmPlatform::run_vcpus(std::function<void(unsigned)> entry)

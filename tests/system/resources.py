@@ -10,7 +10,7 @@ MIB = 1 << 20
 #: Beyond the guest's own pages: the kernel and its pool of stubs.
 MEMORY = 8 * MIB
 #: How much more the kernel may have of its own after much memory was used than after little.
-LEFT_BEHIND = 2 * MIB
+LEFT_BEHIND = MIB
 
 
 def sleeper(t):
