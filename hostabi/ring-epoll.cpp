@@ -116,6 +116,7 @@ public:
     void cancel(Completion& done) override;
 
     void wait(Nanoseconds deadline) override;
+    void wait_for_wake() override { sleep_until(kNever, wake_.begin_sleep()); }
     unsigned dispatch() override;
     void wake() override { wake_.notify(); }
 
@@ -145,6 +146,7 @@ private:
     void on_event(epoll_event const& event);
     void serve(Request& request, u32 events);
     void finish(Request& request, i32 result);
+    void sleep_until(Nanoseconds deadline, bool sleep);
     int wait_for_events(epoll_event* events, Nanoseconds timeout);
 
     OwnedFd epoll_;
@@ -375,7 +377,12 @@ int EpollRing::wait_for_events(epoll_event* events, Nanoseconds timeout)
 
 void EpollRing::wait(Nanoseconds deadline)
 {
-    bool const sleep = deadline > 0 && ready_.empty() && !helpers_.has_results() && wake_.begin_sleep();
+    sleep_until(deadline, deadline > 0 && ready_.empty() && !helpers_.has_results() && wake_.begin_sleep());
+}
+
+/// Takes the events that are there; with `sleep`, which needs a begin_sleep() before, waits for the first.
+void EpollRing::sleep_until(Nanoseconds deadline, bool sleep)
+{
     Nanoseconds timeout = 0;
     if (sleep) timeout = deadline == kNever ? kNever : std::max<Nanoseconds>(deadline - monotonic_now(), 0);
     epoll_event events[kEventBatch];

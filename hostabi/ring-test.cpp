@@ -2,6 +2,7 @@
 // The contract of Ring: readiness, waiting, waking, cancelling, ending.
 #include "hostabi/ring-test.h"
 
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -206,6 +207,94 @@ TEST_P(RingTest, WakeDuringWaitManyTimes)
         seen = i;
     }
     waker.join();
+}
+
+/// As a vCPU that waits for the kernel lock while nobody runs its completions.
+TEST_P(RingTest, WaitForWakeSleepsBesideCompletions)
+{
+    PipeEnds pipe = make_pipe();
+    settle();
+    Recorder polls[3], offloaded;
+    for (Recorder& poll : polls)
+        ring_->poll(pipe.writer.get(), POLLOUT, poll);
+    ring_->offload([](void*) { return 5; }, nullptr, offloaded);
+    ring_->wait(monotonic_now() + kMillisecond); // they are there now, and not dispatched
+    u64 const before = ring_->entries();
+    std::atomic<bool> told = false;
+    std::thread waker([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(30));
+        told = true;
+        ring_->wake();
+    });
+    while (!told)
+        ring_->wait_for_wake();
+    waker.join();
+    EXPECT_LE(
+        ring_->entries() - before, 10u); // one for each completion is allowed; spinning would make thousands
+    for (Recorder& poll : polls)
+        EXPECT_FALSE(poll.is_done());
+    for (Recorder& poll : polls) {
+        finish(poll);
+        EXPECT_EQ(poll.result, POLLOUT);
+    }
+    finish(offloaded);
+    EXPECT_EQ(ring_->in_flight(), 0u);
+}
+
+TEST_P(RingTest, WaitForWakeWithWakeBefore)
+{
+    settle();
+    ring_->wake();
+    ring_->wait_for_wake(); // a lost wake-up would hang here
+}
+
+/// More than the host's ring holds arrives while nobody dispatches: neither they nor the wake-ups are lost.
+TEST_P(RingTest, WaitForWakeDuringFlood)
+{
+    constexpr std::size_t kCount = 3000;
+    constexpr int kRounds = 200;
+    PipeEnds pipe = make_pipe();
+    std::vector<Recorder> polls(kCount);
+    for (Recorder& poll : polls)
+        ring_->poll(pipe.reader.get(), POLLIN, poll);
+    std::atomic<int> told = 0, seen = 0;
+    std::thread waker([&] {
+        for (int i = 1; i <= kRounds; i++) {
+            if (i == kRounds / 2) {
+                EXPECT_EQ(::write(pipe.writer.get(), "x", 1), 1);
+            }
+            told = i;
+            ring_->wake();
+            while (seen < i)
+                std::this_thread::yield();
+        }
+    });
+    for (int i = 1; i <= kRounds; i++) {
+        while (told < i)
+            ring_->wait_for_wake();
+        seen = i;
+    }
+    waker.join();
+    for (Recorder& poll : polls)
+        EXPECT_FALSE(poll.is_done());
+    for (Recorder& poll : polls)
+        finish(poll);
+    EXPECT_EQ(ring_->in_flight(), 0u);
+}
+
+TEST_P(RingTest, DestroyWithCompletionsPutAside)
+{
+    PipeEnds pipe = make_pipe();
+    Recorder done, pending;
+    ring_->poll(pipe.writer.get(), POLLOUT, done);
+    ring_->poll(pipe.reader.get(), POLLIN, pending);
+    ring_->wait(monotonic_now() + kMillisecond);
+    ring_->wake();
+    ring_->wait_for_wake();
+    EXPECT_EQ(ring_->in_flight(), 2u);
+    ring_.reset();
+    EXPECT_FALSE(done.is_done());
+    EXPECT_FALSE(pending.is_done());
 }
 
 TEST_P(RingTest, OwnerMayDifferFromCreator)

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <liburing.h>
@@ -70,6 +72,7 @@ public:
     void cancel(Completion& done) override;
 
     void wait(Nanoseconds deadline) override;
+    void wait_for_wake() override;
     unsigned dispatch() override;
     void wake() override { wake_.notify(); }
 
@@ -81,6 +84,9 @@ private:
     io_uring_sqe& prepare();
     void queue(io_uring_sqe& request, Completion& done);
     void watch_wake_event();
+    void complete(io_uring_cqe const& entry);
+    void put_aside();
+    template <typename Function> void take_completions(Function const& function);
     void submit(Nanoseconds deadline);
     i64 enter(unsigned to_submit, unsigned minimum, unsigned flags, io_uring_getevents_arg const* argument);
     void end_requests();
@@ -90,7 +96,7 @@ private:
         return ring_.sq.sqe_tail - __atomic_load_n(ring_.sq.khead, __ATOMIC_ACQUIRE);
     }
     unsigned completions_end() const { return __atomic_load_n(ring_.cq.ktail, __ATOMIC_ACQUIRE); }
-    bool has_completions() const { return completions_end() != *ring_.cq.khead; }
+    bool has_completions() const { return !aside_.empty() || completions_end() != *ring_.cq.khead; }
     /// The host holds completions back until it is entered: deferred task work, or what did not fit the ring.
     bool must_enter_to_see_completions() const
     {
@@ -101,6 +107,8 @@ private:
     io_uring ring_;
     WakeFlag wake_;
     HelperPool helpers_;
+    std::vector<io_uring_cqe>
+        aside_; ///< taken out of the ring by wait_for_wake(), older than what lies there
     i64 owner_ = 0; ///< the owner's thread id once it has used the ring
     unsigned in_flight_ = 0; ///< requests with a Completion
     int enter_fd_ = -1; ///< what io_uring_enter is given: an index when the ring's descriptor is registered
@@ -215,27 +223,57 @@ void UringRing::wait(Nanoseconds deadline)
     wake_.end_sleep();
 }
 
-unsigned UringRing::dispatch()
+/// The host sleeps only while the ring has room for one completion more than lies in it, so they are put aside.
+void UringRing::wait_for_wake()
 {
-    unsigned count = 0;
+    put_aside();
+    bool const sleep = wake_.begin_sleep();
+    submit(sleep ? kNever : 0);
+    wake_.end_sleep();
+}
+
+/// Calls `function` with each completion that is there now: one that submits more must not keep the kernel here.
+template <typename Function> void UringRing::take_completions(Function const& function)
+{
     io_uring_cq& cq = ring_.cq;
-    // Only what is there now: completions that submit more must not keep the kernel here.
     for (unsigned const end = completions_end(); *cq.khead != end;) {
         io_uring_cqe const entry = cq.cqes[*cq.khead & cq.ring_mask];
-        // release: the entry has been read. Before complete(), which may submit and so make the host write
-        // here.
+        // release: the entry has been read. Before `function`, which may submit and so make the host write here.
         __atomic_store_n(cq.khead, *cq.khead + 1, __ATOMIC_RELEASE);
         if (entry.user_data == kWakeTag) {
             if (!(entry.flags & IORING_CQE_F_MORE))
                 watch_wake_event(); // the host ended it: completions overflowed
         } else if (entry.user_data != kIgnoreTag) {
-            in_flight_--;
-            count++;
-            // A request that a worker of the host was running when it was cancelled ends with EINTR.
-            i32 const result = entry.res == -EINTR ? -ECANCELED : entry.res;
-            reinterpret_cast<Completion*>(entry.user_data)->complete(result);
+            function(entry);
         }
     }
+}
+
+void UringRing::put_aside()
+{
+    take_completions([this](io_uring_cqe const& entry) { aside_.push_back(entry); });
+}
+
+void UringRing::complete(io_uring_cqe const& entry)
+{
+    in_flight_--;
+    // A request that a worker of the host was running when it was cancelled ends with EINTR.
+    i32 const result = entry.res == -EINTR ? -ECANCELED : entry.res;
+    reinterpret_cast<Completion*>(entry.user_data)->complete(result);
+}
+
+unsigned UringRing::dispatch()
+{
+    unsigned count = 0;
+    auto const one = [&](io_uring_cqe const& entry) {
+        count++;
+        complete(entry);
+    };
+    if (!aside_.empty()) [[unlikely]] {
+        for (io_uring_cqe const& entry : std::exchange(aside_, {}))
+            one(entry);
+    }
+    take_completions(one);
     if (helpers_.has_results()) [[unlikely]]
         count += helpers_.dispatch();
     return count;
@@ -244,18 +282,14 @@ unsigned UringRing::dispatch()
 /// Closing a ring ends its requests only later, so their buffers would still be in use.
 void UringRing::end_requests()
 {
+    in_flight_ -= static_cast<unsigned>(std::exchange(aside_, {}).size());
     while (in_flight_ != 0) {
         // Again in each round: a request that was just between two waits is not found.
         io_uring_sqe& request = prepare();
         io_uring_prep_cancel64(&request, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
         request.user_data = kIgnoreTag;
         submit(monotonic_now() + kNanosecondsPerSecond / 100);
-        io_uring_cq& cq = ring_.cq;
-        for (unsigned const end = completions_end(); *cq.khead != end;) {
-            u64 const tag = cq.cqes[*cq.khead & cq.ring_mask].user_data;
-            if (tag != kIgnoreTag && tag != kWakeTag) in_flight_--;
-            __atomic_store_n(cq.khead, *cq.khead + 1, __ATOMIC_RELEASE);
-        }
+        take_completions([this](io_uring_cqe const&) { in_flight_--; });
     }
 }
 

@@ -75,9 +75,12 @@ public:
     /// Submits what is queued and sleeps until a completion is there, wake() is called, or CLOCK_MONOTONIC
     /// reaches `deadline` (ns; kNever: none; 0: do not sleep). Runs no completions.
     virtual void wait(Nanoseconds deadline) = 0;
+    /// Submits what is queued and sleeps until wake() is called, whatever completions lie there already. May return
+    /// early: once for each completion that arrives meanwhile. Runs no completions.
+    virtual void wait_for_wake() = 0;
     /// Runs the completions that have arrived. Returns how many. Never sleeps.
     virtual unsigned dispatch() = 0;
-    /// Makes the current or next wait() return. From any thread.
+    /// Makes the current or next wait() or wait_for_wake() return. From any thread.
     virtual void wake() = 0;
 
     /// Requests that were made since the start. On the ring's thread, or while that stands still.

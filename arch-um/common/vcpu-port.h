@@ -19,6 +19,7 @@ public:
     }
 
     void wait(Nanoseconds deadline) override { ring_->wait(deadline); }
+    void wait_for_wake() override { ring_->wait_for_wake(); }
     void dispatch() override { ring_->dispatch(); }
     void wake() override
     {

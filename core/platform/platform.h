@@ -72,9 +72,12 @@ public:
     /// Sleeps until at least one event is there or `deadline` has passed. Called without the kernel lock. May return
     /// early. Returns at once if wake() was called since the last return.
     virtual void wait(Nanoseconds deadline) = 0;
+    /// Sleeps until wake() is called, whatever events are there and wait for dispatch(). May return early, but each
+    /// event lets it return early at most once. Called without the kernel lock, by who waits for that.
+    virtual void wait_for_wake() = 0;
     /// Runs the completions that have arrived, with the kernel lock held. Does not wait.
     virtual void dispatch() = 0;
-    /// Makes a wait() in progress, or the next one, return. From any thread, with or without the lock.
+    /// Makes a wait in progress (of both kinds), or the next one, return. From any thread, with or without the lock.
     virtual void wake() = 0;
 };
 

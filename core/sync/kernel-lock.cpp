@@ -31,7 +31,7 @@ void KernelLock::acquire(platform::VcpuPort& port)
     // seq_cst pairs with release(): either the releaser sees the waiter, or the waiter sees the lock free.
     waiting_.fetch_add(1, std::memory_order_seq_cst);
     while (held_.exchange(true, std::memory_order_seq_cst))
-        port.wait(kNever);
+        port.wait_for_wake();
     waiting_.fetch_sub(1, std::memory_order_relaxed);
     lock_waiters();
     if (auto it = std::find(waiters_.begin(), waiters_.end(), &port); it != waiters_.end())

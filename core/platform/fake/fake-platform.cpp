@@ -57,6 +57,13 @@ void FakePort::wait(Nanoseconds deadline)
     woken_ = false;
 }
 
+void FakePort::wait_for_wake()
+{
+    std::unique_lock lock(mutex_);
+    condition_.wait(lock, [this] { return woken_; });
+    woken_ = false;
+}
+
 void FakePort::dispatch()
 {
     for (;;) {

@@ -134,6 +134,7 @@ public:
     }
     /// With a deadline, time jumps there at once; without, waits for wake() or post().
     void wait(Nanoseconds deadline) override;
+    void wait_for_wake() override;
     void dispatch() override;
     void wake() override;
     /// A completion, as a driver would bring one: runs in dispatch().
