@@ -49,6 +49,23 @@ TEST(Process, KillAndPollChild)
     EXPECT_EQ(process::send_signal_to_thread(pid, pid, 0).error().value, ESRCH);
 }
 
+TEST(Process, AnyHasEnded)
+{
+    i32 const pids[] = { make_sleeper(), make_sleeper() };
+    EXPECT_FALSE(process::has_any_ended());
+    ASSERT_TRUE(process::send_signal(pids[1], SIGKILL).ok());
+    while (!process::has_ended(pids[1]))
+        ::usleep(1000);
+    EXPECT_TRUE(process::has_any_ended());
+    EXPECT_TRUE(process::has_any_ended()); // it was not reaped by asking
+    EXPECT_FALSE(process::has_ended(pids[0]));
+    ASSERT_TRUE(process::wait_for_child(pids[1]).ok());
+    EXPECT_FALSE(process::has_any_ended());
+    ASSERT_TRUE(process::send_signal(pids[0], SIGKILL).ok());
+    ASSERT_TRUE(process::wait_for_child(pids[0]).ok());
+    EXPECT_FALSE(process::has_any_ended()); // none is left at all
+}
+
 TEST(Process, DieWithParent)
 {
     PipeEnds pipe = OwnedFd::pipe().release_value();

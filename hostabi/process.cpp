@@ -60,6 +60,13 @@ bool has_ended(i32 pid)
     return result == 0 && info.si_pid == pid;
 }
 
+bool has_any_ended()
+{
+    siginfo_t info {};
+    i64 const result = host_call(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL, nullptr);
+    return result == 0 && info.si_pid != 0;
+}
+
 HostResult<WaitStatus> wait_for_child(i32 tid)
 {
     i32 status = 0;

@@ -36,6 +36,8 @@ HostResult<std::optional<WaitStatus>> poll_child(i32 tid);
 HostResult<OwnedFd> take_child_signals();
 /// Whether the child has ended; it stays in the host's process table until poll_child() or wait_for_child().
 bool has_ended(i32 pid);
+/// The same of any child. A walk of the host's over all of them, without a call for each.
+bool has_any_ended();
 /// poll_child(), but sleeps. Only for tests, throw-away children and a process that is known to have ended.
 HostResult<WaitStatus> wait_for_child(i32 tid);
 

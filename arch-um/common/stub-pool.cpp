@@ -184,11 +184,16 @@ void StubPool::ChildSignalPoll::complete(i32 result)
 
 void StubPool::look_after_children()
 {
+    bury();
     if (on_child_signal) {
         on_child_signal();
-    } else {
+    } else if (hostabi::process::has_any_ended()) {
+        // Another than those that were killed here, which are buried: the host is asked about each, as it names only
+        // one, and goes on naming it until its address space is released.
         for (auto& stub : stubs_)
             stub->look_after();
+    } else {
+        return;
     }
     bury();
 }
