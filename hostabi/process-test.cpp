@@ -66,6 +66,25 @@ TEST(Process, AnyHasEnded)
     EXPECT_FALSE(process::has_any_ended()); // none is left at all
 }
 
+TEST(Process, PreemptingIsAPolicy)
+{
+    i32 const pid = make_sleeper();
+    ASSERT_EQ(::sched_getscheduler(pid), SCHED_OTHER);
+    EXPECT_TRUE(process::set_preempting(pid, true).ok());
+    EXPECT_EQ(::sched_getscheduler(pid), SCHED_OTHER);
+    EXPECT_TRUE(process::set_preempting(pid, false).ok());
+    EXPECT_EQ(::sched_getscheduler(pid), SCHED_BATCH);
+    EXPECT_TRUE(process::set_preempting(pid, true).ok());
+    EXPECT_EQ(::sched_getscheduler(pid), SCHED_OTHER);
+    sched_param const no_priority {};
+    ASSERT_EQ(::sched_setscheduler(pid, SCHED_IDLE, &no_priority), 0);
+    EXPECT_TRUE(process::set_preempting(pid, false).ok());
+    EXPECT_EQ(::sched_getscheduler(pid), SCHED_IDLE); // somebody chose it
+    ASSERT_TRUE(process::send_signal(pid, SIGKILL).ok());
+    ASSERT_TRUE(process::wait_for_child(pid).ok());
+    EXPECT_EQ(process::set_preempting(pid, false).error().value, ESRCH);
+}
+
 TEST(Process, DieWithParent)
 {
     PipeEnds pipe = OwnedFd::pipe().release_value();

@@ -98,6 +98,15 @@ HostResult<void> pin_to_cpu(i32 tid, unsigned cpu)
     return set_affinity(tid, cpus);
 }
 
+HostResult<void> set_preempting(i32 tid, bool preempts)
+{
+    int const wanted = preempts ? SCHED_OTHER : SCHED_BATCH;
+    i64 const policy = TRY(host_value(host_call(SYS_sched_getscheduler, tid)));
+    if (policy == wanted || (policy != SCHED_OTHER && policy != SCHED_BATCH)) return {};
+    sched_param const no_priority {};
+    return host_status(host_call(SYS_sched_setscheduler, tid, wanted, &no_priority));
+}
+
 unsigned current_cpu()
 {
     int const cpu = sched_getcpu(); // through the vDSO

@@ -45,6 +45,9 @@ HostResult<WaitStatus> wait_for_child(i32 tid);
 HostResult<cpu_set_t> affinity(i32 tid);
 HostResult<void> set_affinity(i32 tid, cpu_set_t const& cpus);
 HostResult<void> pin_to_cpu(i32 tid, unsigned cpu);
+/// Whether the thread preempts others when it wakes up: SCHED_OTHER or SCHED_BATCH, with the same share of the CPU. One of
+/// another policy stays what it is. What it clones from now on is the same.
+HostResult<void> set_preempting(i32 tid, bool preempts);
 unsigned current_cpu();
 
 /// The caller gets `signal` when the thread that created it dies. Checks that it is not too late: ESRCH when

@@ -35,7 +35,10 @@ UmPlatform::UmPlatform(std::string backend, std::vector<std::unique_ptr<UmPort>>
     : machine_(machine_info(std::move(backend)))
     , ports_(std::move(ports))
     , pinning_(pinning)
+    , spread_(static_cast<unsigned>(ports_.size()))
 {
+    for (auto const& port : ports_)
+        if (pinning_ == Pinning::off && ports_.size() > 1) port->spread = &spread_;
     // The kernel lock keeps vCPUs apart anyway. malloc_trim() gives back the end of the first arena only, and a vCPU's own
     // kept the page tables of large address spaces: 2 MiB after 1 GiB was used.
     mallopt(M_ARENA_MAX, 1);

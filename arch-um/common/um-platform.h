@@ -49,6 +49,7 @@ private:
     platform::MachineInfo machine_;
     std::vector<std::unique_ptr<UmPort>> ports_;
     Pinning pinning_;
+    CpuSpread spread_;
     std::mutex stacks_mutex_;
     std::vector<std::unique_ptr<hostabi::StackPool>> stacks_; ///< one per size; there is hardly ever a second
     std::vector<u8> vdso_;

@@ -5,6 +5,9 @@
 #include <atomic>
 #include <memory>
 
+#include <sched.h>
+
+#include "arch-um/common/cpu-spread.h"
 #include "core/platform/platform.h"
 #include "hostabi/ring.h"
 
@@ -18,7 +21,11 @@ public:
     {
     }
 
-    void wait(Nanoseconds deadline) override { ring_->wait(deadline); }
+    void wait(Nanoseconds deadline) override
+    {
+        if (spread && ++waits_ % kWaitsBetweenLooks == 0) look_around();
+        ring_->wait(deadline);
+    }
     void wait_for_wake() override { ring_->wait_for_wake(); }
     void dispatch() override { ring_->dispatch(); }
     void wake() override
@@ -30,6 +37,11 @@ public:
     unsigned index() const { return index_; }
     /// The host's CPU to which the vCPU thread is pinned, or -1.
     int cpu = -1;
+    /// Shared by all vCPUs that nothing pins; null for one that is pinned or alone. Set before it runs.
+    CpuSpread* spread = nullptr;
+    /// Other vCPUs have much to do as well, and may want the kernel lock: stub threads are answered under it, with a
+    /// synchronous wake-up, and are not to take the CPU from who holds it. Alone, it is faster when they do.
+    bool crowded = false;
     /// What the vCPU's own thread did, for HostCounters.
     struct Counts {
         u64 notifications = 0, batches = 0, operations = 0;
@@ -39,7 +51,13 @@ public:
     hostabi::Ring& ring() { return *ring_; }
 
 private:
+    static constexpr unsigned kWaitsBetweenLooks = 32;
+    void look_around();
+
     unsigned index_;
+    unsigned waits_ = 0;
+    bool is_displaced_ = false; ///< it left a CPU and may not go back yet
+    cpu_set_t home_ {}; ///< what to return to from there
     std::unique_ptr<hostabi::Ring> ring_;
 };
 

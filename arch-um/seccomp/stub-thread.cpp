@@ -273,7 +273,12 @@ void StubThread::reset_fp_image()
 
 void StubThread::follow(UmPort const& port)
 {
-    if (port.cpu == cpu_ || port.cpu < 0 || !process_.environment().pin_threads) return;
+    bool const is_pinned = process_.environment().pin_threads;
+    if (!is_pinned && preempts_ != !port.crowded) {
+        preempts_ = !port.crowded;
+        (void)hostabi::process::set_preempting(tid_, *preempts_); // best effort, too
+    }
+    if (port.cpu == cpu_ || port.cpu < 0 || !is_pinned) return;
     // Best effort: elsewhere it is only slower.
     (void)hostabi::process::pin_to_cpu(tid_, static_cast<unsigned>(port.cpu));
     cpu_ = port.cpu;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 
 #include <linux/seccomp.h>
@@ -107,6 +108,8 @@ private:
     bool single_stepped_ = false; ///< the trap flag in the frame is ours
     int signal_ = 0;
     int cpu_ = -1; ///< that it is pinned to
+    std::optional<bool>
+        preempts_; ///< the host's threads when it wakes up; as it was cloned until that is chosen
     u64 id_ = 0; ///< of the notification that waits for an answer
     u64 result_ = 0;
     u64 frame_offset_;

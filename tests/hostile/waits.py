@@ -11,8 +11,8 @@ NEVER_BLOCK = {
     "brk", "clock_gettime", "close", "dup", "dup3", "epoll_create1", "epoll_ctl", "eventfd2", "exit", "fstat",
     "fstatfs", "getcpu", "getpid", "getppid", "getrandom", "gettid", "getuid", "kill", "lseek", "madvise", "memfd_create",
     "mmap", "mprotect", "mremap", "munmap", "newfstatat", "pidfd_send_signal", "pipe2", "prctl", "prlimit64", "ptrace",
-    "restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_getaffinity", "sched_setaffinity",
-    "sched_yield", "set_robust_list", "sigaltstack", "signalfd4", "tgkill", "timerfd_create", "uname", "sysinfo", "clone3", "clone",
+    "restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_getaffinity", "sched_getscheduler",
+    "sched_setaffinity", "sched_setscheduler", "sched_yield", "set_robust_list", "sigaltstack", "signalfd4", "tgkill", "timerfd_create", "uname", "sysinfo", "clone3", "clone",
 }
 # Memory of the kernel's own (memfd): allocated and freed, never waited for.
 MEMORY_CALLS = {"fallocate", "ftruncate", "pread64", "pwrite64", "preadv", "pwritev"}
