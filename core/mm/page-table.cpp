@@ -38,19 +38,24 @@ void PageTable::prune(u64 first, u64 last)
 {
     cached_index_ = ~u64 { 0 };
     cached_leaf_ = nullptr;
-    for (u64 page = (first + 511) & ~u64 { 511 }; page + 512 <= last;) {
+    constexpr u64 kUpperPages = u64 { 1 } << 27, kMiddlePages = u64 { 1 } << 18, kLeafPages = 512;
+    auto const lies_inside
+        = [last](u64 page, u64 pages) { return page % pages == 0 && page + pages <= last; };
+    for (u64 page = (first + kLeafPages - 1) & ~(kLeafPages - 1); page + kLeafPages <= last;) {
         auto& upper = top_[page >> 27 & 511];
-        if (!upper) {
-            page = ((page >> 27) + 1) << 27;
+        if (!upper || lies_inside(page, kUpperPages)) {
+            upper.reset();
+            page = (page / kUpperPages + 1) * kUpperPages;
             continue;
         }
         auto& middle = upper->middles[page >> 18 & 511];
-        if (!middle) {
-            page = ((page >> 18) + 1) << 18;
+        if (!middle || lies_inside(page, kMiddlePages)) {
+            middle.reset();
+            page = (page / kMiddlePages + 1) * kMiddlePages;
             continue;
         }
         middle->leaves[page >> 9 & 511].reset();
-        page += 512;
+        page += kLeafPages;
     }
 }
 
