@@ -18,6 +18,7 @@
 #include "core/kernel.h"
 #include "core/printk/printk.h"
 #include "core/task/lifecycle.h"
+#include "core/task/namespaces.h"
 #include "core/task/scheduler.h"
 #include "drivers-virtual/host-io.h"
 #include "hostabi/probe.h"
@@ -126,6 +127,7 @@ int run_instance(RunOptions const& options)
 
     auto const network = make_network(kernel, io, options.network, problem);
     if (!problem.empty()) return give_up(outputs, problem);
+    outputs.capture(*kernel.first_namespaces().network);
     // Empty, until the first process has mounted the real root: mounting may wait, so it needs a task.
     auto mounts = vfs::make_first_mount_namespace(kernel);
     vfs::Path root { mounts->root(), mounts->root()->root() };

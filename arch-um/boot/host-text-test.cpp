@@ -117,6 +117,23 @@ TEST_F(HostTextTest, RecordsBeyondTheRoomAreDroppedAndCounted)
     text_->finish();
 }
 
+TEST_F(HostTextTest, PacketsBeyondTheRoomAreRefusedAndTheEndIsNot)
+{
+    start();
+    std::string const packet(60'000, '\0');
+    size_t taken = 0;
+    while (text_->offer(packet, false) && taken <= HostText::kCaptureRoom)
+        taken += packet.size();
+    EXPECT_LE(taken, HostText::kCaptureRoom);
+    EXPECT_GT(taken + packet.size(), HostText::kCaptureRoom);
+    EXPECT_FALSE(text_->offer(packet, false));
+    EXPECT_TRUE(text_->offer("end", true));
+    EXPECT_EQ(take(taken + 3), std::string(taken, '\0') + "end");
+    EXPECT_TRUE(text_->offer(packet, false)) << "there is room again";
+    take(packet.size());
+    text_->finish();
+}
+
 TEST_F(HostTextTest, ALostReaderStopsNobody)
 {
     ::signal(SIGPIPE, SIG_IGN);

@@ -91,6 +91,14 @@ void HostText::log(LogRecord const& record)
 
 void HostText::write(std::string_view text) { append(text); }
 
+bool HostText::offer(std::string_view bytes, bool always)
+{
+    if (broken_ || (!always && kept_.size() + bytes.size() > kCaptureRoom)) return false;
+    kept_ += bytes;
+    submit_soon();
+    return true;
+}
+
 void HostText::wait_for_room()
 {
     // An error is the task's death, and then nobody needs the room.

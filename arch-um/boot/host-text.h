@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "core/net/capture/capture.h"
 #include "core/printk/printk.h"
 #include "core/trace/strace.h"
 #include "hostabi/ring.h"
@@ -15,10 +16,15 @@ namespace umbra::boot {
 
 /// One write at a time is in the ring; what comes meanwhile is kept and goes out together. All calls under the
 /// kernel lock, or before and after the vCPUs run.
-class HostText final : public LogSink, public trace::TextSink, private hostabi::Completion {
+class HostText final : public LogSink,
+                       public trace::TextSink,
+                       public net::CaptureOutput,
+                       private hostabi::Completion {
 public:
     /// Text that is kept while the host takes none: beyond it records are dropped and counted, and tracers wait.
     static constexpr size_t kRoom = 1 << 20;
+    /// The same for packets, beyond which they are lost.
+    static constexpr size_t kCaptureRoom = 16 << 20;
 
     /// Takes the descriptor over unless it is standard error.
     explicit HostText(int fd);
@@ -41,6 +47,7 @@ public:
     void log(LogRecord const& record) override;
     void write(std::string_view text) override;
     void wait_for_room() override;
+    bool offer(std::string_view bytes, bool always) override;
 
 private:
     void complete(i32 result) override;

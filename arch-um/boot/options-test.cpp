@@ -168,6 +168,13 @@ TEST(Options, Strace)
     expect_error({ "run", "--strace=bogus" }, "'bogus' is not a system call");
 }
 
+TEST(Options, Pcap)
+{
+    EXPECT_EQ(run({ "run", "--pcap", "x", "ls" }).capture_file, "/tmp/x");
+    EXPECT_EQ(run({ "do", "--pcap=/x/y", "ls" }).capture_file, "/x/y");
+    EXPECT_EQ(run({ "run", "ls" }).capture_file, "");
+}
+
 TEST(Options, MistakesGetOneLine)
 {
     expect_error({}, "there is no command");

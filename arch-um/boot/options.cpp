@@ -22,7 +22,7 @@ constexpr char const* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/
 struct RawRun {
     using Text = std::optional<std::string>;
     Text network, rootfs, backend, cpus, memory, fault_around, fault_path, directory, user, hostname, log,
-        strace_output, stats_output;
+        strace_output, stats_output, capture;
     std::string strace;
     std::vector<std::string> environment, volumes, ports, without;
     bool host_loopback = false, rw = false, init = false, quiet = false, stats = false;
@@ -62,6 +62,8 @@ void add_run_options(CLI::App& app, RawRun& raw)
         ->type_name("FILE");
     app.add_flag("--stats", raw.stats, "Print at the end what the kernel did, in numbers");
     app.add_option("--stats-output", raw.stats_output, "Print it to a file of the host")->type_name("FILE");
+    app.add_option("--pcap", raw.capture, "Write the packets that pass lo and eth0 to a file of the host")
+        ->type_name("FILE");
     app.add_option(
            "--fault-around", raw.fault_around, "First block that a page fault maps, 4K to 2M, default 64K")
         ->type_name("SIZE");
@@ -177,6 +179,7 @@ RunOptions make_run(RawRun const& raw, Caller const& caller, bool is_do, std::ve
     }
     run.stats = raw.stats || raw.stats_output;
     if (raw.stats_output) run.stats_file = absolute_path(*raw.stats_output, caller.working_directory);
+    if (raw.capture) run.capture_file = absolute_path(*raw.capture, caller.working_directory);
     run.command = std::move(command);
     if (is_do && run.command.empty()) {
         std::string shell = environment_value(caller.environment, "SHELL");

@@ -80,6 +80,7 @@ struct RunOptions {
     std::string log_file; ///< absolute host path; empty: none
     std::optional<StraceChoice> strace;
     bool stats = false; ///< --stats, --stats-output
+    std::string capture_file; ///< --pcap: absolute host path; empty: none
     std::string stats_file; ///< absolute host path; empty: standard error
     std::vector<std::string> command; ///< empty: the tree's shell
 };

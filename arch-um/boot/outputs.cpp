@@ -29,6 +29,7 @@ std::string Outputs::open(RunOptions const& options)
     if (problem.empty() && options.strace)
         problem = open_file("--strace-output", options.strace->output, trace_);
     if (problem.empty()) problem = open_file("--stats-output", options.stats_file, stats_text_);
+    if (problem.empty()) problem = open_file("--pcap", options.capture_file, packets_);
     return problem;
 }
 
@@ -54,12 +55,28 @@ void Outputs::start(Kernel& kernel, hostabi::Ring& ring)
 {
     auto run_there
         = [&kernel](std::function<void()> work) { kernel.scheduler().vcpu(0).run_soon(std::move(work)); };
-    for (HostText* text : { &standard_error_, log_.get(), trace_.get(), stats_text_.get() })
+    for (HostText* text : { &standard_error_, log_.get(), trace_.get(), stats_text_.get(), packets_.get() })
         if (text) text->start(ring, run_there);
+}
+
+void Outputs::capture(net::NetworkNamespace& space)
+{
+    if (packets_) capture_ = std::make_unique<net::Capture>(space, *packets_);
+}
+
+void Outputs::end_capture()
+{
+    if (!capture_) return;
+    if (u64 const lost = capture_->lost())
+        kernel_->printk().warning(
+            "umbra: --pcap: %llu packets are not in the file: the disk is too slow, or full",
+            static_cast<unsigned long long>(lost));
+    capture_.reset();
 }
 
 void Outputs::detach()
 {
+    end_capture();
     strace_.reset();
     if (stats_) (stats_text_ ? *stats_text_ : standard_error_).write(stats_->report());
     stats_.reset();
@@ -68,7 +85,7 @@ void Outputs::detach()
     if (!kernel_) return;
     kernel_->printk().set_console(nullptr);
     kernel_->printk().set_log_file(nullptr);
-    for (HostText* text : { &standard_error_, log_.get(), trace_.get(), stats_text_.get() })
+    for (HostText* text : { &standard_error_, log_.get(), trace_.get(), stats_text_.get(), packets_.get() })
         if (text) text->finish();
     kernel_ = nullptr;
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Where the kernel's log, the trace of system calls and the numbers at the end go, by the options -q, --log, --strace,
-// --strace-output, --stats and --stats-output.
+// --strace-output, --stats and --stats-output; and the packets of --pcap.
 #pragma once
 
 #include "arch-um/boot/host-text.h"
 #include "arch-um/boot/options.h"
+#include "core/net/capture/capture.h"
 #include "core/trace/stats.h"
 
 namespace umbra {
@@ -24,10 +25,15 @@ public:
     void start(Kernel& kernel, hostabi::Ring& ring);
     /// On the main thread, once the vCPUs have stopped, and before the kernel is destroyed: writes what is left.
     void detach();
+    /// --pcap, once the interfaces are there.
+    void capture(net::NetworkNamespace& space);
 
 private:
+    void end_capture();
+
     HostText standard_error_ { 2 };
-    std::unique_ptr<HostText> log_, trace_, stats_text_;
+    std::unique_ptr<HostText> log_, trace_, stats_text_, packets_;
+    std::unique_ptr<net::Capture> capture_;
     std::unique_ptr<trace::Strace> strace_;
     std::unique_ptr<trace::Stats> stats_;
     Kernel* kernel_ = nullptr;

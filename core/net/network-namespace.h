@@ -19,6 +19,7 @@ enum class Capability : u8;
 
 namespace umbra::net {
 
+class Capture;
 class NetlinkSocket;
 class UnixEndpoint;
 
@@ -56,6 +57,7 @@ public:
     Kernel& kernel;
     std::vector<Interface> interfaces; ///< lo first
     Uplink* uplink = nullptr; ///< null: nothing leads out
+    Capture* capture = nullptr; ///< of what passes the interfaces; null as a rule
     NetworkSettings settings;
     /// The table of one of the protocols.
     PortTable const& ports(i32 protocol) const;

@@ -13,7 +13,7 @@ _umbra()
     run | do) ;;
     *) COMPREPLY=($(compgen -W '--help' -- "$cur")); return ;;
     esac
-    local with_value=' --rootfs --backend --cpus --memory -e --env -w --workdir -u --user -v --volume --hostname --net -p --publish --log --strace-output --stats-output --fault-around --fault-path --without '
+    local with_value=' --rootfs --backend --cpus --memory -e --env -w --workdir -u --user -v --volume --hostname --net -p --publish --log --strace-output --stats-output --pcap --fault-around --fault-path --without '
     # Behind the first word that is no option, the guest's command has the rest.
     for ((i = 2; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
@@ -29,13 +29,13 @@ _umbra()
     --net) COMPREPLY=($(compgen -W 'user none' -- "$cur")); return ;;
     --fault-path) COMPREPLY=($(compgen -W 'auto userfaultfd signal' -- "$cur")); return ;;
     --without) COMPREPLY=($(compgen -W 'image-faults' -- "$cur")); return ;;
-    --rootfs | --log | --strace-output | --stats-output) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --rootfs | --log | --strace-output | --stats-output | --pcap) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     -e | --env) COMPREPLY=($(compgen -v -- "$cur")); return ;;
     -v | --volume) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     esac
     [[ $with_value == *" $prev "* ]] && return
     if [[ $cur == -* ]]; then
-        local words='--backend --cpus --memory --env --workdir --user --volume --hostname --net --publish --host-loopback --quiet --log --strace --strace-output --stats --stats-output --fault-around --fault-path --without --help'
+        local words='--backend --cpus --memory --env --workdir --user --volume --hostname --net --publish --host-loopback --quiet --log --strace --strace-output --stats --stats-output --pcap --fault-around --fault-path --without --help'
         [[ $command == run ]] && words+=' --rootfs --rw --init'
         COMPREPLY=($(compgen -W "$words" -- "$cur"))
     else

@@ -26,6 +26,7 @@ complete -c umbra -n '__fish_seen_subcommand_from run do' -l strace -d 'Print sy
 complete -c umbra -n '__fish_seen_subcommand_from run do' -l strace-output -r -d 'File for the trace'
 complete -c umbra -n '__fish_seen_subcommand_from run do' -l stats -d 'Print at the end what the kernel did'
 complete -c umbra -n '__fish_seen_subcommand_from run do' -l stats-output -r -d 'File for that'
+complete -c umbra -n '__fish_seen_subcommand_from run do' -l pcap -r -d 'File for packets of the network'
 complete -c umbra -n '__fish_seen_subcommand_from run do' -l fault-around -x -d 'First block of a page fault'
 complete -c umbra -n '__fish_seen_subcommand_from run do' -l fault-path -x -a 'auto userfaultfd signal' -d 'How page faults are served'
 complete -c umbra -n '__fish_seen_subcommand_from run do' -l without -x -a 'image-faults' -d 'Means of speed to leave out'

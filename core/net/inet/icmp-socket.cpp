@@ -5,6 +5,7 @@
 
 #include "core/abi/inet.h"
 #include "core/kernel.h"
+#include "core/net/capture/capture.h"
 #include "core/net/inet/icmp.h"
 #include "core/net/network-namespace.h"
 #include "core/net/uplink.h"
@@ -48,7 +49,9 @@ private:
         PacketNotes const notes {
             .to = to, .interface = way->index, .arrived = vfs::current_time(owner_.kernel_)
         };
-        arrive(owner_.space(), { from.address, to, notes, reply });
+        Message const message { from.address, to, notes, reply };
+        show(owner_.space(), message);
+        arrive(owner_.space(), message);
     }
     void failed(Errno why) override { owner_.fail(why); }
 
@@ -155,27 +158,30 @@ Result<void> IcmpSocket::send_message(Task& task, std::span<u8> bytes, SendReque
     if (wants_checksum && bytes.size() >= kEchoHeader / 2) set_checksum(bytes, from, to.address);
     notes.interface = space().loopback().index;
     notes.arrived = vfs::current_time(kernel_);
-    if (leaves) return send_outside(to, bytes);
-    pass_inside(space(), { from, to.address, notes, bytes });
+    Message const message { from, to.address, notes, bytes };
+    if (leaves) return send_outside(to, message);
+    pass_inside(space(), message);
     return {};
 }
 
-Result<void> IcmpSocket::send_outside(InetName const& to, std::span<u8 const> message)
+Result<void> IcmpSocket::send_outside(InetName const& to, Message const& message)
 {
     // What the host's own ping socket does not send.
-    if (!is_echo_request(message, by_v4())) return err::opnotsupp;
-    u16 const identifier = echo_identifier(message);
+    if (!is_echo_request(message.bytes, by_v4())) return err::opnotsupp;
+    u16 const identifier = echo_identifier(message.bytes);
     auto found = outside_.find(identifier);
     if (found == outside_.end()) {
         auto made = TRY(Outside::open(*this, identifier));
         if (outside_.size() >= kMostIdentifiers) outside_.erase(outside_.begin());
         found = outside_.emplace(identifier, std::move(made)).first;
     }
-    return found->second->send(to, message);
+    show(space(), message);
+    return found->second->send(to, message.bytes);
 }
 
 void IcmpSocket::pass_inside(NetworkNamespace& space, Message const& message)
 {
+    show(space, message);
     arrive(space, message);
     bool const is_v4 = message.to.is_v4();
     if (!is_echo_request(message.bytes, is_v4)) return;
@@ -186,7 +192,15 @@ void IcmpSocket::pass_inside(NetworkNamespace& space, Message const& message)
     PacketNotes notes { .to = message.from, .interface = message.notes.interface };
     notes.traffic_class = message.notes.traffic_class;
     notes.arrived = message.notes.arrived;
-    arrive(space, { message.to, message.from, notes, reply });
+    Message const answer { message.to, message.from, notes, reply };
+    show(space, answer);
+    arrive(space, answer);
+}
+
+void IcmpSocket::show(NetworkNamespace const& space, Message const& message)
+{
+    if (space.capture) [[unlikely]]
+        space.capture->icmp(message.from, message.to, message.notes, message.bytes);
 }
 
 bool IcmpSocket::wants(Message const& message) const
@@ -226,7 +240,7 @@ void IcmpSocket::take(Message const& message)
     Datagram datagram = std::move(made).value();
     if (with_header) {
         auto const header = make_ip_header(message.from, message.to, message.bytes.size(),
-            message.notes.hop_limit, message.notes.traffic_class);
+            message.notes.hop_limit, message.notes.traffic_class, abi::ipproto_icmp);
         std::ranges::copy(header, datagram.data.get());
     }
     std::ranges::copy(message.bytes, datagram.data.get() + before);

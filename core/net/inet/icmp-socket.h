@@ -45,9 +45,11 @@ private:
     Result<void> check(std::span<u8 const> message) const;
     Result<InetName> choose_destination(SendRequest const& request);
     /// EOPNOTSUPP: no echo request.
-    Result<void> send_outside(InetName const& to, std::span<u8 const> message);
+    Result<void> send_outside(InetName const& to, Message const& message);
     /// To this machine: it is seen, and answered.
     static void pass_inside(NetworkNamespace& space, Message const& message);
+    /// To a capture.
+    static void show(NetworkNamespace const& space, Message const& message);
     /// Gives it to whoever is to have it.
     static void arrive(NetworkNamespace& space, Message const& message);
     bool wants(Message const& message) const;

@@ -2,40 +2,19 @@
 #include "core/net/inet/icmp.h"
 
 #include "core/abi/inet.h"
+#include "core/net/inet/checksum.h"
 
 namespace umbra::net {
 
 namespace {
 
 constexpr u64 kChecksumAt = 2, kIdentifierAt = 4;
-constexpr u32 kWordMask = 0xffff;
-
-/// RFC 1071: words of 16 bits, in network byte order; each part but the last has an even number of bytes.
-u32 sum_of(std::span<u8 const> bytes, u32 sum = 0)
-{
-    for (size_t i = 0; i < bytes.size(); ++i)
-        sum += i % 2 ? bytes[i] : u32(bytes[i]) << 8;
-    return sum;
-}
-
-u16 folded(u32 sum)
-{
-    while (sum > kWordMask)
-        sum = (sum & kWordMask) + (sum >> 16);
-    return u16(sum);
-}
-
-void put_word(std::span<u8> bytes, u64 at, u16 word)
-{
-    bytes[at] = u8(word >> 8);
-    bytes[at + 1] = u8(word);
-}
 
 /// What the checksum is of beside the message: nothing, or RFC 8200's pseudo-header.
 u32 pseudo_header_sum(u64 size, IpAddress const& from, IpAddress const& to)
 {
     if (to.is_v4()) return 0;
-    return sum_of(to.bytes, sum_of(from.bytes, u32(size) + u32(abi::ipproto_icmpv6)));
+    return checksum_sum(to.bytes, checksum_sum(from.bytes, u32(size) + u32(abi::ipproto_icmpv6)));
 }
 
 bool is_echo(std::span<u8 const> message, u8 type)
@@ -63,14 +42,14 @@ void set_echo_identifier(std::span<u8> echo, u16 identifier) { put_word(echo, kI
 
 bool has_right_checksum(std::span<u8 const> message, IpAddress const& from, IpAddress const& to)
 {
-    return folded(sum_of(message, pseudo_header_sum(message.size(), from, to))) == kWordMask;
+    return checksum_fold(checksum_sum(message, pseudo_header_sum(message.size(), from, to))) == kChecksumMask;
 }
 
 void set_checksum(std::span<u8> message, IpAddress const& from, IpAddress const& to)
 {
     put_word(message, kChecksumAt, 0);
-    put_word(
-        message, kChecksumAt, u16(~folded(sum_of(message, pseudo_header_sum(message.size(), from, to)))));
+    put_word(message, kChecksumAt,
+        u16(~checksum_fold(checksum_sum(message, pseudo_header_sum(message.size(), from, to)))));
 }
 
 void turn_into_reply(std::span<u8> request, bool is_v4)
@@ -79,7 +58,7 @@ void turn_into_reply(std::span<u8> request, bool is_v4)
 }
 
 std::array<u8, kIpHeader> make_ip_header(
-    IpAddress const& from, IpAddress const& to, u64 size, u8 hop_limit, u8 traffic_class)
+    IpAddress const& from, IpAddress const& to, u64 size, u8 hop_limit, u8 traffic_class, i32 protocol)
 {
     constexpr u8 version_and_length = 0x45; // of 20 bytes
     constexpr u16 do_not_fragment = 0x4000;
@@ -88,10 +67,10 @@ std::array<u8, kIpHeader> make_ip_header(
     put_word(header, 2, u16(kIpHeader + size));
     put_word(header, 6, do_not_fragment);
     header[8] = hop_limit;
-    header[9] = u8(abi::ipproto_icmp);
+    header[9] = u8(protocol);
     std::copy_n(from.bytes.begin() + 12, 4, header.begin() + source_at);
     std::copy_n(to.bytes.begin() + 12, 4, header.begin() + destination_at);
-    put_word(header, sum_at, u16(~folded(sum_of(header))));
+    put_word(header, sum_at, u16(~checksum_fold(checksum_sum(header))));
     return header;
 }
 

@@ -26,6 +26,6 @@ void turn_into_reply(std::span<u8> request, bool is_v4);
 
 /// RFC 791. `size`: of what follows.
 std::array<u8, kIpHeader> make_ip_header(
-    IpAddress const& from, IpAddress const& to, u64 size, u8 hop_limit, u8 traffic_class);
+    IpAddress const& from, IpAddress const& to, u64 size, u8 hop_limit, u8 traffic_class, i32 protocol);
 
 } // namespace umbra::net

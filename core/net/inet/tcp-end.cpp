@@ -4,6 +4,7 @@
 
 #include "core/abi/inet.h"
 #include "core/kernel.h"
+#include "core/net/capture/capture.h"
 #include "core/net/inet/tcp-socket.h"
 #include "core/net/network-namespace.h"
 #include "core/net/unix/endpoint.h"
@@ -86,6 +87,8 @@ void TcpEnd::connect_to(TcpEnd& listener)
     if (Network::of(kernel).queued_bytes + kEndOverhead > kernel.options().memory_limit / kMemoryShare)
         return fail(err::nobufs);
     state = State::connecting;
+    if (space->capture) [[unlikely]]
+        space->capture->tcp_asks(*this);
     if (listener.has_backlog_room()) {
         establish(listener);
     } else {
@@ -113,6 +116,8 @@ void TcpEnd::establish(TcpEnd& listener)
         end->was_connected = true;
         end->receive_shut = end->send_shut = end->finished = end->was_reset = false;
     }
+    if (space->capture) [[unlikely]]
+        space->capture->tcp_answers(*server);
     listener.pending_.push_back(std::move(server));
     listener.waiters.wake_all(kReadable);
     waiters.wake_all();
@@ -121,8 +126,11 @@ void TcpEnd::establish(TcpEnd& listener)
 Ref<TcpEnd> TcpEnd::begin_outside()
 {
     auto far = make_ref<TcpEnd>(*space, family);
+    far->local = remote, far->remote = local;
     far->peer = this;
     peer = far;
+    if (space->capture) [[unlikely]]
+        space->capture->tcp_asks(*this);
     state = far->state = State::connecting;
     return far;
 }
@@ -134,6 +142,8 @@ void TcpEnd::accept_outside()
         end->was_connected = true;
         end->receive_shut = end->send_shut = end->finished = end->was_reset = false;
     }
+    if (space->capture) [[unlikely]]
+        space->capture->tcp_answers(*this);
     peer->waiters.wake_all();
 }
 
@@ -143,6 +153,8 @@ void TcpEnd::refuse_outside(Errno why)
     state = State::closed;
     if (!near) return;
     near->peer = nullptr;
+    if (space->capture && why == err::connrefused) [[unlikely]]
+        space->capture->tcp_refuses(*near);
     near->fail(why);
 }
 
@@ -173,10 +185,21 @@ void TcpEnd::fail(Errno why)
     waiters.wake_all();
 }
 
+void TcpEnd::be_refused()
+{
+    if (space->capture) [[unlikely]] {
+        space->capture->tcp_asks(*this);
+        space->capture->tcp_refuses(*this);
+    }
+    fail(err::connrefused);
+}
+
 void TcpEnd::finish_sending()
 {
     if (send_shut) return;
     send_shut = true;
+    if (space->capture) [[unlikely]]
+        space->capture->tcp_finishes(*this);
     if (peer) {
         peer->finished = true;
         peer->waiters.wake_all();
@@ -201,6 +224,8 @@ void TcpEnd::stop_listening()
         connection->close(true);
     for (auto& waiting : std::exchange(connecting_, {})) {
         waiting->asked_ = nullptr;
+        if (space->capture) [[unlikely]]
+            space->capture->tcp_refuses(*waiting);
         waiting->fail(err::connrefused);
     }
 }
@@ -218,6 +243,8 @@ void TcpEnd::close(bool abort)
     Ref<TcpEnd> alive(*this); // the peer's reference may be the last
     if (state == State::listening) stop_listening();
     stop_asking();
+    if (space->capture) [[unlikely]]
+        capture_close(abort);
     if (RefPtr<TcpEnd> other = std::exchange(peer, nullptr)) {
         other->peer = nullptr;
         if (abort || queued > 0)
@@ -233,6 +260,16 @@ void TcpEnd::close(bool abort)
     was_connected = receive_shut = send_shut = finished = was_reset = false;
     error.reset();
     waiters.wake_all();
+}
+
+void TcpEnd::capture_close(bool abort)
+{
+    if (!was_connected || was_reset) return;
+    bool const both_finished = send_shut && finished;
+    if ((abort || queued > 0) && !both_finished)
+        space->capture->tcp_resets(*this);
+    else if (!send_shut)
+        space->capture->tcp_finishes(*this);
 }
 
 u64 TcpEnd::send_space() const
@@ -268,7 +305,11 @@ Result<u64> TcpEnd::send(IoBuffer& data, u64 size)
     std::unique_ptr<u8[]> large(count > sizeof small ? new u8[count] : nullptr);
     u8* const bytes = large ? large.get() : small;
     TRY(data.take_all(bytes, count));
-    if (!peer) return count; // to nobody: what comes next tells
+    if (!peer) { // to nobody: what comes next tells
+        if (space->capture && was_connected) [[unlikely]]
+            space->capture->tcp_sends(*this, { bytes, count });
+        return count;
+    }
     RefPtr<TcpEnd> to = peer;
     for (u64 done = 0; done < count;) {
         auto chunk = to->tail(count - done);
@@ -284,6 +325,8 @@ Result<u64> TcpEnd::send(IoBuffer& data, u64 size)
         last.end += piece, done += piece;
         to->account(i64(piece));
     }
+    if (space->capture) [[unlikely]]
+        space->capture->tcp_sends(*this, { bytes, std::min(size, count) });
     to->waiters.wake_all(kReadable);
     return std::min(size, count);
 }
@@ -378,7 +421,10 @@ Result<std::span<u8>> TcpEnd::room_at_peer(u64 wanted)
 void TcpEnd::send_from_room(u64 count)
 {
     RefPtr<TcpEnd> const to = peer;
-    to->queue_.back().end += count;
+    Chunk& last = to->queue_.back();
+    if (space->capture) [[unlikely]]
+        space->capture->tcp_sends(*this, { last.data.get() + last.end, count });
+    last.end += count;
     to->account(i64(count));
     to->waiters.wake_all(kReadable);
 }

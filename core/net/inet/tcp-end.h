@@ -45,6 +45,8 @@ public:
     RefPtr<TcpEnd> accept();
     /// The connection was refused or broken: what comes next says so once.
     void fail(Errno why);
+    /// Nobody listens there.
+    void be_refused();
     /// SHUT_WR: the peer reads what there is, then the end.
     void finish_sending();
     /// SHUT_RD; on a listener: it listens no more.
@@ -100,6 +102,10 @@ public:
     /// Whether there is an urgent byte in the queue, and whether it has been read beside the stream.
     enum class Urgent : u8 { none, waiting, read } urgent = Urgent::none;
     bool urgent_in_line = false; ///< SO_OOBINLINE
+    /// Of the segments that a capture makes: what this end sends next, and what it expects.
+    struct {
+        u32 next = 0, expected = 0;
+    } numbers;
     Mutex receive_mutex; ///< held by a reader while it copies
     WaitQueue waiters;
 
@@ -115,6 +121,7 @@ private:
     void stop_listening();
     void be_reset();
     void stop_asking();
+    void capture_close(bool abort);
     void drop_queue();
     void account(i64 bytes);
     /// The first bytes have been read.

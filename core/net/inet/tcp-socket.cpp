@@ -54,7 +54,7 @@ Result<void> TcpSocket::start_connecting(Task& task, SocketAddress const& addres
     if (TcpEnd* listener = TcpEnd::find_listener(space(), to))
         end_->connect_to(*listener);
     else
-        end_->fail(err::connrefused);
+        end_->be_refused();
     return {};
 }
 

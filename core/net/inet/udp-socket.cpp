@@ -5,6 +5,7 @@
 
 #include "core/abi/inet.h"
 #include "core/kernel.h"
+#include "core/net/capture/capture.h"
 #include "core/net/network-namespace.h"
 #include "core/task/task.h"
 #include "core/vfs/operations.h"
@@ -70,6 +71,10 @@ void UdpSocket::arrived(InetName const& from, std::span<u8 const> data)
         datagram.notes.interface = way->index;
     }
     datagram.notes.arrived = vfs::current_time(kernel_);
+    if (space().capture) [[unlikely]] {
+        InetName const to { datagram.notes.to, local.port };
+        space().capture->datagram(from, to, protocol(), datagram.notes, data);
+    }
     std::ranges::copy(data, datagram.data.get());
     deliver(std::move(datagram));
 }
@@ -121,7 +126,7 @@ Result<u64> UdpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
         send_inside(std::move(datagram), to, named);
         return size;
     }
-    auto const sent = TRY(outside())->send(to, { datagram.data.get(), size });
+    auto const sent = send_outside(datagram, to);
     if (!sent.is_error()) return size;
     if (is_answer(sent.error())) {
         note_answer(sent.error(), named);
@@ -129,6 +134,18 @@ Result<u64> UdpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
     }
     data.rewind(size); // nothing of it has been sent
     return sent.error();
+}
+
+Result<void> UdpSocket::send_outside(Datagram const& datagram, InetName const& to)
+{
+    std::span<u8 const> const data(datagram.data.get(), datagram.size);
+    OutsideDatagrams& way = *TRY(outside());
+    if (space().capture) [[unlikely]] {
+        InetName from = datagram.from;
+        if (from.address.is_any()) from.address = space().source_for(to.address);
+        space().capture->datagram(from, to, protocol(), datagram.notes, data); // an answer may come at once
+    }
+    return way.send(to, data);
 }
 
 void UdpSocket::send_inside(Datagram datagram, InetName const& to, bool named)
@@ -139,6 +156,9 @@ void UdpSocket::send_inside(Datagram datagram, InetName const& to, bool named)
         datagram.from.address = space().source_for(to.address);
     datagram.notes.interface = space().loopback().index;
     datagram.notes.arrived = vfs::current_time(kernel_);
+    if (space().capture) [[unlikely]]
+        space().capture->datagram(
+            datagram.from, to, protocol(), datagram.notes, { datagram.data.get(), datagram.size });
     if (UdpSocket* receiver = find_receiver(ports(), to, local)) {
         receiver->deliver(std::move(datagram));
     } else {

@@ -29,6 +29,7 @@ private:
 
     /// The socket's share of the outside, made when it is first asked for.
     Result<OutsideDatagrams*> outside();
+    Result<void> send_outside(Datagram const& datagram, InetName const& to);
     /// To somebody of this machine's.
     void send_inside(Datagram datagram, InetName const& to, bool named);
     /// What was sent came back: a connected sender hears of it, and who has asked for errors.
