@@ -7,6 +7,7 @@
 #include "core/fs/table.h"
 #include "core/mm/frame.h"
 #include "core/mm/memory-object.h"
+#include "core/platform/patched-calls.h"
 #include "core/printk/kmsg.h"
 #include "core/printk/printk.h"
 #include "core/sync/kernel-lock.h"
@@ -45,6 +46,9 @@ Kernel::Kernel(platform::Platform& platform, KernelOptions options)
     , devices_(std::make_unique<device::DeviceTable>())
     , ttys_(std::make_unique<tty::TtyRegistry>())
 {
+    auto const* patched_calls = dynamic_cast<platform::PatchedCalls const*>(&platform_);
+    if (options_.patched_calls && patched_calls && patched_calls->are_useful())
+        patched_calls_ = patched_calls;
     // As Linux: what marks may cost a user is a hundredth of memory, at some 2.4 KiB of a mark and its inode.
     fanotify_mark_limit = std::clamp<i64>(i64(options_.memory_limit / 100 / 2456), 8192, 1048576);
     auto anonymous = vfs::make_anonymous_file_system(*this);

@@ -23,6 +23,9 @@ class Scheduler;
 class SignalFrames;
 class Timekeeper;
 class Tracepoints;
+namespace platform {
+class PatchedCalls;
+}
 namespace mm {
 class MemoryObject;
 class PhysicalMemory;
@@ -50,6 +53,7 @@ class UserNamespace;
 struct KernelOptions {
     u64 memory_limit = u64 { 4 } << 30;
     std::string hostname = "umbra";
+    bool patched_calls = true; ///< calls that are made often need no trap (core/mm/call-patches.cpp)
     bool image_faults = true; ///< the first fault in a program or library shows all of it (core/mm/image.cpp)
     u64 fault_around = 64 << 10; ///< first block mapped by a fault, bytes; a power of two from 4096 to 2 MiB
     bool quiet = false;
@@ -64,6 +68,8 @@ public:
     Kernel(Kernel const&) = delete;
 
     platform::Platform& platform() const { return platform_; }
+    /// Null where they are not wanted, or of no use.
+    platform::PatchedCalls const* patched_calls() const { return patched_calls_; }
     KernelOptions const& options() const { return options_; }
 
     KernelLock& lock() const { return *lock_; }
@@ -135,6 +141,7 @@ public:
 
 private:
     platform::Platform& platform_;
+    platform::PatchedCalls const* patched_calls_ = nullptr;
     KernelOptions options_;
     std::unique_ptr<KernelLock> lock_;
     std::unique_ptr<Printk> printk_;

@@ -117,6 +117,8 @@ public:
 
     void wait(Nanoseconds deadline) override;
     void wait_for_wake() override { sleep_until(kNever, wake_.begin_sleep()); }
+    void flush() override { }
+    bool has_events() const override { return true; } // only the host knows
     unsigned dispatch() override;
     void wake() override { wake_.notify(); }
 

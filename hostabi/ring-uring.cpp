@@ -73,6 +73,15 @@ public:
 
     void wait(Nanoseconds deadline) override;
     void wait_for_wake() override;
+    void flush() override
+    {
+        if (unsubmitted() != 0) submit(0);
+    }
+    bool has_events() const override
+    {
+        return has_completions() || must_enter_to_see_completions() || wake_.is_notified()
+            || helpers_.has_results();
+    }
     unsigned dispatch() override;
     void wake() override { wake_.notify(); }
 

@@ -78,6 +78,10 @@ public:
     /// Submits what is queued and sleeps until wake() is called, whatever completions lie there already. May return
     /// early: once for each completion that arrives meanwhile. Runs no completions.
     virtual void wait_for_wake() = 0;
+    /// Submits what is queued. Never sleeps.
+    virtual void flush() = 0;
+    /// Whether wait() would return at once; looks at memory only. True where the engine cannot tell.
+    virtual bool has_events() const = 0;
     /// Runs the completions that have arrived. Returns how many. Never sleeps.
     virtual unsigned dispatch() = 0;
     /// Makes the current or next wait() or wait_for_wake() return. From any thread.

@@ -39,6 +39,8 @@ public:
         host_call(SYS_write, event_.get(), &one, sizeof one);
     }
 
+    bool is_notified() const { return state_.load(std::memory_order_relaxed) == State::notified; }
+
     int fd() const { return event_.get(); }
 
 private:

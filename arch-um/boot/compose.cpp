@@ -113,6 +113,7 @@ int run_instance(RunOptions const& options)
     kernel_options.memory_limit = options.memory;
     kernel_options.fault_around = options.fault_around;
     kernel_options.image_faults = options.image_faults;
+    kernel_options.patched_calls = options.patched_calls;
     kernel_options.quiet = options.quiet;
     kernel_options.max_tasks = max_guest_tasks();
     if (!options.hostname.empty()) kernel_options.hostname = options.hostname;

@@ -67,7 +67,8 @@ void add_run_options(CLI::App& app, RawRun& raw)
     app.add_option(
            "--fault-around", raw.fault_around, "First block that a page fault maps, 4K to 2M, default 64K")
         ->type_name("SIZE");
-    list("--without", raw.without, "Leave a means of speed out, to find out what it does: image-faults")
+    list("--without", raw.without,
+        "Leave a means of speed out, to find out what it does: image-faults, patched-calls")
         ->type_name("MEANS");
     app.add_option("--fault-path", raw.fault_path,
            "How page faults are served: auto (the default), userfaultfd or signal")
@@ -133,10 +134,13 @@ void set_machine(RunOptions& run, RawRun const& raw)
     if (raw.memory) run.memory = parse_size("--memory", *raw.memory, kLeastMemory, kMostMemory);
     if (raw.fault_path) run.fault_path = parse_fault_path(*raw.fault_path);
     for (std::string const& means : raw.without) {
-        if (means != "image-faults")
+        if (means == "image-faults")
+            run.image_faults = false;
+        else if (means == "patched-calls")
+            run.patched_calls = false;
+        else
             throw UsageError { "--without: '" + means
-                + "' is no means that can be left out: give image-faults" };
-        run.image_faults = false;
+                + "' is no means that can be left out: give image-faults or patched-calls" };
     }
     if (!raw.fault_around) return;
     run.fault_around = parse_size("--fault-around", *raw.fault_around, kLeastFaultAround, kMostFaultAround);

@@ -68,7 +68,7 @@ struct RunOptions {
     u32 cpus = 0; ///< 0: as many as the host lets this process use and the backend can
     u64 memory = u64 { 4 } << 30; ///< bytes
     u64 fault_around = 64 << 10; ///< bytes
-    bool image_faults = true; ///< see Kernel::Options
+    bool image_faults = true, patched_calls = true; ///< see KernelOptions
     std::vector<std::string> environment; ///< the command's whole environment, K=V, no key twice
     std::string working_directory; ///< guest path, absolute
     UserChoice user { 0, 0 };

@@ -27,6 +27,8 @@ struct PlatformOptions {
     bool synchronous_wake_up = true; ///< SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
     bool userfault = true; ///< userfaultfd with minor faults of shared memory; seccomp backend only
     bool userfault_guard = true; ///< the same with write protection
+    bool patched_calls
+        = true; ///< vCPUs watch for calls that guests hand over, while a CPU is free; seccomp backend only
 
     static PlatformOptions for_host(hostabi::HostFeatures const& features);
 };

@@ -24,6 +24,8 @@ struct StubEnvironment {
     u64 xsave_features;
     u32 fp_image_size;
     bool userfault_guard; ///< the host's userfaultfd can take write permission away from shared memory
+    bool patched_calls; ///< vCPUs may watch for calls that are handed over
+    CpuUse* cpu_use;
 };
 
 /// A stub as the pool sees it; each backend has its own.

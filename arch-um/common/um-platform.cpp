@@ -29,10 +29,19 @@ unsigned nth_usable_cpu(unsigned n)
         ++cpu;
     return cpu;
 }
+
+cpu_set_t usable_cpus()
+{
+    cpu_set_t none;
+    CPU_ZERO(&none);
+    auto const cpus = hostabi::process::affinity(0);
+    return cpus.ok() ? cpus.value() : none;
+}
 } // namespace
 
 UmPlatform::UmPlatform(std::string backend, std::vector<std::unique_ptr<UmPort>> ports, Pinning pinning)
     : machine_(machine_info(std::move(backend)))
+    , cpu_use_(usable_cpus(), static_cast<unsigned>(ports.size()))
     , ports_(std::move(ports))
     , pinning_(pinning)
     , spread_(static_cast<unsigned>(ports_.size()))
@@ -42,6 +51,8 @@ UmPlatform::UmPlatform(std::string backend, std::vector<std::unique_ptr<UmPort>>
     // The kernel lock keeps vCPUs apart anyway. malloc_trim() gives back the end of the first arena only, and a vCPU's own
     // kept the page tables of large address spaces: 2 MiB after 1 GiB was used.
     mallopt(M_ARENA_MAX, 1);
+    for (auto& port : ports_)
+        port->cpu_use = &cpu_use_;
 }
 
 void UmPlatform::run_vcpus(std::function<void(unsigned)> entry)
@@ -112,13 +123,21 @@ std::vector<platform::HostCounter> UmPlatform::host_counters() const
         all.notifications += port->counts.notifications;
         all.batches += port->counts.batches;
         all.operations += port->counts.operations;
+        all.handed_over += port->counts.handed_over;
+        all.watches += port->counts.watches;
+        all.ended_by_trap += port->counts.ended_by_trap;
+        all.ended_by_silence += port->counts.ended_by_silence;
+        all.ended_by_load += port->counts.ended_by_load;
         wakes += port->wakes.load(std::memory_order_relaxed);
         requests += port->ring().requests();
         entries += port->ring().entries();
     }
     return { { "entries into the rings", entries }, { "requests to them", requests },
         { "vCPUs woken by others", wakes }, { "notifications of stubs", all.notifications },
-        { "batches of operations in stubs", all.batches }, { "operations", all.operations } };
+        { "batches of operations in stubs", all.batches }, { "operations", all.operations },
+        { "calls handed over without a trap", all.handed_over }, { "watches for them", all.watches },
+        { "ended by traps", all.ended_by_trap }, { "by silence", all.ended_by_silence },
+        { "by other work", all.ended_by_load } };
 }
 
 } // namespace umbra::um

@@ -38,6 +38,7 @@ public:
     hostabi::Ring& ring(unsigned index) { return ports_[index]->ring(); }
 
 protected:
+    CpuUse& cpu_use() { return cpu_use_; }
     UmPlatform(std::string backend, std::vector<std::unique_ptr<UmPort>> ports, Pinning pinning);
     /// For a derived destructor: no completion runs after this, so what waits in the rings may go.
     void drop_ports() { ports_.clear(); }
@@ -47,6 +48,7 @@ private:
     hostabi::StackPool& stacks_of(u64 size);
 
     platform::MachineInfo machine_;
+    CpuUse cpu_use_;
     std::vector<std::unique_ptr<UmPort>> ports_;
     Pinning pinning_;
     CpuSpread spread_;

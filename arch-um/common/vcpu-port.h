@@ -8,10 +8,22 @@
 #include <sched.h>
 
 #include "arch-um/common/cpu-spread.h"
+#include "arch-um/common/cpu-use.h"
 #include "core/platform/platform.h"
 #include "hostabi/ring.h"
 
 namespace umbra::um {
+
+class UmPort;
+
+/// What a vCPU's thread does before it sleeps, while its guest thread runs on another CPU.
+class BusyWait {
+public:
+    virtual ~BusyWait() = default;
+    /// Looks for what may come until it is there, the deadline passes (true: wait() returns), or until it is better to
+    /// sleep (false). Without the kernel lock.
+    virtual bool look(UmPort& port, Nanoseconds deadline) = 0;
+};
 
 class UmPort final : public platform::VcpuPort {
 public:
@@ -23,8 +35,12 @@ public:
 
     void wait(Nanoseconds deadline) override
     {
+        if (busy_wait && busy_wait->look(*this, deadline)) return;
         if (spread && ++waits_ % kWaitsBetweenLooks == 0) look_around();
+        bool const idle = !runs_guest && cpu_use;
+        if (idle) cpu_use->begin_idle();
         ring_->wait(deadline);
+        if (idle) cpu_use->end_idle();
     }
     void wait_for_wake() override { ring_->wait_for_wake(); }
     void dispatch() override { ring_->dispatch(); }
@@ -42,9 +58,14 @@ public:
     /// Other vCPUs have much to do as well, and may want the kernel lock: stub threads are answered under it, with a
     /// synchronous wake-up, and are not to take the CPU from who holds it. Alone, it is faster when they do.
     bool crowded = false;
+    bool runs_guest = false; ///< it waits for a guest thread that may be running
+    BusyWait* busy_wait = nullptr;
+    CpuUse* cpu_use = nullptr; ///< of the platform; none where nobody asks
     /// What the vCPU's own thread did, for HostCounters.
     struct Counts {
         u64 notifications = 0, batches = 0, operations = 0;
+        u64 handed_over = 0, watches = 0; ///< calls without a trap, and how often they were watched for
+        u64 ended_by_trap = 0, ended_by_silence = 0, ended_by_load = 0; ///< of the watches
     } counts;
     std::atomic<u64> wakes { 0 }; ///< by others
     /// For the vCPU's own thread only.

@@ -21,6 +21,8 @@ PtracePlatform::PtracePlatform(PlatformOptions const& options, std::vector<std::
         .xsave_features = x86_64::xsave_features(),
         .fp_image_size = machine().xsave_size,
         .userfault_guard = false,
+        .patched_calls = false,
+        .cpu_use = &cpu_use(),
     }
 {
 }

@@ -8,7 +8,11 @@
 
 namespace umbra::um {
 
-SeccompAddressSpace::~SeccompAddressSpace() { pool_.release(process_); }
+SeccompAddressSpace::~SeccompAddressSpace()
+{
+    process_.set_call_sites(nullptr);
+    pool_.release(process_);
+}
 
 Result<void> SeccompAddressSpace::map(platform::VcpuContext& ctx, std::span<platform::Mapping const> batch)
 {

@@ -23,6 +23,10 @@ public:
     Result<void> protect(platform::VcpuContext& ctx, std::span<platform::ProtectRange const> batch) override;
     Result<std::unique_ptr<platform::GuestThread>> create_thread(platform::VcpuContext& ctx) override;
     i32 host_pid() const override { return process_.pid(); }
+    void set_call_sites(std::shared_ptr<platform::CallSites const> sites) override
+    {
+        process_.set_call_sites(std::move(sites));
+    }
 
 protected:
     StubProcess& process() const { return process_; }

@@ -7,6 +7,7 @@
 #include "arch-um/common/attention.h"
 #include "arch-um/common/patience.h"
 #include "arch-um/seccomp/stub-process.h"
+#include "arch-um/x86-64/patched-call.h"
 #include "arch-um/x86-64/trap.h"
 
 namespace umbra::um {
@@ -23,7 +24,8 @@ Trap SeccompGuestThread::enter(platform::VcpuContext& ctx)
     if (ctx.attention()) return { .kind = TrapKind::interrupted };
     // The trap flag is in the frame, which a plain call does not have.
     if (single_step_ && !registers(ctx)) return { .kind = TrapKind::died };
-    thread_.follow(port_of(ctx));
+    if (!watch_.is_on()) thread_.follow(port_of(ctx));
+    watch_.prepare(port_of(ctx));
     thread_.resume(single_step_);
     return wait_for_trap(ctx);
 }
@@ -32,14 +34,16 @@ Trap SeccompGuestThread::wait_for_trap(platform::VcpuContext& ctx)
 {
     UmPort& port = port_of(ctx);
     thread_.waiting_port = &port;
+    port.runs_guest = true;
     Trap trap;
     bool wanted = false;
     Patience patience;
     for (;;) {
         process_.arm(port);
+        port.busy_wait = watch_.is_on() ? &watch_ : nullptr;
         ctx.wait(wanted ? patience.deadline() : ctx.attention_deadline());
         process_.receive(port);
-        if (thread_.state() == State::in_syscall) {
+        if (thread_.state() == State::in_syscall || thread_.take_patched_call()) {
             trap = trap_of_call();
             break;
         }
@@ -69,6 +73,9 @@ Trap SeccompGuestThread::wait_for_trap(platform::VcpuContext& ctx)
         }
     }
     thread_.waiting_port = nullptr;
+    port.busy_wait = nullptr;
+    port.runs_guest = false;
+    watch_.note_trap(port);
     return trap;
 }
 
@@ -76,6 +83,8 @@ Trap SeccompGuestThread::trap_of_call() const
 {
     auto const& call = thread_.call();
     Trap trap { .kind = TrapKind::syscall, .number = call.nr, .instruction = call.instruction_pointer };
+    if (auto const* sites = process_.call_sites())
+        trap.instruction = x86_64::leave_gate(*sites, trap.instruction).value_or(trap.instruction);
     std::memcpy(trap.args, call.args, sizeof trap.args);
     return trap;
 }
@@ -94,7 +103,7 @@ void SeccompGuestThread::set_syscall_result(u64 value)
 
 platform::Registers* SeccompGuestThread::registers(platform::VcpuContext& ctx)
 {
-    if (thread_.state() == State::in_syscall) {
+    if (thread_.state() == State::in_syscall || thread_.state() == State::in_patched_call) {
         UmPort& port = port_of(ctx);
         thread_.request_frame();
         thread_.waiting_port = &port;

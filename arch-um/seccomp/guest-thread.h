@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "arch-um/seccomp/call-watch.h"
 #include "arch-um/seccomp/stub-thread.h"
 #include "core/platform/platform.h"
 
@@ -16,6 +17,7 @@ public:
     SeccompGuestThread(StubProcess& process, StubThread& thread)
         : process_(process)
         , thread_(thread)
+        , watch_(process, thread)
     {
     }
     ~SeccompGuestThread() override;
@@ -36,6 +38,7 @@ private:
 
     StubProcess& process_;
     StubThread& thread_;
+    CallWatch watch_;
     bool single_step_ = false;
 };
 

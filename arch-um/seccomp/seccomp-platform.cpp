@@ -33,6 +33,9 @@ SeccompPlatform::SeccompPlatform(PlatformOptions const& options, std::vector<std
         .xsave_features = x86_64::xsave_features(),
         .fp_image_size = machine().xsave_size,
         .userfault_guard = options.userfault_guard,
+        .patched_calls = options.patched_calls && options.synchronous_wake_up
+            && options.ring == hostabi::RingEngine::io_uring && cpu_use().count() > 1,
+        .cpu_use = &cpu_use(),
     }
 {
 }

@@ -10,11 +10,12 @@
 #include "arch-um/common/stub-pool.h"
 #include "arch-um/common/um-platform.h"
 #include "arch-um/seccomp/stub-process.h"
+#include "arch-um/x86-64/patched-call.h"
 #include "hostabi/host-result.h"
 
 namespace umbra::um {
 
-class SeccompPlatform final : public UmPlatform {
+class SeccompPlatform final : public UmPlatform, public platform::PatchedCalls {
 public:
     /// `problem` says in words why the backend cannot work here.
     static std::unique_ptr<SeccompPlatform> create(
@@ -22,6 +23,18 @@ public:
     ~SeccompPlatform() override;
 
     Result<std::unique_ptr<platform::AddressSpace>> create_address_space(platform::VcpuContext& ctx) override;
+
+    bool are_useful() const override { return environment_.patched_calls; }
+    u64 displaced_length(std::span<u8 const> code, u64 at) const override
+    {
+        return x86_64::displaced_length(code, at);
+    }
+    void make_gate(
+        std::span<u8, platform::kGateSize> out, u64 gate, platform::CallSite const& site) const override
+    {
+        x86_64::make_gate(out, gate, site);
+    }
+    std::vector<u8> make_jump(u64 gate) const override { return x86_64::make_jump(gate); }
 
 private:
     SeccompPlatform(PlatformOptions const& options, std::vector<std::unique_ptr<UmPort>> ports,

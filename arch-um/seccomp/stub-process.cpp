@@ -52,6 +52,11 @@ stub::ServicePage& StubProcess::service() const
     return *reinterpret_cast<stub::ServicePage*>(environment_.areas.data(service_slot_));
 }
 
+stub::CallSlot& StubProcess::call_slot() const
+{
+    return *reinterpret_cast<stub::CallSlot*>(environment_.areas.data(service_slot_) + stub::kCallSlotOffset);
+}
+
 // --- Notifications.
 
 void StubProcess::ListenerPoll::complete(i32 result)

@@ -25,6 +25,7 @@
 #include "arch-um/seccomp/stub-thread.h"
 #include "arch-um/stub/layout.h"
 #include "core/base/error.h"
+#include "core/platform/patched-calls.h"
 #include "hostabi/fd.h"
 
 namespace umbra::um {
@@ -43,6 +44,13 @@ public:
     int listener() const { return listener_.get(); }
     /// -1: there is none.
     int userfault() const { return userfault_.get(); }
+    /// One guest thread, and none that is on its way.
+    bool has_one_thread() const { return threads_.size() == idle_.size() + 1; }
+    /// Where the guest thread hands calls over; one for the process.
+    stub::CallSlot& call_slot() const;
+    /// Null: nothing is patched.
+    platform::CallSites const* call_sites() const { return call_sites_.get(); }
+    void set_call_sites(std::shared_ptr<platform::CallSites const> sites) { call_sites_ = std::move(sites); }
     /// Whether any thread may be running guest code at this moment.
     bool runs_guest_code() const;
 
@@ -90,6 +98,7 @@ private:
     i32 pid_;
     hostabi::OwnedFd listener_, userfault_;
     u32 service_slot_;
+    std::shared_ptr<platform::CallSites const> call_sites_;
     bool alive_ = true;
     bool reaped_ = false;
     bool clearing_required_ = false;

@@ -2,6 +2,7 @@
 // See stub-thread.h. The other side of every exchange here is stub/entry.S.
 #include "arch-um/seccomp/stub-thread.h"
 
+#include <atomic>
 #include <cstring>
 
 #include <asm/prctl.h>
@@ -9,6 +10,7 @@
 #include <sys/syscall.h>
 
 #include "arch-um/seccomp/stub-process.h"
+#include "arch-um/x86-64/patched-call.h"
 #include "hostabi/process.h"
 #include "hostabi/seccomp.h"
 
@@ -16,8 +18,37 @@ namespace umbra::um {
 
 using stub::Resume;
 using x86_64::HostFrame;
+using x86_64::HostSigcontext;
 
 namespace {
+using stub::CallState;
+
+/// Calls that the filter does not let through as plain ones, as in stub/filter.h.
+bool needs_trap(u64 number)
+{
+    switch (number) {
+    case SYS_clone:
+    case SYS_fork:
+    case SYS_vfork:
+    case SYS_clone3:
+    case SYS_execve:
+    case SYS_execveat:
+    case SYS_rt_sigreturn:
+    case SYS_arch_prctl:
+    case SYS_exit:
+    case SYS_exit_group:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/// From `from` to `to`, unless the guest was faster. What was read before belongs to `from`.
+bool change_state(stub::CallSlot& slot, CallState from, CallState to)
+{
+    return std::atomic_ref(slot.state).compare_exchange_strong(from, to, std::memory_order_seq_cst);
+}
+
 constexpr u64 kTrapFlag = 0x100;
 constexpr u64 kInitialFlags = 0x202; // interrupts enabled, as always in user mode
 constexpr u64 kStackAlignment = 16;
@@ -66,6 +97,7 @@ void StubThread::reset()
     f.stack_pointer = area_address(); // rt_sigreturn makes this the thread's signal stack
     f.stack_size = kStackTop;
     f.mask = kGuestMask;
+    process_.call_slot() = {};
     registers_ = {};
     registers_.cs = platform::kUserCodeSegment;
     registers_.ss = platform::kUserDataSegment;
@@ -83,6 +115,9 @@ void StubThread::receive(seccomp_notif const& n)
     if (n.data.instruction_pointer == stub::kOpIp) return receive_operation(n);
     if (n.data.instruction_pointer == stub::kReportIp && n.data.nr == stub::kReportNumber)
         return receive_report(n);
+    if (n.data.nr == stub::kParkNumber && process_.call_sites()
+        && process_.call_sites()->site_of_gate(n.data.instruction_pointer))
+        return receive_park(n);
     receive_call(n);
 }
 
@@ -111,12 +146,15 @@ void StubThread::receive_report(seccomp_notif const& n)
         fs_base_ = args[3];
         gs_base_ = args[4];
     }
-    state_ = State::in_report;
+    bool const in_call = frame_requested_ || state_ == State::in_patched_call;
     if (signal_ == stub::kKickSignal) kick_outstanding_ = false;
     registers_loaded_ = registers_loaded_ && signal_ == 0; // a newborn keeps what it was reset to
     fp_loaded_ = false;
-    report_is_syscall_ = signal_ == SIGSYS || frame_requested_;
+    report_is_syscall_ = signal_ == SIGSYS || in_call;
     if (answer_uncertain_) finish_interrupted_call();
+    if (process_.call_sites()) leave_gate();
+    state_ = State::in_report;
+    parked_ = answer_when_parked_ = false;
     if (frame_requested_ && signal_ != stub::kKickSignal)
         return process_.kill("guest code ran while it should not");
     frame_requested_ = false;
@@ -131,12 +169,58 @@ void StubThread::receive_call(seccomp_notif const& n)
         answer_uncertain_ = false;
         return answer(result_);
     }
-    if (retired_ || frame_requested_) return process_.kill("guest code ran while it should not");
+    if (retired_ || frame_requested_ || state_ == State::in_patched_call)
+        return process_.kill("guest code ran while it should not");
     answer_uncertain_ = false;
     call_ = n.data;
     result_ = static_cast<u64>(static_cast<i64>(n.data.nr));
     state_ = State::in_syscall;
     if (waiting_port && waiting_port != process_.receiving_port_) waiting_port->wake();
+}
+
+/// The thread sleeps over a call that it handed over.
+void StubThread::receive_park(seccomp_notif const& n)
+{
+    id_ = n.id;
+    if (answer_when_parked_ || answer_uncertain_) {
+        answer_when_parked_ = answer_uncertain_ = false;
+        return answer(result_);
+    }
+    if (state_ != State::in_patched_call)
+        return process_.kill("a thread waits for a call that it has not made");
+    parked_ = true;
+}
+
+bool StubThread::take_patched_call()
+{
+    auto const* sites = process_.call_sites();
+    if (!sites || state_ != State::running || frame_requested_ || retired_) return false;
+    stub::CallSlot& slot = process_.call_slot();
+    if (!change_state(slot, CallState::requested, CallState::taken)) return false;
+    auto const request = copy_once(&slot);
+    if (!sites->site_of_gate(request.gate_return)) {
+        process_.kill("a call that was handed over by no gate");
+        return false;
+    }
+    if (needs_trap(request.number)) {
+        (void)change_state(slot, CallState::taken, CallState::refused);
+        return false;
+    }
+    call_ = { .nr = static_cast<int>(request.number),
+        .arch = 0,
+        .instruction_pointer = request.gate_return,
+        .args = {} };
+    std::memcpy(call_.args, request.args, sizeof call_.args);
+    result_ = static_cast<u64>(static_cast<i64>(call_.nr));
+    parked_ = answer_when_parked_ = answer_uncertain_ = false;
+    state_ = State::in_patched_call;
+    return true;
+}
+
+bool StubThread::is_parked() const
+{
+    return parked_
+        || std::atomic_ref(process_.call_slot().state).load(std::memory_order_relaxed) != CallState::taken;
 }
 
 bool StubThread::same_call(seccomp_data const& other) const
@@ -156,6 +240,51 @@ void StubThread::finish_interrupted_call()
     context.rax = result_;
 }
 
+/// Makes the frame one of a guest without gates: at the call, with its registers, or behind it.
+void StubThread::leave_gate()
+{
+    auto& context = frame()->context;
+    u64 const rip = context.rip;
+    if (rip >= stub::kPatchedCall && rip < stub::kPatchedCallEnd) return leave_hand_over(context);
+    auto const& sites = *process_.call_sites();
+    auto const* site = sites.site_of_gate(rip);
+    if (!site) return;
+    bool const at_call = (rip - sites.gates) % platform::kGateSize == platform::kGateCall;
+    if (at_call && static_cast<i32>(context.rax) == stub::kParkNumber)
+        finish_patched_call(context, *site); // a signal came before it slept
+    else
+        context.rip = *x86_64::leave_gate(sites, rip);
+}
+
+void StubThread::leave_hand_over(HostSigcontext& context)
+{
+    stub::CallSlot& slot = process_.call_slot();
+    u64 const rip = context.rip;
+    u64 const gate_return = rip == stub::kPatchedCall ? context.rcx : copy_once(&slot.gate_return);
+    auto const* site = process_.call_sites()->site_of_gate(gate_return);
+    if (!site) return; // no gate led there
+    if (rip <= stub::kPatchedCallMade) {
+        context.rip = site->call;
+        return;
+    }
+    auto const state = copy_once(&slot.state);
+    bool const is_taken_back = state == CallState::idle || state == CallState::refused;
+    if (is_taken_back || change_state(slot, CallState::requested, CallState::idle)) {
+        context.rip = site->call;
+        context.rax = copy_once(&slot.number);
+    } else {
+        finish_patched_call(context, *site);
+    }
+}
+
+/// The thread is behind a call that the kernel has taken; where it is not answered yet, rax will be set with the answer.
+void StubThread::finish_patched_call(HostSigcontext& context, platform::CallSite const& site)
+{
+    context.rip = site.call + platform::kSyscallInstructionLength;
+    context.rax = result_;
+    std::atomic_ref(process_.call_slot().state).store(CallState::idle, std::memory_order_relaxed);
+}
+
 // --- What the kernel does with a waiting thread.
 
 void StubThread::set_result(u64 value)
@@ -171,8 +300,24 @@ void StubThread::answer(u64 value)
     answer_uncertain_ = true;
 }
 
+void StubThread::answer_patched_call()
+{
+    stub::CallSlot& slot = process_.call_slot();
+    std::atomic_ref(slot.result).store(result_, std::memory_order_relaxed);
+    state_ = State::running;
+    if (change_state(slot, CallState::taken, CallState::done)) return;
+    if (!parked_) {
+        answer_when_parked_ = true;
+        return;
+    }
+    parked_ = false;
+    answer_uncertain_ = kick_outstanding_;
+    answer(result_);
+}
+
 void StubThread::resume(bool single_step)
 {
+    if (state_ == State::in_patched_call) return answer_patched_call();
     bool const plain = state_ == State::in_syscall;
     // A kick that is under way may interrupt the call although the answer is accepted.
     answer_uncertain_ = plain && kick_outstanding_;
@@ -186,7 +331,16 @@ void StubThread::request_frame()
     // The kick is there before the call returns, so not one guest instruction runs between the two.
     frame_requested_ = true;
     kick();
-    resume(false);
+    if (state_ != State::in_patched_call) return resume(false);
+    // It goes round until the kick comes; if it sleeps, it has to be woken for that.
+    state_ = State::running;
+    if (!parked_) {
+        answer_when_parked_ = true;
+        return;
+    }
+    parked_ = false;
+    answer_uncertain_ = true;
+    answer(result_);
 }
 
 Resume StubThread::store_state(bool single_step)
@@ -204,6 +358,7 @@ Resume StubThread::store_state(bool single_step)
     } else if (fp_reset_) {
         f.context.fp_state = 0; // rt_sigreturn loads the initial state
     }
+    if (auto const* sites = process_.call_sites()) f.context.rip = x86_64::enter_gate(*sites, f.context.rip);
     fp_loaded_ = fp_reset_ = false;
     bool const bases_may_differ = registers_loaded_;
     registers_loaded_ = false;
@@ -284,6 +439,12 @@ void StubThread::follow(UmPort const& port)
     cpu_ = port.cpu;
 }
 
+void StubThread::follow_nobody()
+{
+    cpu_ = -1;
+    (void)hostabi::process::set_affinity(tid_, process_.environment().cpu_use->cpus());
+}
+
 void StubThread::kick()
 {
     if (kick_outstanding_) return;
@@ -295,7 +456,7 @@ void StubThread::retire()
 {
     retired_ = true;
     waiting_port = nullptr;
-    if (state_ == State::in_syscall) request_frame();
+    if (state_ == State::in_syscall || state_ == State::in_patched_call) request_frame();
 }
 
 } // namespace umbra::um

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // One host thread that runs guest code in a stub, and what the kernel knows of it: running, or waiting for an
-// answer either in a plain system call (arguments only) or in a report of the stub's signal entry (the whole
-// frame).
+// answer in a plain system call (arguments only), in one that it handed over without a trap (the same, but it goes
+// round in the stub's code, or has parked itself), or in a report of the stub's signal entry (the whole frame).
 //
 // All of its area can be written by the guest at any time. What a report says comes in the registers of the
 // report's call, which nobody else can change; the frame in the area holds nothing but the thread's own
@@ -17,6 +17,7 @@
 #include "arch-um/common/vcpu-port.h"
 #include "arch-um/stub/layout.h"
 #include "arch-um/x86-64/host-frame.h"
+#include "core/platform/patched-calls.h"
 #include "core/platform/registers.h"
 
 namespace umbra::um {
@@ -28,6 +29,7 @@ public:
     enum class State : u8 {
         running, ///< in guest code, or on its way to a call
         in_syscall, ///< waits for the result of a plain call
+        in_patched_call, ///< waits for the result of a call that it handed over
         in_report, ///< waits in the signal entry: the frame is in the area
         dead,
     };
@@ -45,17 +47,22 @@ public:
     /// All registers zero, initial floating-point state; clears what an earlier guest left in the area.
     void reset();
 
-    // What happened. Valid in in_syscall.
+    /// While running: takes a call that the guest has handed over. False: there is none, or it needs a trap.
+    bool take_patched_call();
+    /// In in_patched_call: the thread has gone to sleep over it, or is about to.
+    bool is_parked() const;
+
+    // What happened. Valid in in_syscall and in_patched_call.
     seccomp_data const& call() const { return call_; }
     // Valid in in_report.
     int signal() const { return signal_; }
     x86_64::HostFrame frame_snapshot() const;
 
-    // In in_syscall and in_report:
+    // In in_syscall, in_patched_call and in_report:
     void set_result(u64 value);
     /// Continues the guest with what was set.
     void resume(bool single_step);
-    /// In in_syscall: has the thread report its frame. It is running until it does.
+    /// In in_syscall and in_patched_call: has the thread report its frame. It is running until it does.
     void request_frame();
     // In in_report:
     platform::Registers& registers();
@@ -67,6 +74,8 @@ public:
     bool kick_outstanding() const { return kick_outstanding_; }
     /// Where wake-ups across CPUs are dear: runs the thread on the CPU of the vCPU that enters it.
     void follow(UmPort const& port);
+    /// Lets the thread run on all of the platform's CPUs.
+    void follow_nobody();
     void forget() { state_ = State::dead; }
 
     /// No guest thread owns it any more: it will park in a report as soon as it can.
@@ -85,7 +94,12 @@ private:
     void receive_operation(seccomp_notif const& n);
     void receive_report(seccomp_notif const& n);
     void receive_call(seccomp_notif const& n);
+    void receive_park(seccomp_notif const& n);
     void finish_interrupted_call();
+    void leave_gate();
+    void leave_hand_over(x86_64::HostSigcontext& context);
+    void finish_patched_call(x86_64::HostSigcontext& context, platform::CallSite const& site);
+    void answer_patched_call();
     stub::Resume store_state(bool single_step);
     stub::Resume store_bases();
     u64 fp_offset() const;
@@ -101,6 +115,8 @@ private:
     bool frame_requested_ = false;
     bool retired_ = false;
     bool answer_uncertain_ = false; ///< a signal may have interrupted the call that was answered last
+    bool parked_ = false; ///< in_patched_call: id_ is of the notification that the thread sleeps in
+    bool answer_when_parked_ = false; ///< the result is there, but the thread was about to park
     bool registers_loaded_ = false;
     bool fp_loaded_ = false;
     bool fp_reset_ = false;

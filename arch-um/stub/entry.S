@@ -15,6 +15,8 @@
 #define ARCH_SET_FS 0x1002
 #define SERVICE_LISTENER (8 + 64 * 56)
 #define OP_SIZE 56
+/* Rounds that a handed-over call is waited for before the thread sleeps: some 20 to 50 microseconds. */
+#define PATIENCE 1000
 
     .section .text.head, "ax", @progbits
     .globl image_start
@@ -37,6 +39,65 @@ sigreturn_call:
     .org STUB_BREAKPOINT
     int3
     ud2
+
+// A call handed over through the slot, whose address is in r11; rcx: where the gate goes on, with its own `syscall` just
+// before. The other registers are the guest's, and stay so but for rax. No stack is used: the guest's has a red zone.
+// Interrupted before the xchg, nothing has happened; afterwards the slot's state tells how far the call has come.
+    .org STUB_PATCHED_CALL
+    mov %rcx, STUB_CALL_RETURN(%r11)
+    mov %rax, STUB_CALL_NUMBER(%r11)
+    mov %rdi, STUB_CALL_ARGUMENTS(%r11)
+    mov %rsi, (STUB_CALL_ARGUMENTS + 8)(%r11)
+    mov %rdx, (STUB_CALL_ARGUMENTS + 16)(%r11)
+    mov %r10, (STUB_CALL_ARGUMENTS + 24)(%r11)
+    mov %r8, (STUB_CALL_ARGUMENTS + 32)(%r11)
+    mov %r9, (STUB_CALL_ARGUMENTS + 40)(%r11)
+    mov $STUB_CALL_REQUESTED, %ecx
+    jmp patched_call_made
+    .org STUB_PATCHED_CALL_MADE
+patched_call_made:
+    xchg %ecx, STUB_CALL_STATE(%r11)
+    // The kernel looks here once more after it has stopped watching: one of both sees it.
+    cmpl $0, STUB_CALL_WATCHED(%r11)
+    jne wait_again
+    mov $STUB_CALL_REQUESTED, %eax
+    jmp take_back
+wait_again:
+    mov $PATIENCE, %ecx
+wait_for_answer:
+    mov STUB_CALL_STATE(%r11), %eax
+    cmp $STUB_CALL_DONE, %eax
+    jae answered
+    pause
+    dec %ecx
+    jnz wait_for_answer
+    cmp $STUB_CALL_TAKEN, %eax
+    jne not_taken
+    // It takes long: the CPU is left to others. The gate's own call waits for the answer.
+    mov $STUB_CALL_PARKED, %ecx
+    lock cmpxchg %ecx, STUB_CALL_STATE(%r11)
+    jne wait_again
+    mov $STUB_PARK, %eax
+    jmp call_by_gate
+not_taken:
+    cmp $STUB_CALL_REQUESTED, %eax
+    jne wait_again
+take_back:
+    mov $STUB_CALL_IDLE, %ecx
+    lock cmpxchg %ecx, STUB_CALL_STATE(%r11)
+    jne wait_again
+refused:
+    mov STUB_CALL_NUMBER(%r11), %rax
+call_by_gate:
+    mov STUB_CALL_RETURN(%r11), %rcx
+    sub $2, %rcx
+    jmp *%rcx
+answered:
+    jne refused
+    mov STUB_CALL_RESULT(%r11), %rax
+    mov STUB_CALL_RETURN(%r11), %rcx
+    jmp *%rcx
+    .org STUB_PATCHED_CALL_END
 
 // A signal on a guest thread: its own alternate stack, all signals masked, rdi = number, rsi = siginfo, rdx =
 // ucontext. They travel in the report's argument registers, where no other thread can change them, with the bases.

@@ -28,9 +28,30 @@
 #define STUB_REPORT_CALL 0x48 /* the one that reports a frame */
 #define STUB_SIGRETURN_CALL 0x50 /* the one native call: rt_sigreturn */
 #define STUB_BREAKPOINT 0x58 /* traced stubs: where a thread stops after an operation */
+#define STUB_PATCHED_CALL 0x80 /* where gates jump to hand a call over */
+#define STUB_PATCHED_CALL_MADE 0xc0 /* there, the instruction that does it */
+#define STUB_PATCHED_CALL_END 0x180
 
 /* A number that no host has: its call only carries registers to the kernel. */
 #define STUB_REPORT 0x70005ab1
+
+/* The same of a gate's call: the thread waits for the answer to the call that it handed over. */
+#define STUB_PARK 0x70005ab2
+
+/* A call that is handed over: at the end of the service page. */
+#define STUB_CALL_SLOT (STUB_SERVICE + 0xf00)
+#define STUB_CALL_STATE 0
+#define STUB_CALL_WATCHED 4
+#define STUB_CALL_RETURN 8
+#define STUB_CALL_NUMBER 16
+#define STUB_CALL_ARGUMENTS 24
+#define STUB_CALL_RESULT 72
+#define STUB_CALL_IDLE 0
+#define STUB_CALL_REQUESTED 1
+#define STUB_CALL_TAKEN 2
+#define STUB_CALL_PARKED 3
+#define STUB_CALL_DONE 4
+#define STUB_CALL_REFUSED 5
 
 /* What the kernel answers to a report. */
 #define STUB_RESUME 0
@@ -38,6 +59,8 @@
 #define STUB_RESUME_WITH_BASE_CALLS 2 /* the same where the host has no FSGSBASE: by arch_prctl */
 
 #ifndef __ASSEMBLER__
+
+#include <cstddef>
 
 #include "core/base/types.h"
 
@@ -59,6 +82,10 @@ constexpr u64 kReportIp = kImage + STUB_REPORT_CALL + 2;
 constexpr u64 kSigreturnIp = kImage + STUB_SIGRETURN_CALL + 2;
 constexpr u64 kBreakpoint = kImage + STUB_BREAKPOINT;
 constexpr i32 kReportNumber = STUB_REPORT;
+constexpr i32 kParkNumber = STUB_PARK;
+constexpr u64 kPatchedCall = kImage + STUB_PATCHED_CALL;
+constexpr u64 kPatchedCallMade = kImage + STUB_PATCHED_CALL_MADE;
+constexpr u64 kPatchedCallEnd = kImage + STUB_PATCHED_CALL_END;
 /// Where the zygote lives while it empties its address space; unused by any program loader.
 constexpr u64 kStaging = 0x200000000000;
 constexpr u64 kStagingVdso = kStaging + (1 << 20);
@@ -96,6 +123,32 @@ struct ServicePage {
 };
 static_assert(sizeof(ServicePage) <= kPageSize);
 constexpr u64 kMaxOps = sizeof(ServicePage::ops) / sizeof(Op);
+
+/// How far a call has come that the guest hands over without a trap. Who is not named changes nothing.
+enum class CallState : u32 {
+    idle = STUB_CALL_IDLE,
+    requested = STUB_CALL_REQUESTED, ///< by the guest; it takes it back to idle if nobody takes it
+    taken = STUB_CALL_TAKEN, ///< by the kernel, which has read it
+    parked
+    = STUB_CALL_PARKED, ///< by the guest: the answer took long, it waits in a notification, or is about to
+    done = STUB_CALL_DONE, ///< by the kernel, from taken: the result is there
+    refused = STUB_CALL_REFUSED, ///< by the kernel, from requested: this one needs a trap
+};
+
+/// At STUB_CALL_SLOT. All of it can be written by the guest at any time; the kernel reads each part once.
+struct CallSlot {
+    CallState state;
+    u32 watched; ///< a vCPU watches: written by the kernel
+    u64 gate_return;
+    u64 number;
+    u64 args[6];
+    u64 result;
+};
+constexpr u64 kCallSlotOffset = STUB_CALL_SLOT - STUB_SERVICE;
+static_assert(sizeof(ServicePage) <= kCallSlotOffset && kCallSlotOffset + sizeof(CallSlot) <= kPageSize);
+static_assert(offsetof(CallSlot, watched) == STUB_CALL_WATCHED
+    && offsetof(CallSlot, gate_return) == STUB_CALL_RETURN && offsetof(CallSlot, number) == STUB_CALL_NUMBER
+    && offsetof(CallSlot, args) == STUB_CALL_ARGUMENTS && offsetof(CallSlot, result) == STUB_CALL_RESULT);
 
 /// The last bytes of a thread's area.
 struct AreaTail {

@@ -2,6 +2,7 @@
 // A guest process's address space (Linux: mm_struct): its areas, its page table, and the stub that shows it.
 // Who changes it holds `lock` (a sleeping lock: filling a page may wait). Lock order: AddressSpace::lock, then nothing
 // that sleeps on another address space's lock except MemoryObject::unmap_everywhere, which holds none itself.
+// size: one class, most of it what system calls ask for
 #pragma once
 
 #include <functional>
@@ -21,7 +22,12 @@
 
 namespace umbra {
 class Kernel;
-}
+class Task;
+} // namespace umbra
+namespace umbra::platform {
+struct CallSite;
+struct CallSites;
+} // namespace umbra::platform
 
 namespace umbra::mm {
 
@@ -84,6 +90,7 @@ struct MemoryUsage {
 /// mlock2(2): whether pages come into memory with the lock, or stay from when they are first touched.
 enum class LockedPages : u8 { at_once, when_touched };
 
+struct CallPatches;
 struct ShowPlan;
 
 class AddressSpace : public RefCounted {
@@ -134,6 +141,12 @@ public:
     void unwatch(u64 page);
     /// Takes a watched page out of the guest's sight again.
     void cover(u64 page);
+
+    // --- system calls without a trap (call-patches.cpp); both may wait ---
+    /// The running task, whose space this is, made a plain call: the `syscall` ends at `instruction`.
+    void note_call(Task& task, u64 instruction);
+    /// Puts all code back as the program has it.
+    void unpatch_calls();
 
     // --- exec ---
     platform::AddressSpace& stub() const { return *stub_; }
@@ -218,6 +231,15 @@ private:
     bool show_host_file(Vma& vma, u64 page);
     template <typename Condition> static Window run_around(u64 page, Window const& window, Condition holds);
     Result<Frame> allocate_run(u64 count, FrameContent content);
+    // call-patches.cpp
+    u64 patchable_length(u64 call);
+    Result<void> patch_call(u64 call, u64 length);
+    Result<u8*> own_code(u64 address);
+    void publish(platform::CallSites sites);
+    bool has_patches(u64 start, u64 end) const;
+    void restore_calls(u64 start, u64 end);
+    Result<void> restore_call(platform::CallSite const& site);
+    void forget_calls(u64 start, u64 end);
     bool is_watched(u64 page) const; // watch.cpp
     bool is_watched(u64 first, u64 last) const;
     Window plan_window(Vma& vma, u64 page, bool sequential) const;
@@ -241,6 +263,7 @@ private:
     u64 resident_ = 0, peak_resident_ = 0, total_pages_ = 0;
     u64 mmap_base_ = 0;
     std::optional<vfs::Path> executable_;
+    std::unique_ptr<CallPatches> call_patches_; ///< null: no call was counted
     std::vector<u64> watched_; ///< page numbers, each as often as it is watched
 };
 

@@ -410,6 +410,7 @@ Result<std::span<u8>> AddressSpace::make_kernel_view(GuestAddr address, Protecti
             return in_page(frame.value());
         }
     }
+    if (force && access == Protection::write) restore_calls(page << kPageShift, (page + 1) << kPageShift);
     auto const result = fault_locked(address, access, false, force);
     if (result.out_of_memory) return err::nomem;
     if (result.signal) return err::fault;

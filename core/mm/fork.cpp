@@ -9,6 +9,7 @@
 #include "core/abi/prctl.h"
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
+#include "core/mm/call-patches.h"
 #include "core/task/scheduler.h"
 #include "core/task/task.h"
 #include "core/trace/trace.h"
@@ -215,6 +216,10 @@ Result<Ref<AddressSpace>> AddressSpace::fork()
     child->limit_address_space = limit_address_space, child->limit_data = limit_data;
     child->limit_stack = limit_stack, child->limit_memlock = limit_memlock;
     child->dump_filter = dump_filter;
+    if (call_patches_ && call_patches_->sites) {
+        child->call_patches_ = std::make_unique<CallPatches>();
+        child->publish(call_patches_->copy());
+    }
     return child;
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/abi/mman.h"
 #include "core/kernel.h"
+#include "core/mm/call-patches.h"
 #include "core/task/scheduler.h"
 #include "core/task/task.h"
 #include "core/trace/trace.h"
@@ -286,6 +287,7 @@ void AddressSpace::narrow(u64 first, u64 last)
 
 void AddressSpace::drop_pages(u64 first, u64 last)
 {
+    forget_calls(first << kPageShift, last << kPageShift);
     hide(first, last);
     pages_.for_each(first, last, [&](u64, Pte& e) { drop_entry(e); });
     pages_.prune(first, last);
@@ -347,6 +349,7 @@ Result<void> AddressSpace::protect(u64 address, u64 length, u32 prot)
         a = vma->end;
     }
     TRY(split_ends(address, end, [prot](Vma const& vma) { return vma.prot != prot; }));
+    if (prot & prot_write) restore_calls(address, end);
     bool loses = false;
     for (auto it = areas_.lower_bound(address); it != areas_.end() && it->second->start < end; ++it) {
         if ((it->second->prot & ~prot) || (it->second->prot & prot_exec) != (prot & prot_exec)) loses = true;
@@ -463,6 +466,7 @@ Result<GuestAddr> AddressSpace::remap(u64 address, u64 old_length, u64 new_lengt
         return err::fault;
     }
     TRY(check_unsealed(address, address + std::max(old_length, kPageSize)));
+    restore_calls(address, address + old_length);
     if (flags & mremap_fixed) {
         TRY(unmap_locked(new_address, new_address + new_length));
         vma = find(address);

@@ -154,6 +154,9 @@ public:
     virtual Result<std::unique_ptr<GuestThread>> create_thread(VcpuContext& ctx) = 0;
     /// The host's process id, for diagnostics and gdb; 0 where there is none.
     virtual i32 host_pid() const = 0;
+    /// The gates in this space (patched-calls.h), each time that they change; null: there are none. The registers that
+    /// core sees never show them: rip is at the call, or behind it.
+    virtual void set_call_sites(std::shared_ptr<struct CallSites const> sites) { (void)sites; }
 };
 
 /// A bank of guest-physical memory: sparse, mapped once into the kernel at data().

@@ -139,6 +139,7 @@ bool dump_core(Task& task, abi::SigInfo const& info)
     process.core_dump = dump;
     exit_group(process, u32(info.signo));
     auto own = describe(task);
+    task.mm().unpatch_calls();
     dump->threads.insert(dump->threads.begin(), std::move(own));
     dump->wait_for_others(task);
     // One that was being born may still come and wait; it has done nothing yet.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/kernel.h"
+#include "core/mm/address-space.h"
 #include "core/task/permissions.h"
 #include "core/task/pid-namespace.h"
 
@@ -67,6 +68,7 @@ Result<void> trace_me(Task& task)
     Task* parent = real_parent(task.process());
     if (task.tracee || !parent) return err::perm;
     bind(*parent, task, false, 0);
+    task.mm().unpatch_calls();
     return {};
 }
 
@@ -82,6 +84,8 @@ Result<void> attach(Task& tracer, Task& target, Attach how, u32 options)
     if (target.exiting || target.tracee || !target.has_mm()) return err::perm;
     bind(tracer, target, how == Attach::seize, options);
     Ref<Tracee> bond(*target.tracee);
+    // Tracers expect the program's own code.
+    Ref<mm::AddressSpace>(target.mm())->unpatch_calls();
     Process& process = target.process();
     if (how == Attach::stop) TRY(send_signal(target, kernel_signal(sigstop)));
     if (process.state != ProcessState::stopped) return {};

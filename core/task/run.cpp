@@ -176,9 +176,11 @@ void handle_syscall(Task& task, Trap const& trap)
     // Only a breakpoint on the page of the instruction itself leads here.
     if (task.watchpoints && task.watchpoints->is_stepping()) [[unlikely]]
         task.watchpoints->stepped(task);
-    if (!task.syscall_work) [[likely]]
+    if (!task.syscall_work) [[likely]] {
         run_call<dispatch_syscall>(task, trap);
-    else if (is_dispatched_to_user(task, trap))
+        if (task.kernel().patched_calls() && !task.tracee && !task.is_dying())
+            task.mm().note_call(task, trap.instruction);
+    } else if (is_dispatched_to_user(task, trap))
         return;
     else if (task.tracee)
         tracing::run_syscall(task, trap);

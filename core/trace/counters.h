@@ -26,6 +26,7 @@ struct Counters {
         bytes_to_guest = 0; ///< by copies; what is read straight into guest memory is not here
     u64 stub_maps = 0, stub_unmaps = 0,
         stub_protects = 0; ///< mappings that stubs were told to change, each a host call
+    u64 calls_patched = 0; ///< `syscall` instructions that were given a gate
     u64 in_place = 0; ///< ranges changed without the stub (platform::InPlacePaging)
 };
 

@@ -168,6 +168,7 @@ void Stats::append_memory(std::string& out) const
         "stub mappings made %" PRIu64 ", removed %" PRIu64 ", protected %" PRIu64
         "; ranges changed in place %" PRIu64 "\n",
         c.stub_maps, c.stub_unmaps, c.stub_protects, c.in_place);
+    print(out, "syscall instructions patched %" PRIu64 "\n", c.calls_patched);
 }
 
 std::string Stats::report() const

@@ -53,6 +53,8 @@ long raw_call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long 
 // junk.cpp
 void junk_as_root();
 void junk_as_user();
+// calls.cpp
+void forge_calls();
 // stub.cpp
 void jump_into_the_stub();
 void scribble_over_the_stub();

@@ -175,6 +175,7 @@ constexpr Attack kAttacks[] = {
     { "jump-into-the-stub", jump_into_the_stub },
     { "scribble-over-the-stub", scribble_over_the_stub },
     { "reach-for-the-stub", reach_for_the_stub },
+    { "forge-calls", forge_calls },
     { "host-numbers", host_numbers },
     { "flip-paths", flip_paths },
     { "fork-bomb", fork_bomb },

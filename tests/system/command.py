@@ -146,7 +146,7 @@ def mistakes(t):
         (["run", "--backend", "other"], ["other", "seccomp", "ptrace"]),
         (["run", "--hostname", "a b"], ["a b"]),
         (["run", "--fault-around", "5K"], ["5K"]),
-        (["run", "--without", "speed"], ["speed", "image-faults"]),
+        (["run", "--without", "speed"], ["speed", "image-faults", "patched-calls"]),
         (["run", "--strace=nothing"], ["nothing"]),
         (["do", "--rootfs", "/"], ["--rootfs"]),
         (["fly"], ["fly", "run"]),

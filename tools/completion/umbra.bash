@@ -28,7 +28,7 @@ _umbra()
     --backend) COMPREPLY=($(compgen -W 'auto seccomp ptrace' -- "$cur")); return ;;
     --net) COMPREPLY=($(compgen -W 'user none' -- "$cur")); return ;;
     --fault-path) COMPREPLY=($(compgen -W 'auto userfaultfd signal' -- "$cur")); return ;;
-    --without) COMPREPLY=($(compgen -W 'image-faults' -- "$cur")); return ;;
+    --without) COMPREPLY=($(compgen -W 'image-faults patched-calls' -- "$cur")); return ;;
     --rootfs | --log | --strace-output | --stats-output | --pcap) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     -e | --env) COMPREPLY=($(compgen -v -- "$cur")); return ;;
     -v | --volume) COMPREPLY=($(compgen -f -- "$cur")); return ;;

@@ -29,4 +29,4 @@ complete -c umbra -n '__fish_seen_subcommand_from run do' -l stats-output -r -d 
 complete -c umbra -n '__fish_seen_subcommand_from run do' -l pcap -r -d 'File for packets of the network'
 complete -c umbra -n '__fish_seen_subcommand_from run do' -l fault-around -x -d 'First block of a page fault'
 complete -c umbra -n '__fish_seen_subcommand_from run do' -l fault-path -x -a 'auto userfaultfd signal' -d 'How page faults are served'
-complete -c umbra -n '__fish_seen_subcommand_from run do' -l without -x -a 'image-faults' -d 'Means of speed to leave out'
+complete -c umbra -n '__fish_seen_subcommand_from run do' -l without -x -a 'image-faults patched-calls' -d 'Means of speed to leave out'
