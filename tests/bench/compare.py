@@ -6,7 +6,8 @@ The same static program (bench.cpp) runs on the host and in the guest, alternate
 runs (with --best the fastest: on a machine that is busy with other things, noise only ever adds). Work of a day (work.py)
 follows as scripts, then the raw costs of the host's mechanisms (mechanisms.cpp), the start-up time, the memory that an
 instance takes beyond its guest's pages, how often an idle one wakes up, and 100 instances at once. With --against, a
-command that runs another one (proot, runsc do ..) has a column of its own. Only ratios mean anything on a busy machine.
+command that runs another one (proot, runsc do ..) has a column of its own. --scale measures something else: what is paid
+where there is much of something (scale.cpp, scale.py). Only ratios mean anything on a busy machine.
 """
 import argparse
 import json
@@ -27,6 +28,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests/system"))
 sys.path.insert(0, str(ROOT / "tests/bench"))
 from resources import mapped, wake_ups  # noqa: E402
+import scale  # noqa: E402
 import work  # noqa: E402
 BUILD = ROOT / "build"
 TIMEOUT = 300
@@ -243,6 +245,23 @@ def table(report):
               f"{c['pss-beyond-guest-mib-each']:.1f} MiB Pss each beyond the guest's pages (target 4)")
 
 
+def grown(sides, options, pick):
+    """tools/dev bench --scale: prints its tables."""
+    def runner(run):
+        return lambda command: figures(output_of(run(*command)))
+
+    programs = {}
+    for side, (directory, run) in sides.items():
+        programs[side] = (str(directory / "scale"), runner(run))
+    unknown = set(options.names) - set(scale.known(programs))
+    if unknown:
+        print(f"bench: no scale {' '.join(unknown)}; there are {' '.join(scale.known(programs))}", file=sys.stderr)
+        return 2
+    result = scale.report(programs, options.names, options.runs, pick)
+    print(json.dumps(result, indent=2)) if options.json else scale.table(result)
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser(prog="tools/dev bench", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="benchmarks; all, and everything else, without")
@@ -251,10 +270,13 @@ def main():
     parser.add_argument("--runs", type=int, default=3, help="of each program, on each side")
     parser.add_argument("--best", action="store_true", help="the fastest run instead of the median")
     parser.add_argument("--against", metavar="COMMAND", help="another runner, to be measured too: what it is given is run in it")
+    parser.add_argument("--scale", action="store_true", help="what is paid where there is much, and with many at once (scale.py)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     instance = Instance(options)
     pick = min if options.best else statistics.median
+    if options.scale:
+        instance.arguments += ["--memory", "16G"]  # a tmpfs has an inode for two pages of it
     rootfs = pathlib.Path(options.rootfs).resolve()
     report = {"work": {}, "left-out": {}, "mechanisms": {}, "start-ms": None, "keystroke": None, "idle": None, "crowd": None}
     # The same files for all: `scratch` as the host names them, `inside` as the guest does.
@@ -266,6 +288,9 @@ def main():
         sides["against"] = (scratch, lambda *command: [*shlex.split(options.against), *command])
     try:
         shutil.copy(BUILD / "tests/bench/bench", scratch / "bench")
+        shutil.copy(BUILD / "tests/bench/scale", scratch / "scale")
+        if options.scale:
+            return grown(sides, options, pick)
         (scratch / "data").write_bytes(os.urandom(1 << 20) * 16)
         known = output_of([str(scratch / "bench"), "--list"]).split() + list(work.WORK)
         unknown = set(options.names) - set(known)
