@@ -291,6 +291,7 @@ def main():
         shutil.copy(BUILD / "tests/bench/scale", scratch / "scale")
         if options.scale:
             return grown(sides, options, pick)
+        shutil.copytree(ROOT / work.SOURCE, scratch / "source" / work.SOURCE)
         (scratch / "data").write_bytes(os.urandom(1 << 20) * 16)
         known = output_of([str(scratch / "bench"), "--list"]).split() + list(work.WORK)
         unknown = set(options.names) - set(known)

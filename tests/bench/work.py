@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Work of a developer's day, as shell scripts: what `tools/dev bench` measures beside single operations. Each runs in a
-fresh directory of its own, the same on the host and in the guest; `prepare` is not timed."""
+fresh directory of its own, the same on the host and in the guest; `prepare` is not timed. Beside it lies `source`, with SOURCE."""
 import shutil
+
+SOURCE = "core"  # of Umbra's own tree
 
 FILES = """
 import os
@@ -40,6 +42,59 @@ printf 'int main(void) { return 0; }\n' >main.c
 printf 'OBJECTS = main.o %s\nprogram: $(OBJECTS)\n\tcc -o $@ $(OBJECTS)\n%%.o: %%.c\n\tcc -O2 -c $<\n' \
     "$(for i in 1 2 3 4 5 6 7 8 9 10 11 12 13; do printf 'part%s.o ' $i; done)" >Makefile
 """
+# Twelve files of Umbra's own virtual file system, which is C++20 with many headers; SOURCE is laid beside the directory.
+CORE = """
+cp -r ../source/core .
+cat >Makefile <<'END'
+PARTS = attributes create dentry-cache lease locks marks mount mount-tree namespace open remove walker
+program: $(PARTS:%=%.o)
+\tar rc $@ $^
+%.o: core/vfs/%.cpp
+\tg++ -std=gnu++20 -O1 -fno-exceptions -I. -c -o $@ $<
+END
+"""
+PACKAGES = """
+import os
+for package in range(12):
+    for part in range(150):
+        folder = f'tree/p{package}/usr/share/p{package}/{part // 50}'
+        os.makedirs(folder, exist_ok=True)
+        with open(f'{folder}/{part}', 'w') as file:
+            file.write(f'{package} {part}\\n' * 300)
+    os.makedirs(f'tree/p{package}/DEBIAN')
+    depends = f'Depends: p{package - 1}\\n' if package else ''
+    with open(f'tree/p{package}/DEBIAN/control', 'w') as file:
+        file.write(f'Package: p{package}\\nVersion: 1\\nArchitecture: all\\nMaintainer: a <a@b.c>\\n{depends}Description: files\\n')
+"""
+# A repository of twelve packages with 150 files each, and a root of its own into which anybody may install them.
+REPOSITORY = r"""
+mkdir -p repository apt/etc/preferences.d apt/etc/apt.conf.d apt/state/lists/partial apt/cache/archives/partial
+mkdir -p root/var/lib/dpkg/info root/var/lib/dpkg/updates
+: >root/var/lib/dpkg/status
+for i in 0 1 2 3 4 5 6 7 8 9 10 11; do
+    chmod -R go-w tree/p$i
+    dpkg-deb -Zgzip -b tree/p$i repository/p$i.deb >log
+    { dpkg-deb -f repository/p$i.deb
+      echo "Filename: ./p$i.deb"; echo "Size: $(stat -c %s repository/p$i.deb)"
+      echo "SHA256: $(sha256sum repository/p$i.deb | cut -d' ' -f1)"; echo; } >>repository/Packages
+done
+echo "deb [trusted=yes] file:$PWD/repository ./" >apt/etc/sources.list
+cat >apt/etc/apt.conf <<END
+Dir::Etc "$PWD/apt/etc";
+Dir::State "$PWD/apt/state";
+Dir::State::status "$PWD/root/var/lib/dpkg/status";
+Dir::Cache "$PWD/apt/cache";
+Dir::Log "$PWD/apt";
+APT::Sandbox::User "";
+DPkg::Options { "--root=$PWD/root"; "--force-not-root"; "--log=$PWD/apt/dpkg.log"; };
+END
+"""
+APT = """
+export APT_CONFIG=$PWD/apt/etc/apt.conf PATH="$PATH:/usr/sbin:/sbin"
+apt-get -q update >log
+apt-get -q -y install p11 >log 2>&1 || { cat log; exit 1; }
+test $(find root/usr -type f | wc -l) = 1800
+"""
 GIT = "git init -q . && git config user.email a@b.c && git config user.name A"
 
 
@@ -50,11 +105,13 @@ def python(program):
 # name: (the programs it needs, what is prepared, what is timed)
 WORK = {
     "make-13-c-files": (["make", "cc"], C_PROJECT, "make -s -j2"),
+    "make-core": (["make", "g++"], CORE, "make -s -j$(nproc)"),
     "python-import": (["python3"], "", "python3 -c 'import asyncio, json, subprocess, unittest, email, http.client'"),
     "2000-small-files": (["python3"], "", python(SMALL_FILES)),
     "git-2000-files": (["git", "python3"], python(FILES) + GIT,
                        "git add . && git commit -q -m one && git status --short && git log --stat >log"),
     "tar-and-untar": (["tar", "python3"], python(FILES), "tar cf ../tree.tar . && mkdir out && tar xf ../tree.tar -C out && rm ../tree.tar"),
+    "apt-install": (["apt-get", "dpkg", "dpkg-deb", "python3"], python(PACKAGES) + REPOSITORY, APT),
     "sqlite": (["python3"], "", python(SQLITE)),
     "redis-set-get": (["redis-server", "redis-benchmark"], "",
                       "redis-server --port 7399 --save '' --daemonize yes >log && "
