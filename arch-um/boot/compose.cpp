@@ -70,6 +70,19 @@ u64 max_guest_tasks()
     return std::clamp(hostabi::room_for_tasks() / 2, least, most);
 }
 
+KernelOptions kernel_options_of(RunOptions const& options)
+{
+    KernelOptions kernel;
+    kernel.memory_limit = options.memory;
+    kernel.fault_around = options.fault_around;
+    kernel.image_faults = options.image_faults;
+    kernel.patched_calls = options.patched_calls;
+    kernel.quiet = options.quiet;
+    kernel.max_tasks = max_guest_tasks();
+    if (!options.hostname.empty()) kernel.hostname = options.hostname;
+    return kernel;
+}
+
 /// Each vCPU's thread needs its own: the main thread has one.
 void give_panic_stacks(Kernel& kernel, unsigned vcpus)
 {
@@ -109,16 +122,8 @@ int run_instance(RunOptions const& options)
     auto platform = um::make_platform(wanted, problem);
     if (!platform) return fail(problem);
 
-    KernelOptions kernel_options;
-    kernel_options.memory_limit = options.memory;
-    kernel_options.fault_around = options.fault_around;
-    kernel_options.image_faults = options.image_faults;
-    kernel_options.patched_calls = options.patched_calls;
-    kernel_options.quiet = options.quiet;
-    kernel_options.max_tasks = max_guest_tasks();
-    if (!options.hostname.empty()) kernel_options.hostname = options.hostname;
     // Never deleted: its memory goes with the process, and taking it apart object by object would only delay the exit.
-    Kernel& kernel = *new Kernel(*platform, kernel_options);
+    Kernel& kernel = *new Kernel(*platform, kernel_options_of(options));
     kernel.set_signal_frames(x86::make_signal_frames());
     outputs.attach(kernel, options);
     KernelHostIo io(kernel, *platform);
