@@ -115,9 +115,9 @@ void StubThread::receive(seccomp_notif const& n)
     if (n.data.instruction_pointer == stub::kOpIp) return receive_operation(n);
     if (n.data.instruction_pointer == stub::kReportIp && n.data.nr == stub::kReportNumber)
         return receive_report(n);
-    if (n.data.nr == stub::kParkNumber && process_.call_sites()
-        && process_.call_sites()->site_of_gate(n.data.instruction_pointer))
-        return receive_park(n);
+    // Who owns the gates may be gone already: a thread that was taken away from its guest in a call parks, too.
+    bool const may_park = state_ == State::in_patched_call || answer_when_parked_ || answer_uncertain_;
+    if (n.data.nr == stub::kParkNumber && may_park) return receive_park(n);
     receive_call(n);
 }
 

@@ -276,6 +276,7 @@ TEST(HotCall, ends_by_a_signal)
             for (;;)
                 hot_getppid();
         });
+        ASSERT_GT(child, 0);
         ::usleep(useconds_t(1000 * (round % 10)));
         ASSERT_OK(::kill(child, round % 2 ? SIGKILL : SIGTERM));
         ASSERT_EQ(wait_for(child), killed_by(round % 2 ? SIGKILL : SIGTERM));
@@ -289,6 +290,7 @@ TEST(HotCall, stops_and_goes_on)
         for (;;)
             ASSERT_EQ(hot_getppid(), parent);
     });
+    ASSERT_GT(child, 0);
     for (int round = 0; round < 20; ++round) {
         ::usleep(2000);
         ASSERT_OK(::kill(child, SIGSTOP));
@@ -305,6 +307,7 @@ TEST(HotCall, a_tracer_sees_the_program_as_it_is)
         for (;;)
             hot_getppid();
     });
+    ASSERT_GT(child, 0);
     ::usleep(50000);
     auto const call = uintptr_t(hot_call_instruction);
     for (int round = 0; round < 20; ++round) {
