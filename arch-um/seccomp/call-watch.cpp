@@ -84,10 +84,8 @@ void CallWatch::note_trap(UmPort& port)
 /// The thread, which sleeps, will wake up on another CPU than this one.
 void CallWatch::begin()
 {
-    int const here = sched_getcpu();
-    if (here < 0) return;
     cpu_set_t others = process_.environment().cpu_use->cpus();
-    CPU_CLR(static_cast<unsigned>(here), &others);
+    CPU_CLR(hostabi::process::current_cpu(), &others);
     if (CPU_COUNT(&others) == 0 || !hostabi::process::set_affinity(thread_.tid(), others).ok()) return;
     on_ = true;
     served_ = 0;

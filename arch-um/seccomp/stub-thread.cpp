@@ -26,7 +26,7 @@ using stub::CallState;
 /// Calls that the filter does not let through as plain ones, as in stub/filter.h.
 bool needs_trap(u64 number)
 {
-    switch (number) {
+    switch (static_cast<i32>(number)) { // as the host takes it
     case SYS_clone:
     case SYS_fork:
     case SYS_vfork:
@@ -186,8 +186,6 @@ void StubThread::receive_park(seccomp_notif const& n)
         answer_when_parked_ = answer_uncertain_ = false;
         return answer(result_);
     }
-    if (state_ != State::in_patched_call)
-        return process_.kill("a thread waits for a call that it has not made");
     parked_ = true;
 }
 
@@ -196,14 +194,16 @@ bool StubThread::take_patched_call()
     auto const* sites = process_.call_sites();
     if (!sites || state_ != State::running || frame_requested_ || retired_) return false;
     stub::CallSlot& slot = process_.call_slot();
-    if (!change_state(slot, CallState::requested, CallState::taken)) return false;
-    auto const request = copy_once(&slot);
-    if (!sites->site_of_gate(request.gate_return)) {
-        process_.kill("a call that was handed over by no gate");
+    if (std::atomic_ref(slot.state).load(std::memory_order_acquire) != CallState::requested) return false;
+    if (needs_trap(copy_once(&slot.number))) {
+        // Not by way of taken, from which the thread may have parked before it is told.
+        (void)change_state(slot, CallState::requested, CallState::refused);
         return false;
     }
-    if (needs_trap(request.number)) {
-        (void)change_state(slot, CallState::taken, CallState::refused);
+    if (!change_state(slot, CallState::requested, CallState::taken)) return false;
+    auto const request = copy_once(&slot);
+    if (!sites->site_of_gate(request.gate_return) || needs_trap(request.number)) {
+        process_.kill("a call that was handed over by no gate");
         return false;
     }
     call_ = { .nr = static_cast<int>(request.number),

@@ -72,6 +72,8 @@ TEST(HotCall, results_and_errors_are_right)
         ASSERT_EQ(hot_return(SYS_read, -1, long(&in), 1), -EBADF);
         ASSERT_EQ(hot_return(SYS_write, pipe.write_end, 1, 1), -EFAULT);
         ASSERT_EQ(hot_return(99999, 0, 0, 0), -ENOSYS);
+        // Of the number, the lower half counts.
+        ASSERT_EQ(hot_return(SYS_getppid | 1L << 40, 0, 0, 0), ::getppid());
     }
 }
 
@@ -263,7 +265,7 @@ TEST(HotCall, children_and_threads_go_on)
         for (int i = 0; i < 1000; ++i)
             ASSERT_EQ(hot_getppid(), ::getppid());
         // By the hot place itself; the child shares nothing that it changes.
-        long const child = hot_call(SYS_fork, 0, 0, 0);
+        long const child = hot_call(round % 2 ? SYS_fork : SYS_fork | 1L << 40, 0, 0, 0);
         if (child == 0) hot_call(SYS_exit_group, hot_getppid() > 0 ? 7 : 8, 0, 0);
         ASSERT_EQ(wait_for(pid_t(child)), exited(7));
     }
