@@ -99,9 +99,11 @@ constexpr u32 siocgifname = 0x8910, siocgifconf = 0x8912, siocgifflags = 0x8913,
 constexpr u32 iff_up = 1, iff_broadcast = 2, iff_loopback = 8, iff_running = 0x40, iff_multicast = 0x1000;
 constexpr u16 arphrd_ether = 1, arphrd_loopback = 772;
 
+/// IFNAMSIZ: bytes of an interface's name with its end.
+constexpr size_t if_name_size = 16;
 /// struct ifreq: a name, and a union of 24 bytes
 struct InterfaceRequest {
-    char name[16];
+    char name[if_name_size];
     u8 value[24];
 };
 static_assert(sizeof(InterfaceRequest) == 40);

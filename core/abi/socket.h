@@ -26,10 +26,10 @@ constexpr i32 so_sndbuf = 7, so_rcvbuf = 8, so_keepalive = 9, so_oobinline = 10,
               so_priority = 12;
 constexpr i32 so_linger = 13, so_reuseport = 15, so_passcred = 16, so_peercred = 17, so_rcvlowat = 18;
 constexpr i32 so_sndlowat = 19, so_rcvtimeo = 20, so_sndtimeo = 21, so_peername = 28, so_timestamp = 29,
-              so_timestampns = 35;
+              so_bindtodevice = 25, so_timestampns = 35;
 constexpr i32 so_acceptconn = 30, so_sndbufforce = 32, so_rcvbufforce = 33, so_mark = 36, so_protocol = 38;
-constexpr i32 so_domain = 39, so_peergroups = 59, so_rcvtimeo_new = 66, so_sndtimeo_new = 67,
-              so_peerpidfd = 77;
+constexpr i32 so_domain = 39, so_peergroups = 59, so_bindtoifindex = 62, so_rcvtimeo_new = 66,
+              so_sndtimeo_new = 67, so_peerpidfd = 77;
 
 constexpr i32 scm_rights = 1, scm_credentials = 2;
 constexpr u64 scm_max_fds = 253;

@@ -54,6 +54,17 @@ Interface* NetworkNamespace::way_to(IpAddress const& address)
     return nullptr;
 }
 
+Result<Way> NetworkNamespace::find_way(IpAddress const& to, i32 bound)
+{
+    Interface* const by = bound ? find_interface(bound) : nullptr;
+    if (bound && !by) return err::nodev;
+    if (reaches(to) && (!by || to.is_any() || (by->is_up && by->is_own(to)))) return Way::inside;
+    if (by ? by->leads_to(to) : way_to(to) != nullptr) return Way::outside;
+    // As Linux has it for IPv4: who names an interface knows who is there, and lo has nobody else.
+    if (by && by->is_loopback && by->is_up && to.is_v4()) return Way::nowhere;
+    return err::netunreach;
+}
+
 bool NetworkNamespace::has(IpAddress const& address) const
 {
     // Of IPv4's loopback addresses Linux does not ask whether they are there.

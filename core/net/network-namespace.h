@@ -31,6 +31,9 @@ struct NetworkSettings {
     i64 most_pending = 4096; ///< somaxconn
 };
 
+/// Where something that is sent goes: to this machine itself, out, or to where nobody is.
+enum class Way : u8 { inside, outside, nowhere };
+
 class NetworkNamespace final : public vfs::Namespace {
 public:
     NetworkNamespace(Kernel& kernel, vfs::NamespaceOrigin origin);
@@ -47,6 +50,8 @@ public:
     bool reaches(IpAddress const& address) const;
     /// The interface by which something sent to the address leaves this machine; null: none.
     Interface* way_to(IpAddress const& address);
+    /// By the interface with the index `bound`, or with 0 by any. ENODEV: there is none; ENETUNREACH.
+    Result<Way> find_way(IpAddress const& to, i32 bound);
     /// Whether a socket may have the address as its own.
     bool has(IpAddress const& address) const;
     /// Where something sent to an address comes from.

@@ -2,6 +2,7 @@
 // setsockopt and getsockopt at SOL_SOCKET (socket(7)).
 #include <algorithm>
 
+#include "core/abi/inet.h"
 #include "core/net/control-message.h"
 #include "core/net/network-namespace.h"
 #include "core/net/socket.h"
@@ -39,6 +40,16 @@ std::vector<u8> timeout_bytes(Nanoseconds timeout)
     return to_bytes(abi::Timeval { timeout / kNanosecondsPerSecond, timeout % kNanosecondsPerSecond / 1000 });
 }
 
+/// With its end; empty for 0. ENODEV.
+Result<std::vector<u8>> interface_name(NetworkNamespace& space, i32 index)
+{
+    if (!index) return std::vector<u8>();
+    Interface const* const found = space.find_interface(index);
+    if (!found) return err::nodev;
+    char const* const text = found->name.c_str();
+    return std::vector<u8>(text, text + found->name.size() + 1);
+}
+
 } // namespace
 
 Result<void> Socket::set_timeout(i32 name, std::span<u8 const> value)
@@ -73,6 +84,15 @@ Result<void> Socket::set_buffer_size(Task& task, i32 name, i32 value)
     return {};
 }
 
+Result<void> Socket::bind_to_interface(Task& task, i32 index)
+{
+    // The first time is free, so that an ordinary user may have less than all.
+    if (bound_interface_ && !rules(task, space(), Capability::net_raw)) return err::perm;
+    if (index < 0) return err::inval;
+    bound_interface_ = index;
+    return {};
+}
+
 Result<void> Socket::set_integer_option(Task& task, i32 name, i32 value)
 {
     if (is_simple(name)) {
@@ -97,6 +117,8 @@ Result<void> Socket::set_integer_option(Task& task, i32 name, i32 value)
         if ((value < 0 || value > 6) && !rules(task, space(), Capability::net_admin)) return err::perm;
         priority_ = value;
         return {};
+    case abi::so_bindtoifindex: // an index that nobody has as well
+        return bind_to_interface(task, value);
     case abi::so_mark:
         if (!rules(task, space(), Capability::net_admin)) return err::perm;
         mark_ = value;
@@ -108,6 +130,14 @@ Result<void> Socket::set_integer_option(Task& task, i32 name, i32 value)
 Result<void> Socket::set_option(Task& task, i32 level, i32 name, std::span<u8 const> value)
 {
     if (level != abi::sol_socket) return err::opnotsupp;
+    if (name == abi::so_bindtodevice) {
+        std::string_view wanted(reinterpret_cast<char const*>(value.data()), value.size());
+        wanted = wanted.substr(0, abi::if_name_size - 1);
+        wanted = wanted.substr(0, wanted.find('\0'));
+        if (wanted.empty()) return bind_to_interface(task, 0);
+        Interface const* const found = space().find_interface(wanted);
+        return found ? bind_to_interface(task, found->index) : err::nodev;
+    }
     i32 integer = TRY(from_bytes<i32>(value));
     switch (name) {
     case abi::so_rcvtimeo:
@@ -146,6 +176,10 @@ Result<std::vector<u8>> Socket::get_option(Task& task, i32 level, i32 name)
         return to_bytes(receive_low_water_);
     case abi::so_sndlowat:
         return to_bytes(i32(1));
+    case abi::so_bindtoifindex:
+        return to_bytes(bound_interface_);
+    case abi::so_bindtodevice:
+        return interface_name(space(), bound_interface_);
     case abi::so_priority:
         return to_bytes(priority_);
     case abi::so_mark:

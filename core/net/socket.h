@@ -109,6 +109,8 @@ protected:
     virtual void send_buffer_changed() { }
     virtual void receive_buffer_changed() { }
     virtual void switches_changed() { } ///< an on-off option
+    /// SO_BINDTODEVICE: the only interface by which it hears and speaks; 0: any.
+    i32 bound_interface() const { return bound_interface_; }
     /// Whether an on-off option (SO_REUSEADDR, ..) is on.
     /// SO_RCVLOWAT: a read waits for so many bytes, or as many as it has room for.
     u64 receive_low_water() const { return u64(receive_low_water_); }
@@ -125,6 +127,7 @@ protected:
     void take_over_simple_options(Socket const& listener)
     {
         simple_options_ = listener.simple_options_, linger_ = listener.linger_;
+        bound_interface_ = listener.bound_interface_;
         send_buffer_ = listener.send_buffer_, receive_buffer_ = listener.receive_buffer_;
         switches_changed();
     }
@@ -140,12 +143,14 @@ protected:
 private:
     Result<void> set_buffer_size(Task& task, i32 name, i32 value);
     Result<void> set_timeout(i32 name, std::span<u8 const> value);
+    Result<void> bind_to_interface(Task& task, i32 index);
     Result<void> set_integer_option(Task& task, i32 name, i32 value);
 
     Ref<NetworkNamespace> space_;
     i32 family_, type_, protocol_;
     bool pass_credentials_ = false;
     u64 simple_options_ = 0; ///< on-off options by number that only remember their value
+    i32 bound_interface_ = 0;
     i32 priority_ = 0, mark_ = 0, receive_low_water_ = 1;
     abi::Linger linger_ { 0, 0 };
     u64 send_buffer_ = kDefaultBuffer, receive_buffer_ = kDefaultBuffer;

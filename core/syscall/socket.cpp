@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/abi/inet.h"
 #include "core/syscall/socket-argument.h"
 
 namespace umbra {
@@ -174,6 +175,8 @@ SyscallResult sys_getsockopt(
         TRY(length.copy_out(task, i32(bytes.size())));
         return err::range;
     }
+    bool const is_device = level == abi::sol_socket && name == abi::so_bindtodevice;
+    if (is_device && !bytes.empty() && size_t(room) < abi::if_name_size) return err::inval;
     i32 given = std::min(room, i32(bytes.size()));
     TRY(copy_to_user(task, value, bytes.data(), u64(given)));
     TRY(length.copy_out(task, given));

@@ -44,7 +44,7 @@ private:
     {
         if (!state_.space.way_to(from.address)) return nullptr;
         to = { state_.space.source_for(from.address), guest_port_ };
-        return net::TcpEnd::find_listener(state_.space, to);
+        return net::TcpEnd::find_listener(state_.space, to, state_.space.interfaces.back().index);
     }
     void bring_in(hostabi::HostSocket socket, net::InetName from)
     {

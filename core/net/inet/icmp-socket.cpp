@@ -146,8 +146,7 @@ Result<void> IcmpSocket::send_message(Task& task, std::span<u8> bytes, SendReque
     InetName const to = TRY(choose_destination(request));
     if (error_) return Errno(take_error());
     if (send_shut_) return err::pipe;
-    bool const leaves = !space().reaches(to.address);
-    if (leaves && !space().way_to(to.address)) return err::netunreach;
+    Way const way = TRY(way_for(to.address));
     PacketNotes notes = TRY(notes_for(to, request.ancillary));
     TRY(bind_for(task, to));
     IpAddress from = notes.source.is_any() ? local.address : notes.source;
@@ -156,10 +155,11 @@ Result<void> IcmpSocket::send_message(Task& task, std::span<u8> bytes, SendReque
     // Of IPv4 who is raw has set it.
     bool const wants_checksum = !is_raw() || !by_v4();
     if (wants_checksum && bytes.size() >= kEchoHeader / 2) set_checksum(bytes, from, to.address);
-    notes.interface = space().loopback().index;
+    notes.interface = way_in();
     notes.arrived = vfs::current_time(kernel_);
     Message const message { from, to.address, notes, bytes };
-    if (leaves) return send_outside(to, message);
+    if (way == Way::nowhere) return {};
+    if (way == Way::outside) return send_outside(to, message);
     pass_inside(space(), message);
     return {};
 }
@@ -206,6 +206,7 @@ void IcmpSocket::show(NetworkNamespace const& space, Message const& message)
 bool IcmpSocket::wants(Message const& message) const
 {
     if (by_v4() != message.to.is_v4() || !covers(message.to)) return false;
+    if (!hears(message.notes.interface)) return false;
     if (!is_raw()) return true;
     if (has_peer_ && remote.address != message.from) return false;
     if (message.bytes.empty()) return true;

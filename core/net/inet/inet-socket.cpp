@@ -119,6 +119,7 @@ void InetSocket::copy_reuse_options()
 {
     user().reuse_address = is_on(abi::so_reuseaddr);
     user().reuse_port = is_on(abi::so_reuseport);
+    user().only_interface = bound_interface();
 }
 
 Result<void> InetSocket::bind(Task& task, SocketAddress const& address)
@@ -149,10 +150,11 @@ Result<InetName> InetSocket::destination(SocketAddress const& address)
 {
     InetName name = TRY(inet_name_of(address, family()));
     if (user().v6_only && name.address.is_v4()) return err::netunreach;
-    if (!space().reaches(name.address) && !space().way_to(name.address)) {
+    if (auto const way = way_for(name.address); way.is_error()) {
         // Of IPv6 Linux says that there is no address to send from.
         bool const is_own = name.address.is_any() || name.address.is_loopback();
-        return is_own && !name.address.is_v4() ? err::addrnotavail : err::netunreach;
+        bool const is_missing = way.error() == err::netunreach && is_own && !name.address.is_v4();
+        return is_missing ? err::addrnotavail : way.error();
     }
     if (name.address.is_any()) name.address = IpAddress::loopback(name.address.is_v4());
     return name;

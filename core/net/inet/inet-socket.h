@@ -6,6 +6,7 @@
 
 #include "core/abi/file.h"
 #include "core/net/inet/port-table.h"
+#include "core/net/network-namespace.h"
 
 namespace umbra::net {
 
@@ -33,6 +34,10 @@ protected:
     virtual PortTable& ports() const = 0;
     /// A name to send or connect to, with the machine itself for "any". EAFNOSUPPORT, EADDRNOTAVAIL, EINVAL, ENETUNREACH.
     Result<InetName> destination(SocketAddress const& address);
+    /// Where something sent to the address goes, as far as the socket is bound to an interface. ENODEV, ENETUNREACH.
+    Result<Way> way_for(IpAddress const& to) const { return space().find_way(to, bound_interface()); }
+    /// Where it comes in, if that is here.
+    i32 way_in() const { return bound_interface() ? bound_interface() : kLoopbackIndex; }
     /// Gives a socket without a name one that fits the destination. EADDRINUSE, EADDRNOTAVAIL.
     Result<void> bind_for(Task& task, InetName const& to);
     /// One of those that are kept as a number: as it was set, or its default.

@@ -22,6 +22,11 @@ bool overlap(IpAddress const& a, bool a_v6_only, IpAddress const& b, bool b_v6_o
     return takes(a, a_v6_only, b) || takes(b, b_v6_only, a);
 }
 
+bool share_interface(PortUser const& a, PortUser const& b)
+{
+    return !a.only_interface || b.hears(a.only_interface);
+}
+
 } // namespace
 
 bool PortUser::covers(IpAddress const& address) const { return takes(local.address, v6_only, address); }
@@ -33,6 +38,7 @@ bool PortTable::conflicts(PortUser const& user, InetName const& name) const
         PortUser const& other = *at->second;
         if (&other == &user || !overlap(name.address, user.v6_only, other.local.address, other.v6_only))
             continue;
+        if (!share_interface(user, other)) continue;
         if (user.reuse_address && other.reuse_address && !other.is_listening) continue;
         if (user.reuse_port && other.reuse_port && user.uid == other.uid) continue;
         return true;
@@ -71,6 +77,7 @@ Result<void> PortTable::bind(NetworkNamespace const& space, PortUser& user, Inet
 void PortTable::share(PortUser& user, PortUser const& listener, InetName const& local)
 {
     user.reuse_address = listener.reuse_address, user.reuse_port = listener.reuse_port;
+    user.only_interface = listener.only_interface;
     user.uid = listener.uid, user.v6_only = listener.v6_only;
     add(user, local);
 }
@@ -93,6 +100,7 @@ bool PortTable::has_other_listener(PortUser const& user) const
     return std::any_of(first, last, [&](auto const& entry) {
         PortUser const& other = *entry.second;
         return &other != &user && other.is_listening && !(user.reuse_port && other.reuse_port)
+            && share_interface(user, other)
             && overlap(user.local.address, user.v6_only, other.local.address, other.v6_only);
     });
 }

@@ -27,6 +27,8 @@ public:
     bool is_bound() const { return table_ != nullptr; }
     /// Whether something sent to `address` is for this one.
     bool covers(IpAddress const& address) const;
+    /// Whether it hears what comes in there (SO_BINDTODEVICE).
+    bool hears(i32 interface) const { return !only_interface || only_interface == interface; }
     bool is_connected() const { return remote.port != 0; }
     /// The state column of /proc/net/tcp and udp.
     virtual u32 state_number() const = 0;
@@ -38,6 +40,7 @@ public:
     InetName local, remote;
     bool v6_only = false;
     bool reuse_address = false, reuse_port = false; ///< SO_REUSEADDR, SO_REUSEPORT
+    i32 only_interface = 0; ///< SO_BINDTODEVICE; 0: any
     u32 uid = 0;
     bool is_listening = false;
 

@@ -70,14 +70,16 @@ Result<void> TcpEnd::listen(u32 backlog)
     return {};
 }
 
-TcpEnd* TcpEnd::find_listener(NetworkNamespace const& space, InetName const& name)
+TcpEnd* TcpEnd::find_listener(NetworkNamespace const& space, InetName const& name, i32 interface)
 {
     TcpEnd* found = nullptr;
+    int best = -1;
     auto [first, last] = space.tcp_ports.users().equal_range(name.port);
     for (auto at = first; at != last; ++at) {
         PortUser& user = *at->second;
-        if (!user.is_listening || !user.covers(name.address)) continue;
-        if (!found || user.local.address == name.address) found = static_cast<TcpEnd*>(&user);
+        if (!user.is_listening || !user.covers(name.address) || !user.hears(interface)) continue;
+        int const score = 2 * (user.local.address == name.address) + (user.only_interface != 0);
+        if (score > best) found = static_cast<TcpEnd*>(&user), best = score;
     }
     return found;
 }

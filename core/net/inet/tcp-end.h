@@ -32,8 +32,8 @@ public:
 
     /// Listens, or changes the backlog. EADDRINUSE.
     Result<void> listen(u32 backlog);
-    /// The listener for a name, or null; an exact address goes before "any".
-    static TcpEnd* find_listener(NetworkNamespace const& space, InetName const& name);
+    /// The listener for a name at an interface, or null; what is exact goes before "any".
+    static TcpEnd* find_listener(NetworkNamespace const& space, InetName const& name, i32 interface);
     /// Asks `listener` for a connection: made at once, or as soon as there is room in its queue.
     void connect_to(TcpEnd& listener);
     /// Begins a connection with the outside: the far end, for who stands behind it. Both are connecting until it says

@@ -39,11 +39,13 @@ Result<void> TcpSocket::start_connecting(Task& task, SocketAddress const& addres
 {
     InetName const to = TRY(destination(address));
     if (to.port == 0) return err::connrefused;
+    Way const way = TRY(way_for(to.address));
+    if (way == Way::nowhere) return err::timedout; // at once, instead of after two minutes
     TRY(bind_for(task, to));
     end_->error.reset();
     end_->remote = to;
     told_in_progress_ = true;
-    if (!space().reaches(to.address)) {
+    if (way == Way::outside) {
         auto begun = space().uplink->connect(*end_);
         if (begun.is_error()) {
             told_in_progress_ = false;
@@ -51,7 +53,7 @@ Result<void> TcpSocket::start_connecting(Task& task, SocketAddress const& addres
         }
         return begun;
     }
-    if (TcpEnd* listener = TcpEnd::find_listener(space(), to))
+    if (TcpEnd* listener = TcpEnd::find_listener(space(), to, way_in()))
         end_->connect_to(*listener);
     else
         end_->be_refused();

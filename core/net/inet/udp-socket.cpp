@@ -42,7 +42,7 @@ Result<void> UdpSocket::connect(Task& task, SocketAddress const& address)
     InetName const to = TRY(destination(address));
     TRY(bind_for(task, to));
     if (outside_) outside_->disconnect();
-    if (!space().reaches(to.address)) {
+    if (TRY(way_for(to.address)) == Way::outside) {
         auto const connected = TRY(outside())->connect(to);
         if (connected.is_error() && !is_answer(connected.error())) return connected;
     }
@@ -80,7 +80,8 @@ void UdpSocket::arrived(InetName const& from, std::span<u8 const> data)
 }
 
 /// The socket that fits best: connected to us before bound to the address before bound to any.
-UdpSocket* UdpSocket::find_receiver(PortTable const& ports, InetName const& to, InetName const& from)
+UdpSocket* UdpSocket::find_receiver(
+    PortTable const& ports, InetName const& to, InetName const& from, i32 interface)
 {
     UdpSocket* best = nullptr;
     int best_score = -1;
@@ -89,8 +90,10 @@ UdpSocket* UdpSocket::find_receiver(PortTable const& ports, InetName const& to, 
         auto& other = static_cast<UdpSocket&>(*at->second);
         bool const from_peer = other.remote.port == from.port
             && (other.remote.address == from.address || from.address.is_any());
+        if (!other.hears(interface)) continue;
         if (!other.covers(to.address) || (other.is_connected() && !from_peer)) continue;
-        int const score = 2 * other.is_connected() + (other.local.address == to.address);
+        int const score = 4 * other.is_connected() + 2 * (other.local.address == to.address)
+            + (other.only_interface != 0);
         if (score > best_score) best = &other, best_score = score;
     }
     return best;
@@ -99,7 +102,7 @@ UdpSocket* UdpSocket::find_receiver(PortTable const& ports, InetName const& to, 
 bool UdpSocket::deliver_from_outside(
     NetworkNamespace const& space, InetName const& to, InetName const& from, std::span<u8 const> data)
 {
-    UdpSocket* const receiver = find_receiver(space.udp_ports, to, from);
+    UdpSocket* const receiver = find_receiver(space.udp_ports, to, from, space.interfaces.back().index);
     if (receiver) receiver->arrived(from, data);
     return receiver;
 }
@@ -115,13 +118,14 @@ Result<u64> UdpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
     if (!named && !is_connected()) return err::destaddrreq;
     InetName const to = named ? TRY(destination(*request.to)) : remote;
     if (to.port == 0) return err::inval;
-    bool const leaves = !space().reaches(to.address);
-    if (leaves && !space().way_to(to.address)) return err::netunreach;
+    Way const way = TRY(way_for(to.address));
+    bool const leaves = way == Way::outside;
     PacketNotes const notes = TRY(notes_for(to, request.ancillary));
     TRY(bind_for(task, to));
     if (leaves) TRY(outside());
     Datagram datagram = TRY(make_datagram(size, local, notes));
     TRY(data.take_all(datagram.data.get(), size));
+    if (way == Way::nowhere) return size;
     if (!leaves) {
         send_inside(std::move(datagram), to, named);
         return size;
@@ -154,12 +158,12 @@ void UdpSocket::send_inside(Datagram datagram, InetName const& to, bool named)
         datagram.from.address = datagram.notes.source;
     else if (local.address.is_any())
         datagram.from.address = space().source_for(to.address);
-    datagram.notes.interface = space().loopback().index;
+    datagram.notes.interface = way_in();
     datagram.notes.arrived = vfs::current_time(kernel_);
     if (space().capture) [[unlikely]]
         space().capture->datagram(
             datagram.from, to, protocol(), datagram.notes, { datagram.data.get(), datagram.size });
-    if (UdpSocket* receiver = find_receiver(ports(), to, local)) {
+    if (UdpSocket* receiver = find_receiver(ports(), to, local, way_in())) {
         receiver->deliver(std::move(datagram));
     } else {
         note_answer(err::connrefused, named);

@@ -34,7 +34,8 @@ private:
     void send_inside(Datagram datagram, InetName const& to, bool named);
     /// What was sent came back: a connected sender hears of it, and who has asked for errors.
     void note_answer(Errno why, bool named);
-    static UdpSocket* find_receiver(PortTable const& ports, InetName const& to, InetName const& from);
+    static UdpSocket* find_receiver(
+        PortTable const& ports, InetName const& to, InetName const& from, i32 interface);
 
     std::unique_ptr<OutsideDatagrams> outside_;
 };
