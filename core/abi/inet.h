@@ -35,9 +35,13 @@ constexpr u32 sockaddr_in6_short = 24;
 // IPPROTO_IP
 constexpr i32 ip_tos = 1, ip_ttl = 2, ip_retopts = 7, ip_pktinfo = 8, ip_mtu_discover = 10, ip_recverr = 11,
               ip_recvttl = 12, ip_recvtos = 13, ip_mtu = 14, ip_freebind = 15, ip_bind_address_no_port = 24,
-              ip_multicast_ttl = 33, ip_multicast_loop = 34;
+              ip_multicast_if = 32, ip_multicast_ttl = 33, ip_multicast_loop = 34, ip_add_membership = 35,
+              ip_drop_membership = 36, ip_multicast_all = 49;
+// Of both levels
+constexpr i32 mcast_join_group = 42, mcast_leave_group = 45;
 // IPPROTO_IPV6
-constexpr i32 ipv6_unicast_hops = 16, ipv6_multicast_hops = 18, ipv6_multicast_loop = 19,
+constexpr i32 ipv6_unicast_hops = 16, ipv6_multicast_if = 17, ipv6_join_group = 20, ipv6_leave_group = 21,
+              ipv6_multicast_all = 29, ipv6_multicast_hops = 18, ipv6_multicast_loop = 19,
               ipv6_mtu_discover = 23, ipv6_recverr = 25, ipv6_v6only = 26, ipv6_recvpktinfo = 49,
               ipv6_pktinfo = 50, ipv6_recvhoplimit = 51, ipv6_hoplimit = 52, ipv6_recvtclass = 66,
               ipv6_tclass = 67;
@@ -54,6 +58,31 @@ struct PacketInfo6 {
     i32 interface;
 };
 static_assert(sizeof(PacketInfo6) == 20);
+/// struct ip_mreqn, of which struct ip_mreq is the first two.
+struct GroupRequest4 {
+    u8 group[4];
+    u8 address[4]; ///< of the interface
+    i32 interface;
+};
+constexpr size_t ip_mreq_size = 8;
+static_assert(sizeof(GroupRequest4) == 12);
+/// struct ipv6_mreq
+struct GroupRequest6 {
+    u8 group[16];
+    i32 interface;
+};
+static_assert(sizeof(GroupRequest6) == 20);
+/// struct group_req as far as anything is read; its name has room for all families.
+struct GroupRequest {
+    i32 interface;
+    u32 unused;
+    u16 family;
+    u16 port;
+    u8 v4[4]; ///< or the flow of IPv6
+    u8 v6[16];
+};
+constexpr size_t group_req_size = 136;
+static_assert(offsetof(GroupRequest, family) == 8 && offsetof(GroupRequest, v6) == 16);
 // IPPROTO_UDPLITE
 constexpr i32 udplite_send_cscov = 10, udplite_recv_cscov = 11;
 // IPPROTO_TCP

@@ -65,6 +65,22 @@ Result<Way> NetworkNamespace::find_way(IpAddress const& to, i32 bound)
     return err::netunreach;
 }
 
+Interface* NetworkNamespace::way_to_group(IpAddress const& group)
+{
+    if (group.is_v4()) return way_to(group);
+    // Every other interface that has addresses has a route to them.
+    auto const found = std::ranges::find_if(interfaces,
+        [&](Interface const& one) { return !one.is_loopback && one.is_up && one.source_for(group); });
+    return found == interfaces.end() ? nullptr : &*found;
+}
+
+bool NetworkNamespace::is_member(IpAddress const& group, i32 interface) const
+{
+    constexpr std::array<u8, 16> all_v6 { 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 };
+    if (group == IpAddress::v4(224, 0, 0, 1) || group.bytes == all_v6) return true;
+    return members.contains({ interface, group.bytes });
+}
+
 bool NetworkNamespace::has(IpAddress const& address) const
 {
     // Of IPv4's loopback addresses Linux does not ask whether they are there.

@@ -52,6 +52,10 @@ public:
     Interface* way_to(IpAddress const& address);
     /// By the interface with the index `bound`, or with 0 by any. ENODEV: there is none; ENETUNREACH.
     Result<Way> find_way(IpAddress const& to, i32 bound);
+    /// The interface by which a group is reached that nobody has said more about; null: none.
+    Interface* way_to_group(IpAddress const& group);
+    /// Whether anybody here has joined it there.
+    bool is_member(IpAddress const& group, i32 interface) const;
     /// Whether a socket may have the address as its own.
     bool has(IpAddress const& address) const;
     /// Where something sent to an address comes from.
@@ -72,6 +76,7 @@ public:
     std::map<std::string, UnixEndpoint*> abstract_names;
     u32 last_autobind = 0;
     std::vector<NetlinkSocket*> netlink_sockets;
+    std::map<std::pair<i32, std::array<u8, 16>>, i32> members; ///< sockets, by interface and group
     std::map<std::pair<i32, u32>, NetlinkSocket*>
         netlink_ports; ///< by protocol and port: those that are bound
 

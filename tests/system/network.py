@@ -117,6 +117,30 @@ def ping_through_the_host(t):
 
 
 @test
+def groups(t):
+    """By eth0, as the routes have it: who has joined there hears, unless the sender does not want his own machine to."""
+    script = """
+        import socket
+        group, out = ("239.1.2.3", 5000), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        member = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        member.bind(("", 5000))
+        member.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group[0]) + bytes(4))
+        out.sendto(b"hello", group)
+        text, sender = member.recvfrom(100)
+        print(text, sender[0])
+        out.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
+        out.sendto(b"lost", group)
+        member.setblocking(False)
+        try: print(member.recv(100))
+        except BlockingIOError: print("nothing")
+    """
+    path = t.scratch / "groups.pcapng"
+    guest(t, script, options=["--pcap", path]).expect(f"b'hello' {GUEST}\nnothing\n")
+    expect(all(text in path.read_bytes() for text in (b"hello", b"lost")), "both pass eth0")
+    guest(t, script, options=["--net=none"]).expect(None, 1, lambda err: "No such device" in err)
+
+
+@test
 def without_a_network_there_is_loopback(t):
     peer = Peer(echo)
     script = """

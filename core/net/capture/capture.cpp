@@ -49,25 +49,26 @@ u32 Capture::interface_for(PacketHead const& head) const
     return is_inside ? 0 : u32(counts_.size() - 1);
 }
 
-void Capture::pass(PacketHead const& head, std::span<u8 const> packet)
+void Capture::pass(u32 interface, std::span<u8 const> packet)
 {
-    u32 const interface = interface_for(head);
     ++counts_[interface].passed;
     if (!output_.offer(pcapng_packet(interface, now(), packet), false)) ++counts_[interface].lost;
 }
 
 void Capture::datagram(InetName const& from, InetName const& to, i32 protocol, PacketNotes const& notes,
-    std::span<u8 const> data)
+    std::span<u8 const> data, i32 interface)
 {
     PacketHead const head { from, to, notes.hop_limit, notes.traffic_class };
-    pass(head, make_udp_packet(head, protocol, data));
+    u32 const place
+        = interface ? u32(space_.find_interface(interface) - &space_.interfaces[0]) : interface_for(head);
+    pass(place, make_udp_packet(head, protocol, data));
 }
 
 void Capture::icmp(
     IpAddress const& from, IpAddress const& to, PacketNotes const& notes, std::span<u8 const> message)
 {
     PacketHead const head { { from, 0 }, { to, 0 }, notes.hop_limit, notes.traffic_class };
-    pass(head, make_icmp_packet(head, message));
+    pass(interface_for(head), make_icmp_packet(head, message));
 }
 
 } // namespace umbra::net

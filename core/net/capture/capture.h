@@ -34,8 +34,9 @@ public:
     ~Capture();
     Capture(Capture const&) = delete;
 
+    /// `interface`: its index, or 0: what the addresses say.
     void datagram(InetName const& from, InetName const& to, i32 protocol, PacketNotes const& notes,
-        std::span<u8 const> data);
+        std::span<u8 const> data, i32 interface = 0);
     void icmp(
         IpAddress const& from, IpAddress const& to, PacketNotes const& notes, std::span<u8 const> message);
 
@@ -57,7 +58,7 @@ private:
     };
     /// By its place in the file.
     u32 interface_for(PacketHead const& head) const;
-    void pass(PacketHead const& head, std::span<u8 const> packet);
+    void pass(u32 interface, std::span<u8 const> packet);
     void tcp_acknowledges(TcpEnd& sender);
     void forward(TcpEnd const& end, u8 flags, std::span<u8 const> data = {});
     void backward(TcpEnd const& end, u8 flags);

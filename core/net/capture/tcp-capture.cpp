@@ -34,7 +34,7 @@ void Capture::segment(PacketHead const& head, TcpHead tcp, std::span<u8 const> d
 {
     if (tcp.flags & tcp_syn) tcp.segment_size = segment_size(head);
     if (!(tcp.flags & tcp_ack)) tcp.acknowledgement = 0;
-    pass(head, make_tcp_packet(head, tcp, data));
+    pass(interface_for(head), make_tcp_packet(head, tcp, data));
 }
 
 void Capture::forward(TcpEnd const& end, u8 flags, std::span<u8 const> data)

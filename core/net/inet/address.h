@@ -25,6 +25,7 @@ struct IpAddress {
     bool operator==(IpAddress const&) const = default;
     bool is_v4() const { return std::equal(bytes.begin(), bytes.begin() + 12, v4(0, 0, 0, 0).bytes.begin()); }
     bool is_any() const { return *this == IpAddress {} || *this == v4(0, 0, 0, 0); }
+    bool is_multicast() const { return is_v4() ? bytes[12] >> 4 == 14 : bytes[0] == 0xff; }
     bool is_loopback() const { return is_v4() ? bytes[12] == 127 : *this == loopback(false); }
 };
 

@@ -36,9 +36,11 @@ constexpr OptionRow kOptions[] = {
     { abi::ipproto_ip, abi::ip_bind_address_no_port, 0, 0, 1 },
     { abi::ipproto_ip, abi::ip_multicast_ttl, 1, -1, 255 },
     { abi::ipproto_ip, abi::ip_multicast_loop, 1, 0, 1 },
+    { abi::ipproto_ip, abi::ip_multicast_all, 1, 0, 1 },
     { abi::ipproto_ipv6, abi::ipv6_unicast_hops, 64, -1, 255 },
     { abi::ipproto_ipv6, abi::ipv6_multicast_hops, 1, -1, 255 },
     { abi::ipproto_ipv6, abi::ipv6_multicast_loop, 1, 0, 1 },
+    { abi::ipproto_ipv6, abi::ipv6_multicast_all, 1, 0, 1 },
     { abi::ipproto_ipv6, abi::ipv6_mtu_discover, 1, 0, 5 },
     { abi::ipproto_ipv6, abi::ipv6_recverr, 0, 0, 1 },
     { abi::ipproto_ipv6, abi::ipv6_recvpktinfo, 0, 0, 1 },
@@ -60,8 +62,12 @@ constexpr OptionRow kOptions[] = {
     { kTcp, abi::tcp_notsent_lowat, 0, -kMax, kMax, kTcp },
 };
 
-/// Those that are only on or off.
-bool is_switch(OptionRow const& row) { return row.least == 0 && row.most == 1; }
+/// Those that are only on or off, whatever the number.
+bool is_switch(OptionRow const& row)
+{
+    bool const is_strict = row.level == abi::ipproto_ip && row.name == abi::ip_multicast_all;
+    return row.least == 0 && row.most == 1 && !is_strict;
+}
 bool is_normalized(OptionRow const& row)
 {
     return row.level == kTcp && row.least == -kMax && row.name <= abi::tcp_cork;
@@ -112,6 +118,7 @@ std::vector<u8> bytes_of(i32 value)
 
 InetSocket::InetSocket(NetworkNamespace& space, vfs::Path path, u32 flags, i32 family, i32 type, i32 protocol)
     : Socket(space, std::move(path), flags, family, type, protocol)
+    , memberships_(space)
 {
 }
 
@@ -125,7 +132,8 @@ void InetSocket::copy_reuse_options()
 Result<void> InetSocket::bind(Task& task, SocketAddress const& address)
 {
     InetName const name = TRY(inet_name_of(address, family()));
-    if (!space().has(name.address)) return err::addrnotavail;
+    bool const is_group = name.address.is_multicast() && type() != abi::sock_stream;
+    if (!is_group && !space().has(name.address)) return err::addrnotavail;
     if (name.port && name.port < space().settings.first_unprivileged_port
         && !rules(task, space(), Capability::net_bind_service))
         return err::acces;
@@ -150,6 +158,10 @@ Result<InetName> InetSocket::destination(SocketAddress const& address)
 {
     InetName name = TRY(inet_name_of(address, family()));
     if (user().v6_only && name.address.is_v4()) return err::netunreach;
+    if (name.address.is_multicast() && protocol() == abi::ipproto_udp) {
+        TRY(way_to_group(name.address));
+        return name;
+    }
     if (auto const way = way_for(name.address); way.is_error()) {
         // Of IPv6 Linux says that there is no address to send from.
         bool const is_own = name.address.is_any() || name.address.is_loopback();
@@ -202,6 +214,7 @@ Result<void> InetSocket::set_option(Task& task, i32 level, i32 name, std::span<u
         user().v6_only = wanted;
         return {};
     }
+    if (is_group_option(level, name)) return set_group_option(level, name, value);
     OptionRow const* row = find_option(level, name, protocol(), family());
     if (!row) return err::noprotoopt;
     i32 wanted = TRY(integer_of(value, level));
@@ -219,6 +232,7 @@ Result<std::vector<u8>> InetSocket::get_option(Task& task, i32 level, i32 name)
     if (!is_known_level(level, protocol(), family())) return err::opnotsupp;
     if (level == abi::ipproto_ipv6 && family() == abi::af_inet6 && name == abi::ipv6_v6only)
         return bytes_of(user().v6_only);
+    if (is_group_option(level, name)) return get_group_option(level, name);
     OptionRow const* row = find_option(level, name, protocol(), family());
     if (!row) return err::noprotoopt;
     return bytes_of(option(level, name));

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/abi/file.h"
+#include "core/net/inet/multicast.h"
 #include "core/net/inet/port-table.h"
 #include "core/net/network-namespace.h"
 
@@ -42,6 +43,13 @@ protected:
     Result<void> bind_for(Task& task, InetName const& to);
     /// One of those that are kept as a number: as it was set, or its default.
     i32 option(i32 level, i32 name) const;
+    // Groups, multicast.cpp
+    /// By which interface something is sent to one. ENODEV, ENETUNREACH.
+    Result<Interface*> way_to_group(IpAddress const& group) const;
+    /// Where it comes from then.
+    IpAddress source_for_group(Interface const& by, IpAddress const& group);
+    /// Whether it wants what comes in there for the group (IP_MULTICAST_ALL).
+    bool hears_group(IpAddress const& group, i32 interface) const;
     /// How a datagram goes out: what the options and the messages with it say. EINVAL, ENODEV, EADDRNOTAVAIL.
     Result<PacketNotes> notes_for(InetName const& to, Ancillary const& ancillary) const;
     /// The messages that the options ask for about a datagram that has come from `from`.
@@ -52,6 +60,17 @@ protected:
     void copy_reuse_options();
 
 private:
+    bool is_group_option(i32 level, i32 name) const;
+    Result<void> set_group_option(i32 level, i32 name, std::span<u8 const> value);
+    Result<std::vector<u8>> get_group_option(i32 level, i32 name) const;
+    /// EINVAL, ENODEV, EADDRINUSE, EADDRNOTAVAIL, ENOBUFS, EPROTO.
+    Result<void> change_membership(i32 level, i32 name, std::span<u8 const> value);
+    Result<void> choose_group_interface(std::span<u8 const> value);
+    Result<void> choose_group_interface6(std::span<u8 const> value);
+
+    Memberships memberships_;
+    i32 group_interface_ = 0, group_interface6_ = 0; ///< IP_MULTICAST_IF, IPV6_MULTICAST_IF; 0: by the routes
+    IpAddress group_source_ = IpAddress::any(abi::af_inet); ///< the address that was given for the former
     std::map<std::pair<i32, i32>, i32> options_; ///< by level and name, where they differ from the default
 };
 

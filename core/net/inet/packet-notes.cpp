@@ -83,8 +83,12 @@ Result<PacketNotes> InetSocket::notes_for(InetName const& to, Ancillary const& a
 {
     bool const by_v4 = to.address.is_v4();
     PacketNotes notes { .to = to.address };
-    notes.hop_limit = u8(
-        by_v4 ? option(abi::ipproto_ip, abi::ip_ttl) : option(abi::ipproto_ipv6, abi::ipv6_unicast_hops));
+    if (to.address.is_multicast())
+        notes.hop_limit = u8(by_v4 ? option(abi::ipproto_ip, abi::ip_multicast_ttl)
+                                   : option(abi::ipproto_ipv6, abi::ipv6_multicast_hops));
+    else
+        notes.hop_limit = u8(
+            by_v4 ? option(abi::ipproto_ip, abi::ip_ttl) : option(abi::ipproto_ipv6, abi::ipv6_unicast_hops));
     notes.traffic_class
         = u8(by_v4 ? option(abi::ipproto_ip, abi::ip_tos) : option(abi::ipproto_ipv6, abi::ipv6_tclass));
     i32 interface = 0;

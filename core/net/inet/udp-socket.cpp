@@ -42,6 +42,11 @@ Result<void> UdpSocket::connect(Task& task, SocketAddress const& address)
     InetName const to = TRY(destination(address));
     TRY(bind_for(task, to));
     if (outside_) outside_->disconnect();
+    if (to.address.is_multicast() && protocol() == abi::ipproto_udp) {
+        local.address = source_for_group(*TRY(way_to_group(to.address)), to.address);
+        remote = to;
+        return {};
+    }
     if (TRY(way_for(to.address)) == Way::outside) {
         auto const connected = TRY(outside())->connect(to);
         if (connected.is_error() && !is_answer(connected.error())) return connected;
@@ -118,6 +123,8 @@ Result<u64> UdpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
     if (!named && !is_connected()) return err::destaddrreq;
     InetName const to = named ? TRY(destination(*request.to)) : remote;
     if (to.port == 0) return err::inval;
+    if (to.address.is_multicast() && protocol() == abi::ipproto_udp)
+        return send_to_group(task, data, request, to);
     Way const way = TRY(way_for(to.address));
     bool const leaves = way == Way::outside;
     PacketNotes const notes = TRY(notes_for(to, request.ancillary));
@@ -146,7 +153,8 @@ Result<void> UdpSocket::send_outside(Datagram const& datagram, InetName const& t
     OutsideDatagrams& way = *TRY(outside());
     if (space().capture) [[unlikely]] {
         InetName from = datagram.from;
-        if (from.address.is_any()) from.address = space().source_for(to.address);
+        if (from.address.is_any() || from.address.is_multicast())
+            from.address = space().source_for(to.address);
         space().capture->datagram(from, to, protocol(), datagram.notes, data); // an answer may come at once
     }
     return way.send(to, data);
@@ -156,7 +164,7 @@ void UdpSocket::send_inside(Datagram datagram, InetName const& to, bool named)
 {
     if (!datagram.notes.source.is_any())
         datagram.from.address = datagram.notes.source;
-    else if (local.address.is_any())
+    else if (local.address.is_any() || local.address.is_multicast())
         datagram.from.address = space().source_for(to.address);
     datagram.notes.interface = way_in();
     datagram.notes.arrived = vfs::current_time(kernel_);
@@ -168,6 +176,45 @@ void UdpSocket::send_inside(Datagram datagram, InetName const& to, bool named)
     } else {
         note_answer(err::connrefused, named);
     }
+}
+
+bool UdpSocket::wants_of_group(InetName const& from, InetName const& to, i32 interface) const
+{
+    if (!covers(to.address) || !hears(interface) || (is_connected() && remote != from)) return false;
+    return hears_group(to.address, interface);
+}
+
+Result<u64> UdpSocket::send_to_group(
+    Task& task, IoBuffer& data, SendRequest const& request, InetName const& to)
+{
+    u64 const size = data.remaining();
+    Interface const& by = *TRY(way_to_group(to.address));
+    i32 const index = by.index;
+    bool const by_v4 = to.address.is_v4();
+    bool const comes_back = by.is_loopback
+        || (by_v4 ? option(abi::ipproto_ip, abi::ip_multicast_loop)
+                  : option(abi::ipproto_ipv6, abi::ipv6_multicast_loop));
+    PacketNotes notes = TRY(notes_for(to, request.ancillary));
+    notes.interface = index;
+    notes.arrived = vfs::current_time(kernel_);
+    IpAddress const source = notes.source.is_any() ? source_for_group(by, to.address) : notes.source;
+    TRY(bind_for(task, to));
+    InetName const from { source, local.port };
+    Datagram const datagram = TRY(make_datagram(size, from, notes));
+    TRY(data.take_all(datagram.data.get(), size));
+    if (space().capture) [[unlikely]]
+        space().capture->datagram(from, to, protocol(), notes, { datagram.data.get(), size }, index);
+    if (!comes_back || !space().is_member(to.address, index)) return size;
+    auto [first, last] = ports().users().equal_range(to.port);
+    for (auto at = first; at != last; ++at) {
+        auto& other = static_cast<UdpSocket&>(*at->second);
+        if (!other.wants_of_group(from, to, index)) continue;
+        auto copy = make_datagram(size, from, notes);
+        if (copy.is_error()) break; // what finds no room is lost
+        std::copy_n(datagram.data.get(), size, copy.value().data.get());
+        other.deliver(std::move(copy).value());
+    }
+    return size;
 }
 
 void UdpSocket::note_answer(Errno why, bool named)

@@ -30,6 +30,9 @@ private:
     /// The socket's share of the outside, made when it is first asked for.
     Result<OutsideDatagrams*> outside();
     Result<void> send_outside(Datagram const& datagram, InetName const& to);
+    /// To a group: to its members here, and to nobody else.
+    Result<u64> send_to_group(Task& task, IoBuffer& data, SendRequest const& request, InetName const& to);
+    bool wants_of_group(InetName const& from, InetName const& to, i32 interface) const;
     /// To somebody of this machine's.
     void send_inside(Datagram datagram, InetName const& to, bool named);
     /// What was sent came back: a connected sender hears of it, and who has asked for errors.
