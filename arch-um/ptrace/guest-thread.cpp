@@ -61,6 +61,12 @@ void PtraceGuestThread::reset_fp_state(platform::VcpuContext&)
     if (is_stopped()) thread_.reset_fp_image();
 }
 
+Result<void> PtraceGuestThread::set_time_stamp_counter(platform::VcpuContext& ctx, bool readable)
+{
+    if (!is_stopped() || !thread_.registers()) return err::srch;
+    return process_.set_counter(port_of(ctx), thread_, readable);
+}
+
 Result<void> PtraceGuestThread::copy_state(platform::VcpuContext& ctx, platform::GuestThread& from)
 {
     auto const* source = from.registers(ctx);

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "hostabi/process.h"
@@ -94,8 +95,17 @@ Result<TracedThread*> TracedProcess::take_thread(UmPort& port)
         thread = TRY(create_thread(port));
     }
     if (!wait_until_stopped(port, *thread)) return err::io;
+    if (!thread->counter_is_readable) TRY(set_counter(port, *thread, true));
     thread->reset();
     return thread;
+}
+
+Result<void> TracedProcess::set_counter(UmPort& port, TracedThread& thread, bool readable)
+{
+    u64 const mode = readable ? PR_TSC_ENABLE : PR_TSC_SIGSEGV;
+    TRY(execute_one(port, thread, { SYS_prctl, { PR_SET_TSC, mode } }));
+    thread.counter_is_readable = readable;
+    return {};
 }
 
 Result<TracedThread*> TracedProcess::create_thread(UmPort& port)

@@ -25,6 +25,8 @@ public:
     Result<u64> execute(UmPort& port, std::span<stub::Op const> batch);
     Result<TracedThread*> take_thread(UmPort& port);
     void give_back_thread(TracedThread& thread);
+    /// Whether the stopped thread, whose registers are with us, may read the time stamp counter. err: the host's errno.
+    Result<void> set_counter(UmPort& port, TracedThread& thread, bool readable);
 
     i32 pid() const override { return leader_.tid(); }
     bool alive() const override { return alive_; }

@@ -59,6 +59,8 @@ public:
 
     void take_status(i32 status) override;
 
+    bool counter_is_readable = true; ///< the time stamp counter, by the guest
+
 private:
     enum class Mode : u8 { starting, operating, guest };
 

@@ -131,6 +131,12 @@ void SeccompGuestThread::reset_fp_state(platform::VcpuContext& ctx)
     if (registers(ctx)) thread_.reset_fp_image();
 }
 
+Result<void> SeccompGuestThread::set_time_stamp_counter(platform::VcpuContext& ctx, bool readable)
+{
+    if (!registers(ctx)) return err::srch;
+    return process_.set_counter(port_of(ctx), thread_, readable);
+}
+
 Result<void> SeccompGuestThread::copy_state(platform::VcpuContext& ctx, platform::GuestThread& from)
 {
     auto const* source = from.registers(ctx);

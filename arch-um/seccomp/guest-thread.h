@@ -29,6 +29,7 @@ public:
     void reset_fp_state(platform::VcpuContext& ctx) override;
     Result<void> copy_state(platform::VcpuContext& ctx, platform::GuestThread& from) override;
     void set_single_step(bool on) override { single_step_ = on; }
+    Result<void> set_time_stamp_counter(platform::VcpuContext& ctx, bool readable) override;
     i32 host_id() const override { return thread_.tid(); }
 
 private:

@@ -214,9 +214,21 @@ Result<StubThread*> StubProcess::take_thread(UmPort& port)
     while (alive_ && thread->state() != StubThread::State::in_report)
         wait_locked(port, patience);
     if (!alive_) return err::io;
+    if (!thread->counter_is_readable()) TRY(set_counter(port, *thread, true));
     thread->adopt();
     thread->reset();
     return thread;
+}
+
+Result<void> StubProcess::set_counter(UmPort& port, StubThread& thread, bool readable)
+{
+    thread.order_counter(readable);
+    Patience patience;
+    while (alive_ && thread.state() != StubThread::State::in_report)
+        wait_locked(port, patience);
+    if (!alive_) return err::io;
+    if (i64 const result = thread.order_result(); result != 0) return static_cast<Errno>(-result);
+    return {};
 }
 
 Result<StubThread*> StubProcess::create_thread(UmPort& port)

@@ -61,6 +61,9 @@ public:
     /// A parked thread, a new one if there is none. The kernel lock stays held.
     Result<StubThread*> take_thread(UmPort& port);
     void give_back_thread(StubThread& thread);
+    /// Of a thread in a report: whether it may read the time stamp counter. The kernel lock stays held. err: the
+    /// host's errno; err::io if the stub died.
+    Result<void> set_counter(UmPort& port, StubThread& thread, bool readable);
 
     /// Makes the port wake up when a notification is there.
     void arm(UmPort& port);

@@ -7,6 +7,7 @@
 
 #include <asm/prctl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "arch-um/seccomp/stub-process.h"
@@ -137,6 +138,7 @@ void StubThread::receive_report(seccomp_notif const& n)
     u64 const offset = args[5] - area_address();
     if (offset > kStackTop - sizeof(HostFrame) || offset % 8 != 0)
         return process_.kill("a report with a frame outside its area");
+    if (order_given_) return receive_order_result(n);
     id_ = n.id;
     frame_offset_ = offset;
     signal_ = static_cast<int>(args[0]);
@@ -158,6 +160,17 @@ void StubThread::receive_report(seccomp_notif const& n)
     if (frame_requested_ && signal_ != stub::kKickSignal)
         return process_.kill("guest code ran while it should not");
     frame_requested_ = false;
+    if (waiting_port && waiting_port != process_.receiving_port_) waiting_port->wake();
+}
+
+/// The thread is where it was: all that was known of its frame still holds.
+void StubThread::receive_order_result(seccomp_notif const& n)
+{
+    id_ = n.id;
+    order_given_ = false;
+    order_result_ = static_cast<i64>(n.data.args[1]);
+    if (order_result_ != 0) counter_is_readable_ = !counter_is_readable_;
+    state_ = State::in_report;
     if (waiting_port && waiting_port != process_.receiving_port_) waiting_port->wake();
 }
 
@@ -424,6 +437,20 @@ void StubThread::reset_fp_image()
 {
     fp_reset_ = true;
     fp_loaded_ = false;
+}
+
+void StubThread::order_counter(bool readable)
+{
+    auto& tail = *reinterpret_cast<stub::AreaTail*>(area_ + kStackTop);
+    u64 const mode = readable ? PR_TSC_ENABLE : PR_TSC_SIGSEGV;
+    tail.fs_base = mode;
+    operations_[0] = { SYS_prctl, { PR_SET_TSC, mode } };
+    operation_next_ = 0;
+    operation_count_ = 1;
+    counter_is_readable_ = readable;
+    order_given_ = true;
+    state_ = State::running;
+    answer(static_cast<u64>(Resume::set_counter));
 }
 
 void StubThread::follow(UmPort const& port)

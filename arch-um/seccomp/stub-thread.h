@@ -68,6 +68,11 @@ public:
     platform::Registers& registers();
     std::span<u8> fp_image();
     void reset_fp_image();
+    /// Has the thread change its own access to the time stamp counter: it is running until it reports again.
+    void order_counter(bool readable);
+    bool counter_is_readable() const { return counter_is_readable_; }
+    /// What came of the last order: 0, or the host's negative errno.
+    i64 order_result() const { return order_result_; }
 
     /// Asks a running thread for its frame; once is enough until the report comes.
     void kick();
@@ -93,6 +98,7 @@ private:
     x86_64::HostFrame* frame() const { return reinterpret_cast<x86_64::HostFrame*>(area_ + frame_offset_); }
     void receive_operation(seccomp_notif const& n);
     void receive_report(seccomp_notif const& n);
+    void receive_order_result(seccomp_notif const& n);
     void receive_call(seccomp_notif const& n);
     void receive_park(seccomp_notif const& n);
     void finish_interrupted_call();
@@ -122,10 +128,13 @@ private:
     bool fp_reset_ = false;
     bool report_is_syscall_ = false;
     bool single_stepped_ = false; ///< the trap flag in the frame is ours
+    bool counter_is_readable_ = true; ///< or was ordered to be
+    bool order_given_ = false; ///< the next report says what came of it
     int signal_ = 0;
     int cpu_ = -1; ///< that it is pinned to
     std::optional<bool>
         preempts_; ///< the host's threads when it wakes up; as it was cloned until that is chosen
+    i64 order_result_ = 0;
     u64 id_ = 0; ///< of the notification that waits for an answer
     u64 result_ = 0;
     u64 frame_offset_;

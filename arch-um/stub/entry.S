@@ -6,6 +6,8 @@
 
 #define SYS_EXIT 60
 #define SYS_RT_SIGRETURN 15
+#define SYS_PRCTL 157
+#define PR_SET_TSC 26
 #define SYS_ARCH_PRCTL 158
 #define SYS_SECCOMP 317
 #define SYS_KILL 62
@@ -124,6 +126,8 @@ report_answered:
     or $(STUB_AREA_SIZE - 1), %rcx
     mov (1 - STUB_AREA_BASES)(%rcx), %rsi
     mov (9 - STUB_AREA_BASES)(%rcx), %r12
+    cmp $STUB_SET_COUNTER, %eax
+    je set_counter
     cmp $STUB_RESUME_WITH_BASES, %eax
     jne set_bases_by_calls
     wrfsbase %rsi
@@ -142,11 +146,22 @@ set_bases_by_calls:
     lea resume(%rip), %rbx
 base_call:
     mov $SYS_ARCH_PRCTL, %eax
+two_argument_call:
     xor %edx, %edx
     xor %r10d, %r10d
     xor %r8d, %r8d
     xor %r9d, %r9d
     jmp op_call
+
+// Whether the thread may read the time stamp counter. The result goes into the report, in place of the siginfo.
+set_counter:
+    mov $PR_SET_TSC, %edi
+    mov $SYS_PRCTL, %eax
+    lea 1f(%rip), %rbx
+    jmp two_argument_call
+1:  mov %rax, %rsi
+    xor %edi, %edi
+    jmp signal_entry
 
 // The leader: r15 the service page, r14 operations done, r12 the next one, r13 how many. It has no stack (rsp 0): a
 // guest thread that it clones has one, and is known by that. The kernel compares each call with its own copy of

@@ -57,6 +57,7 @@
 #define STUB_RESUME 0
 #define STUB_RESUME_WITH_BASES 1 /* load fs and gs base from the area by wrfsbase */
 #define STUB_RESUME_WITH_BASE_CALLS 2 /* the same where the host has no FSGSBASE: by arch_prctl */
+#define STUB_SET_COUNTER 3 /* prctl(PR_SET_TSC) with the first word of the area's tail, and report again */
 
 #ifndef __ASSEMBLER__
 
@@ -99,6 +100,7 @@ enum class Resume : u32 {
     plain = STUB_RESUME,
     with_bases = STUB_RESUME_WITH_BASES,
     with_base_calls = STUB_RESUME_WITH_BASE_CALLS,
+    set_counter = STUB_SET_COUNTER, ///< not yet: the thread reports once more
 };
 
 /// One host call that the leader executes after the kernel has compared every register with its own copy.
@@ -152,7 +154,7 @@ static_assert(offsetof(CallSlot, watched) == STUB_CALL_WATCHED
 
 /// The last bytes of a thread's area.
 struct AreaTail {
-    u64 fs_base, gs_base;
+    u64 fs_base, gs_base; ///< the first is the mode, with Resume::set_counter
     u64 unused[6];
 };
 static_assert(sizeof(AreaTail) == STUB_AREA_BASES);

@@ -135,6 +135,10 @@ public:
     virtual Result<void> copy_state(VcpuContext& ctx, GuestThread& from) = 0;
     /// Single-steps the next enter() (for the guest's own ptrace). Default off.
     virtual void set_single_step(bool on) = 0;
+    /// Whether the guest may read the CPU's time stamp counter: where it may not, `rdtsc` is a fault (vector 13).
+    /// Default on. May wait as registers() does. err::srch when the thread has died; errors of the host, which may
+    /// refuse it.
+    virtual Result<void> set_time_stamp_counter(VcpuContext& ctx, bool readable) = 0;
     /// The host's id of the thread, for diagnostics and gdb.
     virtual i32 host_id() const = 0;
 };

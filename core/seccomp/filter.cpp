@@ -112,6 +112,7 @@ Ref<Notifications> make_notifications(Task const& task, u32 flags)
 Result<void> enter_strict_mode(Task& task)
 {
     if (!may_enter(task, seccomp_mode_strict)) return err::inval;
+    TRY(set_time_stamp_counter(task, false));
     task.seccomp_mode = seccomp_mode_strict;
     task.syscall_work |= work_seccomp;
     return {};

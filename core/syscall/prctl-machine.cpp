@@ -8,11 +8,21 @@ using namespace abi;
 
 namespace {
 
-/// The counter is read natively: it cannot be taken from a guest.
-SyscallResult set_time_stamp_counter(u64 mode)
+/// PR_TSC_ENABLE, PR_TSC_SIGSEGV.
+enum : u64 { counter_readable = 1, counter_fatal = 2 };
+
+SyscallResult get_time_stamp_counter(Task& task, GuestAddr out)
 {
-    constexpr u64 enabled = 1;
-    return mode == enabled ? SyscallResult(0) : SyscallResult(err::inval);
+    TRY(UserOut<i32> { out }.copy_out(
+        task, i32(task.counter_is_readable ? counter_readable : counter_fatal)));
+    return 0;
+}
+
+SyscallResult set_time_stamp_counter(Task& task, u64 mode)
+{
+    if (mode != counter_readable && mode != counter_fatal) return err::inval;
+    TRY(umbra::set_time_stamp_counter(task, mode == counter_readable));
+    return 0;
 }
 
 SyscallResult set_machine_check_policy(Task& task, PrctlCall const& call)
@@ -80,14 +90,11 @@ Result<void> set_syscall_dispatch(Task& task, u64 mode, SyscallDispatch const& w
 
 PrctlResult prctl_machine(Task& task, PrctlCall const& call)
 {
-    constexpr i32 counter_enabled = 1;
     switch (call.option) {
-    case Prctl::get_tsc: {
-        auto copied = UserOut<i32> { GuestAddr(call.a) }.copy_out(task, counter_enabled);
-        return copied.ok() ? SyscallResult(0) : SyscallResult(copied.error());
-    }
+    case Prctl::get_tsc:
+        return get_time_stamp_counter(task, GuestAddr(call.a));
     case Prctl::set_tsc:
-        return set_time_stamp_counter(call.a);
+        return set_time_stamp_counter(task, call.a);
     case Prctl::mce_kill:
         return set_machine_check_policy(task, call);
     case Prctl::mce_kill_get:

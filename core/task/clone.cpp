@@ -95,6 +95,7 @@ void inherit(Task& parent, Task& child, CloneRequest const& request)
     child.timer_slack = child.default_timer_slack = parent.timer_slack;
     child.personality = parent.personality;
     child.machine_check_policy = parent.machine_check_policy;
+    child.counter_is_readable = parent.counter_is_readable;
     child.io_flusher = parent.io_flusher;
     if (!(request.flags & clone_vm)) child.rseq = parent.rseq;
     child.set_memory_policy(parent.memory_policy());
@@ -117,6 +118,7 @@ Result<void> set_registers(Task& parent, Task& child, CloneRequest const& reques
     regs->orig_rax = platform::kNoSyscall;
     if (request.stack) regs->rsp = request.stack;
     if (request.flags & clone_settls) regs->fs_base = request.tls;
+    if (!child.counter_is_readable) TRY(child.guest().set_time_stamp_counter(vcpu, false));
     return {};
 }
 

@@ -455,6 +455,7 @@ Result<void> enter_new_program(Task& task, Ref<mm::AddressSpace> space, u64 entr
 {
     auto access = TaskAccess(task);
     auto guest = TRY(space->stub().create_thread(*task.vcpu));
+    if (!task.counter_is_readable) TRY(guest->set_time_stamp_counter(*task.vcpu, false));
     RefPtr<mm::AddressSpace> old = access.mm();
     if (old) rseq::release_id(task);
     access.guest() = std::move(guest);

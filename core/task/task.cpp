@@ -85,4 +85,12 @@ Result<vfs::Path> Task::path_base(GuestFd directory, std::string_view path)
     return *file->path();
 }
 
+Result<void> set_time_stamp_counter(Task& task, bool readable)
+{
+    if (task.counter_is_readable == readable) return {};
+    TRY(task.guest().set_time_stamp_counter(*task.vcpu, readable));
+    task.counter_is_readable = readable;
+    return {};
+}
+
 } // namespace umbra

@@ -175,6 +175,7 @@ public:
     Nanoseconds timer_slack = 50'000, default_timer_slack = 50'000; ///< the second: what it was created with
     u32 personality = 0; ///< personality(2)
     u8 machine_check_policy = 2; ///< PR_MCE_KILL_*: kept, since no memory error reaches a guest
+    bool counter_is_readable = true; ///< PR_SET_TSC: the CPU's time stamp counter; kept by exec
     bool io_flusher = false; ///< PR_SET_IO_FLUSHER: kept, since memory is not written back to make room
     Nanoseconds start_time = 0; ///< CLOCK_BOOTTIME
     std::string wait_channel; ///< why it sleeps, for /proc/pid/wchan and gdb
@@ -215,6 +216,9 @@ private:
     void* stack_ = nullptr;
     MemoryPolicy memory_policy_;
 };
+
+/// PR_SET_TSC of the calling task: whether its guest may read the time stamp counter. May wait. Errors are the host's.
+Result<void> set_time_stamp_counter(Task& task, bool readable);
 
 // --- sending signals (task/signal.cpp) ---
 

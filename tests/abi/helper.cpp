@@ -50,6 +50,13 @@ int print_descriptors(int, char**)
     return 0;
 }
 
+/// Ends with the mode of PR_SET_TSC.
+int counter_mode(int, char**)
+{
+    int mode = 0;
+    return ::prctl(PR_GET_TSC, &mode) == 0 ? mode : 99;
+}
+
 /// One letter a signal: d(efault), i(gnored), h(andled); then the mask; then what is pending.
 int print_signals(int, char**)
 {
@@ -182,6 +189,7 @@ constexpr Helper kHelpers[] = {
     { "arguments", print_arguments },
     { "capabilities", print_capabilities },
     { "environment", print_environment },
+    { "counter-mode", counter_mode },
     { "descriptors", print_descriptors },
     { "signals", print_signals },
     { "ids", print_ids },

@@ -63,6 +63,11 @@ public:
     void reset_fp_state(VcpuContext&) override;
     Result<void> copy_state(VcpuContext& ctx, GuestThread& from) override;
     void set_single_step(bool on) override { single_step = on; }
+    Result<void> set_time_stamp_counter(VcpuContext&, bool readable) override
+    {
+        time_stamp_counter_readable = readable;
+        return {};
+    }
     i32 host_id() const override { return id_; }
 
     FakeAddressSpace& space() { return space_; }
@@ -78,6 +83,7 @@ public:
     Program program; ///< empty: the platform's default program
     Registers state {};
     std::vector<u8> fp_image;
+    bool time_stamp_counter_readable = true;
     bool single_step = false;
     bool dead = false;
     VcpuContext* context = nullptr; ///< while the program runs
