@@ -7,6 +7,7 @@
 #include "core/task/permissions.h"
 #include "core/task/process-table.h"
 #include "core/vfs/mount-names.h"
+#include "core/vfs/mount-table.h"
 
 namespace umbra {
 
@@ -161,6 +162,7 @@ SyscallResult sys_listmount(Task& task, GuestAddr request_in, UserOut<u64> ids, 
     if (flags & ~abi::listmount_reverse) return err::inval;
     if (count > most) return err::overflow;
     auto const request = TRY(copy_in_request(task, request_in));
+    if (request.parameter && request.parameter <= vfs::MountTable::kUniqueIdOffset) return err::inval;
     auto space = TRY(namespace_by_number(task, request.namespace_id));
     vfs::Path from = task.fs().root;
     if (request.mount_id != abi::listmount_root) {

@@ -147,6 +147,8 @@ public:
 
     /// False where the dentry cache must ask lookup() again each time (proc's pid directories). Default true.
     virtual bool cacheable_children() const { return true; }
+    /// False where nothing can be mounted: its name lasts no longer than an open file (proc's fd/N and fdinfo/N).
+    virtual bool may_be_covered() const { return true; }
     /// Grants what the mode bits do not: a file of a namespace, which that one's root may write.
     virtual bool grants(Credentials const&, u32 mask) const
     {

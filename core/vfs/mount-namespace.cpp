@@ -15,11 +15,11 @@ namespace umbra::vfs {
 
 namespace {
 
-/// What is topmost at a place where something is to be mounted. ENOENT: its name is gone.
+/// What is topmost at a place where something is to be mounted. ENOENT: its name is gone, or will be before long.
 Result<Path> topmost_at(Path place)
 {
     cross_mounts(place);
-    if (place.dentry->is_unlinked()) return err::noent;
+    if (place.dentry->is_unlinked() || !place.inode().may_be_covered()) return err::noent;
     return place;
 }
 

@@ -39,6 +39,8 @@ public:
     {
         return count_ + count > most_ ? Result<void>(err::nospc) : Result<void>();
     }
+    /// Unique numbers are above it, so that nobody takes one of /proc/PID/mountinfo for one.
+    static constexpr u64 kUniqueIdOffset = u64 { 1 } << 31;
     u64 next_unique_id() { return ++last_unique_; }
 
     u64 namespace_limit = 100'000; ///< fs.mount-max: mounts of one namespace
@@ -62,7 +64,7 @@ private:
     std::unordered_map<Place, Mount*, Hash> mounted_;
     u64 count_ = 0, most_;
     /// Far from the small numbers, so that nobody takes one for the other.
-    u64 last_unique_ = u64 { 1 } << 31;
+    u64 last_unique_ = kUniqueIdOffset;
 };
 
 } // namespace umbra::vfs

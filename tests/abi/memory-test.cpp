@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Anonymous memory: mmap(2), munmap(2), mprotect(2), mremap(2), brk(2), madvise(2), mincore(2), mlock(2),
+// Anonymous memory: mmap(2), munmap(2), mprotect(2), brk(2), madvise(2), mincore(2), mlock(2),
 // limits.
 #include "abi-test.h"
 
@@ -267,78 +267,6 @@ TEST(Memory, system_calls_copy_on_write_too)
         EXPECT_EQ(area[0], 'c');
     });
     EXPECT_EQ(area[0], 'p');
-}
-
-TEST(Memory, mremap_grows_and_keeps_contents)
-{
-    auto* old = static_cast<char*>(map(nullptr, 4 * kPage));
-    ASSERT_NE(old, MAP_FAILED);
-    for (size_t i = 0; i < 4; i++)
-        old[i * kPage] = char(i + 1);
-    auto* grown = static_cast<char*>(::mremap(old, 4 * kPage, 512 * kPage, MREMAP_MAYMOVE));
-    ASSERT_NE(grown, MAP_FAILED);
-    for (size_t i = 0; i < 4; i++)
-        EXPECT_EQ(grown[i * kPage], char(i + 1));
-    EXPECT_EQ(grown[511 * kPage], 0);
-    if (grown != old) {
-        EXPECT_FALSE(can_read(old));
-    }
-    auto* shrunk = static_cast<char*>(::mremap(grown, 512 * kPage, kPage, 0));
-    EXPECT_EQ(shrunk, grown);
-    EXPECT_FALSE(can_read(grown + kPage));
-}
-
-TEST(Memory, mremap_in_place_fails_when_blocked)
-{
-    Mapping area(3 * kPage);
-    EXPECT_EQ(::mremap(area.data(), kPage, 2 * kPage, 0), MAP_FAILED);
-    EXPECT_EQ(errno, ENOMEM);
-    ASSERT_EQ(::munmap(area.data() + kPage, kPage), 0);
-    EXPECT_EQ(::mremap(area.data(), kPage, 2 * kPage, 0), area.data());
-}
-
-TEST(Memory, mremap_fixed_moves_and_replaces)
-{
-    Mapping from(2 * kPage), to(4 * kPage);
-    from[0] = 1;
-    from[kPage] = 2;
-    std::memset(to.data(), 9, to.size());
-    ASSERT_EQ(::mremap(from.data(), 2 * kPage, 2 * kPage, MREMAP_MAYMOVE | MREMAP_FIXED, to.data() + kPage),
-        to.data() + kPage);
-    EXPECT_EQ(to[0], 9);
-    EXPECT_EQ(to[kPage], 1);
-    EXPECT_EQ(to[2 * kPage], 2);
-    EXPECT_EQ(to[3 * kPage], 9);
-    EXPECT_FALSE(can_read(from.data()));
-}
-
-TEST(Memory, mremap_back_makes_one_area_again)
-{
-    Mapping area(8 * kPage), away(2 * kPage);
-    std::memset(area.data(), 1, area.size());
-    char* middle = area.data() + 3 * kPage;
-    int const how = MREMAP_MAYMOVE | MREMAP_FIXED;
-    ASSERT_EQ(::mremap(middle, 2 * kPage, 2 * kPage, how, away.data()), away.data());
-    ASSERT_EQ(::mremap(away.data(), 2 * kPage, 2 * kPage, how, middle), middle);
-    // A call that spans the seams works with one area only.
-    ASSERT_NE(::mremap(area.data(), 8 * kPage, 7 * kPage, 0), MAP_FAILED);
-    EXPECT_EQ(middle[0], 1);
-    Mapping elsewhere(6 * kPage);
-    ASSERT_EQ(::mremap(area.data() + kPage, 6 * kPage, 6 * kPage, how, elsewhere.data()), elsewhere.data());
-    EXPECT_EQ(elsewhere[5 * kPage], 1);
-}
-
-TEST(Memory, mremap_errors)
-{
-    Mapping area(2 * kPage);
-    EXPECT_EQ(raw(SYS_mremap, area.data() + 1, kPage, kPage, 0, 0), -EINVAL);
-    EXPECT_EQ(raw(SYS_mremap, area.data(), kPage, 0, 0, 0), -EINVAL);
-    EXPECT_EQ(raw(SYS_mremap, area.data(), kPage, kPage, 0x80, 0), -EINVAL);
-    EXPECT_EQ(raw(SYS_mremap, area.data(), kPage, kPage, MREMAP_FIXED, area.data() + kPage), -EINVAL);
-    EXPECT_EQ(
-        raw(SYS_mremap, area.data(), 2 * kPage, kPage, MREMAP_FIXED | MREMAP_MAYMOVE, area.data()), -EINVAL);
-    ASSERT_EQ(::munmap(area.data(), kPage), 0);
-    EXPECT_EQ(raw(SYS_mremap, area.data(), kPage, 2 * kPage, MREMAP_MAYMOVE, 0), -EFAULT);
 }
 
 TEST(Memory, brk_grows_and_shrinks)

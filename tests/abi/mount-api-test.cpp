@@ -503,6 +503,8 @@ TEST_F(MountApi, listmount)
     EXPECT_ERROR(::syscall(kListMount, &request, ids.data(), 1, 2), EINVAL);
     EXPECT_ERROR(::syscall(kListMount, &request, ids.data(), 1'000'001, 0), EOVERFLOW);
     EXPECT_ERROR(::syscall(kListMount, &request, 8, 1, 0), EFAULT);
+    request.parameter = 1ull << 31;
+    EXPECT_ERROR(::syscall(kListMount, &request, ids.data(), 1, 0), EINVAL) << "no unique number";
 }
 
 } // namespace

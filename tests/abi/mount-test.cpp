@@ -42,6 +42,20 @@ TEST_F(Mounting, on_what_has_lost_its_name)
     EXPECT_ERROR(::mount("none", path.c_str(), "tmpfs", 0, nullptr), ENOENT);
 }
 
+TEST_F(Mounting, not_on_open_files_of_proc)
+{
+    write_file("file", "");
+    Fd const file = ::open("file", O_RDONLY);
+    std::string const link = "/proc/self/fd/" + std::to_string(int(file));
+    Fd const itself = ::open(link.c_str(), O_PATH | O_NOFOLLOW);
+    std::string const to_link = "/proc/self/fd/" + std::to_string(int(itself));
+    EXPECT_ERROR(::mount("file", to_link.c_str(), nullptr, MS_BIND, nullptr), ENOENT);
+    std::string const information = "/proc/self/fdinfo/" + std::to_string(int(file));
+    EXPECT_ERROR(::mount("file", information.c_str(), nullptr, MS_BIND, nullptr), ENOENT);
+    EXPECT_OK(::mount("file", link.c_str(), nullptr, MS_BIND, nullptr)) << "on what is open";
+    EXPECT_OK(::umount2("file", MNT_DETACH));
+}
+
 TEST_F(Mounting, the_same_again)
 {
     make_directory("proc");

@@ -40,6 +40,8 @@ TEST_F(Seal, sealed_memory_is_not_changed)
         EXPECT_ERROR(::munmap(at + kPage, kPage), EPERM);
         EXPECT_EQ(::mremap(at + kPage, kPage, 2 * kPage, MREMAP_MAYMOVE), MAP_FAILED);
         EXPECT_EQ(errno, EPERM);
+        EXPECT_EQ(::mremap(at, 4 * kPage, kPage, 0), MAP_FAILED) << "it would lose sealed memory";
+        EXPECT_EQ(errno, EPERM);
         void* fixed = ::mmap(at, 4 * kPage, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
         EXPECT_EQ(fixed, MAP_FAILED);
         EXPECT_EQ(errno, EPERM);

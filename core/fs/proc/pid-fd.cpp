@@ -27,6 +27,7 @@ public:
         , fd_(fd)
     {
     }
+    bool may_be_covered() const override { return false; }
 
 protected:
     Result<vfs::Path> target(Subject const& subject) override
@@ -49,6 +50,7 @@ public:
         , fd_(fd)
     {
     }
+    bool may_be_covered() const override { return false; }
     Result<void> check_open(u32) override
     {
         return check_inspection(TRY(find_subject(fs_.kernel(), reference_)));
