@@ -84,6 +84,7 @@ struct GroupRequest {
 constexpr size_t group_req_size = 136;
 static_assert(offsetof(GroupRequest, family) == 8 && offsetof(GroupRequest, v6) == 16);
 // IPPROTO_UDPLITE
+constexpr i32 udp_cork = 1; ///< of UDP-Lite, too
 constexpr i32 udplite_send_cscov = 10, udplite_recv_cscov = 11;
 // IPPROTO_TCP
 constexpr i32 tcp_nodelay = 1, tcp_maxseg = 2, tcp_info = 11, tcp_congestion = 13, tcp_cork = 3,

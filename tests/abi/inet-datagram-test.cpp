@@ -2,6 +2,7 @@
 // Internet datagrams (udp(7)), and IPv6 beside IPv4 (ipv6(7)).
 #include "inet.h"
 
+#include <netinet/udp.h>
 #include <sys/ioctl.h>
 #include <vector>
 
@@ -80,6 +81,62 @@ TEST(InetDatagram, whole_messages_with_their_sender)
     EXPECT_EQ(::recv(d.b, got, 2, MSG_PEEK | MSG_TRUNC), 5);
     EXPECT_EQ(::recv(d.b, got, 2, 0), 2) << "the rest is lost";
     EXPECT_ERROR(::recv(d.b, got, 2, MSG_DONTWAIT), EAGAIN);
+}
+
+/// What arrives next, or "(nothing)".
+std::string next_of(int socket)
+{
+    char text[100];
+    ssize_t const size = ::recv(socket, text, sizeof text, MSG_DONTWAIT);
+    return size < 0 ? "(nothing)" : std::string(text, size_t(size));
+}
+
+TEST(InetDatagram, put_together_from_several_calls)
+{
+    Datagrams pair;
+    ASSERT_OK(connect_to(pair.a, name_of(pair.b)));
+    EXPECT_EQ(::send(pair.a, "one ", 4, MSG_MORE), 4);
+    EXPECT_EQ(::send(pair.a, "two ", 4, MSG_MORE), 4);
+    EXPECT_EQ(next_of(pair.b), "(nothing)");
+    EXPECT_EQ(::send(pair.a, "three", 5, 0), 5);
+    EXPECT_EQ(next_of(pair.b), "one two three");
+    EXPECT_EQ(::send(pair.a, "four", 4, 0), 4);
+    EXPECT_EQ(next_of(pair.b), "four");
+    // The first call says where it goes.
+    Datagrams other;
+    EXPECT_EQ(::send(pair.a, "a", 1, MSG_MORE), 1);
+    sockaddr_in const elsewhere = name_of(other.b);
+    EXPECT_EQ(
+        ::sendto(pair.a, "b", 1, 0, reinterpret_cast<sockaddr const*>(&elsewhere), sizeof elsewhere), 1);
+    EXPECT_EQ(next_of(pair.b), "ab");
+    EXPECT_EQ(next_of(other.b), "(nothing)");
+}
+
+TEST(InetDatagram, corked)
+{
+    Datagrams pair;
+    ASSERT_OK(connect_to(pair.a, name_of(pair.b)));
+    EXPECT_EQ(option(pair.a, IPPROTO_UDP, UDP_CORK), 0);
+    int on = 5, off = 0;
+    ASSERT_OK(::setsockopt(pair.a, IPPROTO_UDP, UDP_CORK, &on, sizeof on));
+    EXPECT_EQ(option(pair.a, IPPROTO_UDP, UDP_CORK), 1);
+    EXPECT_EQ(::send(pair.a, "one ", 4, 0), 4);
+    EXPECT_EQ(::send(pair.a, "two", 3, 0), 3);
+    EXPECT_EQ(next_of(pair.b), "(nothing)");
+    ASSERT_OK(::setsockopt(pair.a, IPPROTO_UDP, UDP_CORK, &off, sizeof off));
+    EXPECT_EQ(next_of(pair.b), "one two");
+    EXPECT_EQ(next_of(pair.b), "(nothing)");
+    // What becomes too long is dropped, all of it.
+    std::string const half(40'000, 'x');
+    EXPECT_EQ(::send(pair.a, half.data(), half.size(), MSG_MORE), ssize_t(half.size()));
+    EXPECT_ERROR(::send(pair.a, half.data(), half.size(), 0), EMSGSIZE);
+    EXPECT_EQ(::send(pair.a, "after", 5, 0), 5);
+    EXPECT_EQ(next_of(pair.b), "after");
+    // So is what cannot be read.
+    EXPECT_EQ(::send(pair.a, "lost", 4, MSG_MORE), 4);
+    EXPECT_ERROR(::send(pair.a, reinterpret_cast<void*>(8), 4, 0), EFAULT);
+    EXPECT_EQ(::send(pair.a, "again", 5, 0), 5);
+    EXPECT_EQ(next_of(pair.b), "again");
 }
 
 TEST(InetDatagram, connected)

@@ -47,6 +47,8 @@ constexpr OptionRow kOptions[] = {
     { abi::ipproto_ipv6, abi::ipv6_recvhoplimit, 0, 0, 1 },
     { abi::ipproto_ipv6, abi::ipv6_recvtclass, 0, 0, 1 },
     { abi::ipproto_ipv6, abi::ipv6_tclass, 0, -1, 255 },
+    { abi::ipproto_udp, abi::udp_cork, 0, -kMax, kMax, abi::ipproto_udp },
+    { abi::ipproto_udplite, abi::udp_cork, 0, -kMax, kMax, abi::ipproto_udplite },
     { abi::ipproto_udplite, abi::udplite_send_cscov, 0, -kMax, kMax, abi::ipproto_udplite },
     { abi::ipproto_udplite, abi::udplite_recv_cscov, 0, -kMax, kMax, abi::ipproto_udplite },
     { kTcp, abi::tcp_nodelay, 0, -kMax, kMax, kTcp },
@@ -70,6 +72,7 @@ bool is_switch(OptionRow const& row)
 }
 bool is_normalized(OptionRow const& row)
 {
+    if (row.level == abi::ipproto_udp || row.level == abi::ipproto_udplite) return row.name == abi::udp_cork;
     return row.level == kTcp && row.least == -kMax && row.name <= abi::tcp_cork;
 }
 
@@ -219,7 +222,7 @@ Result<void> InetSocket::set_option(Task& task, i32 level, i32 name, std::span<u
     if (!row) return err::noprotoopt;
     i32 wanted = TRY(integer_of(value, level));
     if (is_switch(*row) || is_normalized(*row)) wanted = wanted != 0;
-    if (row->level == abi::ipproto_udplite) wanted = coverage_of(wanted);
+    if (row->level == abi::ipproto_udplite && !is_normalized(*row)) wanted = coverage_of(wanted);
     if (wanted < row->least || wanted > row->most) return err::inval;
     if (wanted == -1 && row->least == -1) wanted = row->initial;
     options_[{ level, name }] = wanted;

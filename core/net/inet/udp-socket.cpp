@@ -112,39 +112,84 @@ bool UdpSocket::deliver_from_outside(
     return receiver;
 }
 
-Result<u64> UdpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
+Result<UdpSocket::Letter> UdpSocket::address(Task& task, SendRequest const& request)
 {
-    if (request.flags & abi::msg_oob) return err::opnotsupp;
-    u64 const size = data.remaining();
-    if (size > kMaxDatagram) return err::msgsize;
-    if (error_) return Errno(take_error());
-    if (send_shut_) return err::pipe;
     bool const named = request.to && request.to->length > 0;
     if (!named && !is_connected()) return err::destaddrreq;
     InetName const to = named ? TRY(destination(*request.to)) : remote;
     if (to.port == 0) return err::inval;
-    if (to.address.is_multicast() && protocol() == abi::ipproto_udp)
-        return send_to_group(task, data, request, to);
-    Way const way = TRY(way_for(to.address));
-    bool const leaves = way == Way::outside;
+    bool const to_group = to.address.is_multicast() && protocol() == abi::ipproto_udp;
+    if (to_group) TRY(way_to_group(to.address));
+    Way const way = to_group ? Way::inside : TRY(way_for(to.address));
     PacketNotes const notes = TRY(notes_for(to, request.ancillary));
     TRY(bind_for(task, to));
-    if (leaves) TRY(outside());
-    Datagram datagram = TRY(make_datagram(size, local, notes));
+    if (way == Way::outside) TRY(outside());
+    return Letter { to, named, way, notes };
+}
+
+Result<void> UdpSocket::post(Letter const& letter, Datagram datagram)
+{
+    if (letter.to.address.is_multicast() && protocol() == abi::ipproto_udp)
+        return send_to_group(letter, std::move(datagram));
+    if (letter.way == Way::inside) send_inside(std::move(datagram), letter.to, letter.named);
+    if (letter.way != Way::outside) return {};
+    auto const sent = send_outside(datagram, letter.to);
+    if (!sent.is_error() || !is_answer(sent.error())) return sent;
+    note_answer(sent.error(), letter.named);
+    return {};
+}
+
+Result<u64> UdpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
+{
+    if (request.flags & abi::msg_oob) return err::opnotsupp;
+    u64 const size = data.remaining();
+    if (size + (corked_ ? corked_->text.size() : 0) > kMaxDatagram) {
+        corked_.reset();
+        return err::msgsize;
+    }
+    if (error_) return Errno(take_error());
+    if (send_shut_) return err::pipe;
+    bool const more = request.flags & abi::msg_more || option(protocol(), abi::udp_cork);
+    if (more || corked_) {
+        TRY(cork(task, data, request));
+        if (!more) TRY(uncork());
+        return size;
+    }
+    Letter const letter = TRY(address(task, request));
+    Datagram datagram = TRY(make_datagram(size, local, letter.notes));
     TRY(data.take_all(datagram.data.get(), size));
-    if (way == Way::nowhere) return size;
-    if (!leaves) {
-        send_inside(std::move(datagram), to, named);
-        return size;
-    }
-    auto const sent = send_outside(datagram, to);
-    if (!sent.is_error()) return size;
-    if (is_answer(sent.error())) {
-        note_answer(sent.error(), named);
-        return size;
-    }
+    auto const posted = post(letter, std::move(datagram));
+    if (!posted.is_error()) return size;
     data.rewind(size); // nothing of it has been sent
-    return sent.error();
+    return posted.error();
+}
+
+Result<void> UdpSocket::cork(Task& task, IoBuffer& data, SendRequest const& request)
+{
+    if (!corked_) corked_ = Corked { TRY(address(task, request)), {} };
+    std::vector<u8> piece(data.remaining());
+    auto const taken
+        = data.take_all(piece.data(), piece.size()); // may wait: another call may end it meanwhile
+    if (taken.is_error()) corked_.reset();
+    if (corked_) corked_->text.insert(corked_->text.end(), piece.begin(), piece.end());
+    return taken;
+}
+
+Result<void> UdpSocket::uncork()
+{
+    if (!corked_) return {};
+    Corked const all = std::move(*corked_);
+    corked_.reset();
+    Datagram datagram = TRY(make_datagram(all.text.size(), local, all.letter.notes));
+    std::ranges::copy(all.text, datagram.data.get());
+    return post(all.letter, std::move(datagram));
+}
+
+Result<void> UdpSocket::set_option(Task& task, i32 level, i32 name, std::span<u8 const> value)
+{
+    TRY(DatagramSocket::set_option(task, level, name, value));
+    if (level == protocol() && name == abi::udp_cork && !option(level, name)) return uncork();
+    return {};
 }
 
 Result<void> UdpSocket::send_outside(Datagram const& datagram, InetName const& to)
@@ -184,37 +229,34 @@ bool UdpSocket::wants_of_group(InetName const& from, InetName const& to, i32 int
     return hears_group(to.address, interface);
 }
 
-Result<u64> UdpSocket::send_to_group(
-    Task& task, IoBuffer& data, SendRequest const& request, InetName const& to)
+Result<void> UdpSocket::send_to_group(Letter const& letter, Datagram datagram)
 {
-    u64 const size = data.remaining();
+    InetName const& to = letter.to;
     Interface const& by = *TRY(way_to_group(to.address));
     i32 const index = by.index;
     bool const by_v4 = to.address.is_v4();
     bool const comes_back = by.is_loopback
         || (by_v4 ? option(abi::ipproto_ip, abi::ip_multicast_loop)
                   : option(abi::ipproto_ipv6, abi::ipv6_multicast_loop));
-    PacketNotes notes = TRY(notes_for(to, request.ancillary));
+    PacketNotes notes = letter.notes;
     notes.interface = index;
     notes.arrived = vfs::current_time(kernel_);
     IpAddress const source = notes.source.is_any() ? source_for_group(by, to.address) : notes.source;
-    TRY(bind_for(task, to));
     InetName const from { source, local.port };
-    Datagram const datagram = TRY(make_datagram(size, from, notes));
-    TRY(data.take_all(datagram.data.get(), size));
+    std::span<u8 const> const text(datagram.data.get(), datagram.size);
     if (space().capture) [[unlikely]]
-        space().capture->datagram(from, to, protocol(), notes, { datagram.data.get(), size }, index);
-    if (!comes_back || !space().is_member(to.address, index)) return size;
+        space().capture->datagram(from, to, protocol(), notes, text, index);
+    if (!comes_back || !space().is_member(to.address, index)) return {};
     auto [first, last] = ports().users().equal_range(to.port);
     for (auto at = first; at != last; ++at) {
         auto& other = static_cast<UdpSocket&>(*at->second);
         if (!other.wants_of_group(from, to, index)) continue;
-        auto copy = make_datagram(size, from, notes);
+        auto copy = make_datagram(text.size(), from, notes);
         if (copy.is_error()) break; // what finds no room is lost
-        std::copy_n(datagram.data.get(), size, copy.value().data.get());
+        std::ranges::copy(text, copy.value().data.get());
         other.deliver(std::move(copy).value());
     }
-    return size;
+    return {};
 }
 
 void UdpSocket::note_answer(Errno why, bool named)

@@ -3,6 +3,10 @@
 // is for, or to the uplink.
 #pragma once
 
+#include <memory>
+#include <optional>
+#include <vector>
+
 #include "core/net/inet/datagram-socket.h"
 #include "core/net/uplink.h"
 
@@ -15,6 +19,7 @@ public:
 
     Result<void> connect(Task& task, SocketAddress const& address) override;
     Result<u64> send(Task& task, IoBuffer& data, SendRequest& request) override;
+    Result<void> set_option(Task& task, i32 level, i32 name, std::span<u8 const> value) override;
 
     /// A datagram that has come from outside for a socket of the namespace; false: there is none.
     static bool deliver_from_outside(
@@ -24,6 +29,27 @@ protected:
     PortTable& ports() const override;
 
 private:
+    /// Where a datagram goes, and what is to be told of it.
+    struct Letter {
+        InetName to;
+        bool named; ///< by the call, not by connect(2)
+        Way way;
+        PacketNotes notes;
+    };
+    /// One that is put together from several calls (UDP_CORK, MSG_MORE).
+    struct Corked {
+        Letter letter;
+        std::vector<u8> text;
+    };
+
+    /// EDESTADDRREQ, EINVAL, ENETUNREACH and others. The socket is bound afterwards.
+    Result<Letter> address(Task& task, SendRequest const& request);
+    /// Sends it: what is lost on the way is no error.
+    Result<void> post(Letter const& letter, Datagram datagram);
+    /// Puts the data behind what is corked already.
+    Result<void> cork(Task& task, IoBuffer& data, SendRequest const& request);
+    Result<void> uncork();
+
     void arrived(InetName const& from, std::span<u8 const> data) override;
     void failed(Errno why) override { fail(why); }
 
@@ -31,7 +57,7 @@ private:
     Result<OutsideDatagrams*> outside();
     Result<void> send_outside(Datagram const& datagram, InetName const& to);
     /// To a group: to its members here, and to nobody else.
-    Result<u64> send_to_group(Task& task, IoBuffer& data, SendRequest const& request, InetName const& to);
+    Result<void> send_to_group(Letter const& letter, Datagram datagram);
     bool wants_of_group(InetName const& from, InetName const& to, i32 interface) const;
     /// To somebody of this machine's.
     void send_inside(Datagram datagram, InetName const& to, bool named);
@@ -41,6 +67,7 @@ private:
         PortTable const& ports, InetName const& to, InetName const& from, i32 interface);
 
     std::unique_ptr<OutsideDatagrams> outside_;
+    std::optional<Corked> corked_;
 };
 
 } // namespace umbra::net
