@@ -59,6 +59,7 @@ std::string receive_now(int fd)
 
 TEST(BoundInterface, Names)
 {
+    NEEDS_ROOT(); // to be tied again
     Fd fd = ::socket(AF_INET, SOCK_DGRAM, 0);
     EXPECT_EQ(bound_to(fd), "");
     for (std::string const& name :
@@ -92,6 +93,7 @@ TEST(BoundInterface, RoomForTheName)
 
 TEST(BoundInterface, Indices)
 {
+    NEEDS_ROOT(); // to be tied again
     Fd fd = ::socket(AF_INET, SOCK_DGRAM, 0);
     EXPECT_EQ(bound_index(fd), 0);
     ASSERT_OK(tie_to_index(fd, 1));
@@ -121,9 +123,7 @@ TEST(BoundInterface, OfAnyFamily)
 
 TEST(BoundInterface, OnlyTheFirstTimeIsFree)
 {
-    if (::geteuid() != 0) SKIP_AS_HOST_LACKS("root, who gives it up");
-    in_child([] {
-        ASSERT_OK(::setresuid(1000, 1000, 1000));
+    as_ordinary_user([] {
         Fd fd = ::socket(AF_INET, SOCK_DGRAM, 0);
         ASSERT_OK(tie_to_index(fd, 0));
         ASSERT_OK(tie_to(fd, "lo"));
