@@ -58,6 +58,7 @@ void forge_calls();
 // stub.cpp
 void jump_into_the_stub();
 void scribble_over_the_stub();
+void leave_out_operations();
 void reach_for_the_stub();
 void host_numbers();
 // races.cpp

@@ -174,6 +174,7 @@ constexpr Attack kAttacks[] = {
     { "junk-as-user", junk_as_user },
     { "jump-into-the-stub", jump_into_the_stub },
     { "scribble-over-the-stub", scribble_over_the_stub },
+    { "leave-out-operations", leave_out_operations },
     { "reach-for-the-stub", reach_for_the_stub },
     { "forge-calls", forge_calls },
     { "host-numbers", host_numbers },

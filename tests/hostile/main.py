@@ -37,7 +37,7 @@ ATTACKS = {  # and the memory of the instance
     "host-numbers": "256M", "reach-for-the-stub": "256M", "jump-into-the-stub": "256M", "scribble-over-the-stub": "256M",
     "junk-as-root": "256M", "junk-as-user": "256M", "flip-paths": "256M", "signal-storm": "256M", "timer-storm": "256M",
     "many-descriptors": "128M", "deep-directories": "64M", "many-files": "64M", "hoard-buffers": "64M",
-    "forge-calls": "128M", "memory-bomb": "64M", "thread-bomb": "256M", "fork-bomb": "256M",
+    "leave-out-operations": "256M", "forge-calls": "128M", "memory-bomb": "64M", "thread-bomb": "256M", "fork-bomb": "256M",
 }
 
 

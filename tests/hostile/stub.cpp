@@ -243,6 +243,32 @@ void scribble(unsigned round)
     busy.join();
 }
 
+/// The number of operations that the leader is to execute is the page's first word: with none, it takes nothing away.
+/// Which call it is that the other thread makes shows what must have been taken away.
+void leave_out(unsigned round)
+{
+    std::atomic<bool> stop = false;
+    std::thread scribbler([&] {
+        while (!stop)
+            *reinterpret_cast<volatile uint32_t*>(stub::kService) = 0;
+    });
+    catch_everything();
+    for (unsigned i = 0; i < 200; ++i) {
+        auto* const memory = static_cast<volatile char*>(
+            mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        if (memory == MAP_FAILED || sigsetjmp(back, 1)) continue;
+        memory[0] = 1;
+        bool const gone = (round + i) % 2;
+        auto* const page = const_cast<char*>(memory);
+        if ((gone ? munmap(page, 4096) : mprotect(page, 4096, PROT_READ)) != 0) continue;
+        if (sigsetjmp(back, 1)) continue; // as it should be
+        memory[1] = 2;
+        fail("a page can be written after %s", gone ? "munmap" : "mprotect");
+    }
+    stop = true;
+    scribbler.join();
+}
+
 // --- Other ways in.
 
 constexpr unsigned char kInt80[]
@@ -275,6 +301,19 @@ void scribble_over_the_stub()
 {
     under_way();
     in_children(50, scribble);
+}
+
+void leave_out_operations()
+{
+    under_way();
+    auto& failed = shared<std::atomic<bool>>();
+    in_children(20, [&](unsigned round) {
+        pid_t const child = fork();
+        if (child == 0) leave_out(round), _exit(0);
+        int const status = wait_for(child);
+        if (WIFEXITED(status) && WEXITSTATUS(status) != 0) failed = true;
+    });
+    if (failed) fail("operations were left out");
 }
 
 void reach_for_the_stub()
