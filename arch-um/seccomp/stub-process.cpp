@@ -24,6 +24,11 @@ constexpr u64 kThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
 /// A stub with more threads is not kept for another guest.
 constexpr u64 kMaxPooledThreads = 8;
 
+/// Takes away what the last user of the stub mapped.
+constexpr Op kClear { SYS_munmap, { 0, stub::kZone } };
+/// The most operations that are executed together with it, itself one of them: they lie on a fiber's stack.
+constexpr u64 kClearedWith = 20;
+
 bool is_error_value(u64 result) { return result > ~u64 { 4095 }; }
 } // namespace
 
@@ -178,12 +183,10 @@ Result<u64> StubProcess::execute_chunk(UmPort& port, std::span<Op const> chunk)
     return last_result_;
 }
 
-/// Takes away what the last user of the stub mapped.
 Result<void> StubProcess::clear_if_required(UmPort& port)
 {
     if (!clearing_required_) return {};
-    Op const clear { SYS_munmap, { 0, stub::kZone } };
-    TRY(execute_chunk(port, { &clear, 1 }));
+    TRY(execute_chunk(port, { &kClear, 1 }));
     clearing_required_ = false;
     return {};
 }
@@ -191,6 +194,14 @@ Result<void> StubProcess::clear_if_required(UmPort& port)
 Result<u64> StubProcess::execute(UmPort& port, std::span<Op const> batch)
 {
     if (!alive_) return err::io;
+    if (clearing_required_ && batch.size() < kClearedWith) {
+        // The leader has to be woken once for both.
+        Op ops[kClearedWith] = { kClear };
+        std::copy(batch.begin(), batch.end(), ops + 1);
+        auto const result = execute_chunk(port, { ops, batch.size() + 1 });
+        clearing_required_ = result.is_error() && finished_ == 0;
+        return result;
+    }
     TRY(clear_if_required(port));
     u64 result = 0;
     while (!batch.empty()) {

@@ -421,9 +421,11 @@ void AddressSpace::clear()
     aio_contexts = nullptr;
     SpaceGuard guard(lock);
     reservations_.clear(kernel_.memory());
-    u64 end = kernel_.platform().machine().task_size;
-    pages_.for_each(0, end >> kPageShift, [&](u64, Pte& e) { drop_entry(e); });
-    pages_.prune(0, end >> kPageShift);
+    // All entries lie in areas, and a walk through the whole space would mostly look at what is empty.
+    for (auto& [start, vma] : areas_)
+        pages_.for_each(start >> kPageShift, vma->end >> kPageShift, [&](u64, Pte& e) { drop_entry(e); });
+    UMBRA_ASSERT(resident_ == 0);
+    pages_.prune(0, kernel_.platform().machine().task_size >> kPageShift);
     while (!areas_.empty())
         remove(areas_.begin());
     // Its page tables were MiBs of the heap, which keeps what it has unless it is asked: little work beside the frames'.

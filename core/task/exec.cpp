@@ -477,6 +477,18 @@ Result<void> enter_new_program(Task& task, Ref<mm::AddressSpace> space, u64 entr
     return {};
 }
 
+/// What a program that starts uses first is shown before it faults on it: the images around its entry and the end of its
+/// stack. What cannot be shown is left to its own faults, which come to the same. May wait.
+void show_start(mm::AddressSpace& space, Loaded const& loaded, u64 sp)
+{
+    auto const& options = space.kernel().options();
+    if (!options.image_faults || options.fault_around <= kPageSize) return;
+    space.fault(GuestAddr(loaded.entry), platform::Protection::execute);
+    if (loaded.program_entry != loaded.entry)
+        space.fault(GuestAddr(loaded.program_entry), platform::Protection::execute);
+    space.fault(GuestAddr(sp), platform::Protection::write);
+}
+
 /// While it is held nobody starts to trace the process, brings filters into its threads or shares its root and working
 /// directory: what the new credentials were judged by stays so until they are in place.
 class ExecGuard {
@@ -560,6 +572,7 @@ Result<void> exec_task(Task& task, ExecRequest request)
     }
     enter_time_for_children(task);
     reset_process(task, file_name);
+    show_start(*space, loaded, sp);
     // A program that its user may not read must not be read from its memory either (Linux: would_dump()).
     bool const may_read = vfs::check_permission(task.credentials(), file.inode(), abi::r_ok).ok();
     task.set_credentials(std::move(credentials));
