@@ -115,6 +115,7 @@ void end_process(Process& process)
     Kernel& kernel = process.kernel;
     process.ref(); // the zombie holds itself until it is reaped
     process.state = ProcessState::zombie;
+    kernel.processes().note_end();
     process.timers.reset();
     auto groups = std::vector<Ref<ProcessGroup>>();
     for (Process* child : process.children)

@@ -41,8 +41,10 @@ Result<i32> ProcessTable::take_number(std::map<i32, i32> const* numbers, i32& la
 
 Result<Pid> ProcessTable::allocate(PidNamespace& space, std::span<i32 const> wanted)
 {
-    bool full = tasks_.size() + processes_.size() + 2 > kernel_.options().max_tasks;
-    if (full || processes_.size() >= kMaxProcesses) return err::again;
+    u64 const most = kernel_.options().max_tasks;
+    u64 const living = processes_.size() - zombies_;
+    if (tasks_.size() + living + 2 > most || living >= kMaxProcesses || processes_.size() >= most)
+        return err::again;
     if (space.ended) return err::nomem;
     Numbers numbers { Ref<PidNamespace>(space), {} };
     size_t next_wanted = 0;
@@ -98,6 +100,7 @@ void ProcessTable::remove(Task& task)
 void ProcessTable::remove(Process& process)
 {
     processes_.erase(process.id.value);
+    if (process.state == ProcessState::zombie) --zombies_;
     if (is_namespace_init(process)) process.pids->init = nullptr;
     if (process.group) leave_group(process);
     release(process.id);

@@ -15,8 +15,9 @@ class ProcessTable {
 public:
     explicit ProcessTable(Kernel& kernel);
 
-    /// The most processes there may be: each costs the host an address space and the kernel a descriptor, so a fork bomb
-    /// must end in EAGAIN long before the host feels it.
+    /// The most processes that may live: each costs the host an address space and the kernel a descriptor, so a fork bomb
+    /// must end in EAGAIN long before the host feels it. Zombies cost the kernel's memory only: there may be as many as
+    /// KernelOptions::max_tasks, the living included.
     static constexpr u64 kMaxProcesses = 1500;
 
     /// The next free number, and one in `space` and each namespace above it. `wanted` are those that clone3(2) asks for, from
@@ -28,6 +29,8 @@ public:
     i32 number_in(PidNamespace const& space, Pid number) const;
     void add(Process& process);
     void add(Task& task);
+    /// The process is a zombie now.
+    void note_end() { ++zombies_; }
     void remove(Process& process);
     void remove(Task& task);
 
@@ -66,6 +69,7 @@ private:
     std::map<i32, Task*> tasks_;
     std::map<i32, ProcessGroup*> groups_;
     std::map<i32, Numbers> numbers_;
+    u64 zombies_ = 0;
     Process* init_ = nullptr;
     Ref<PidNamespace> first_namespace_;
     u64 forks_ = 0;

@@ -10,6 +10,25 @@
 namespace abi_test {
 namespace {
 
+TEST(Wait, zombies_do_not_count_as_processes_that_live)
+{
+    in_child([] {
+        constexpr int many = 2000;
+        for (int i = 0; i < many; i++) {
+            pid_t const child = ::fork();
+            if (child == 0) ::_exit(i & 1);
+            ASSERT_GT(child, 0) << i << ": " << std::strerror(errno);
+        }
+        int ended = 0, ones = 0, status = 0;
+        while (::wait(&status) > 0) {
+            ended++;
+            ones += status == exited(1);
+        }
+        EXPECT_EQ(ended, many);
+        EXPECT_EQ(ones, many / 2);
+    });
+}
+
 pid_t start_sleeper()
 {
     return start([] {
