@@ -49,10 +49,20 @@ void DatagramSocket::fail(Errno why)
 Result<DatagramSocket::Datagram> DatagramSocket::make_datagram(
     u64 size, InetName const& from, PacketNotes const& notes) const
 {
-    if (Network::of(kernel_).queued_bytes + size + kOverhead > kernel_.options().memory_limit / kMemoryShare)
-        return err::nobufs;
+    TRY(hold(size + kOverhead)); // is there room? It counts when it lies in a queue
+    let_go(size + kOverhead);
     return Datagram { std::unique_ptr<u8[]>(new u8[size]), size, from, notes };
 }
+
+Result<void> DatagramSocket::hold(u64 size) const
+{
+    u64& queued = Network::of(kernel_).queued_bytes;
+    if (queued + size > kernel_.options().memory_limit / kMemoryShare) return err::nobufs;
+    queued += size;
+    return {};
+}
+
+void DatagramSocket::let_go(u64 size) const { Network::of(kernel_).queued_bytes -= size; }
 
 void DatagramSocket::deliver(Datagram datagram)
 {

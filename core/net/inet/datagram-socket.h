@@ -42,6 +42,9 @@ protected:
 
     /// One to be filled. ENOBUFS: all queues together have their share of the memory.
     Result<Datagram> make_datagram(u64 size, InetName const& from, PacketNotes const& notes) const;
+    /// Counts bytes that wait outside of a queue to the share that all have, and no more. ENOBUFS.
+    Result<void> hold(u64 size) const;
+    void let_go(u64 size) const;
     /// Takes a datagram, or drops it where there is no room.
     void deliver(Datagram datagram);
 

@@ -24,7 +24,17 @@ UdpSocket::UdpSocket(NetworkNamespace& space, vfs::Path path, u32 flags, i32 fam
 {
 }
 
-UdpSocket::~UdpSocket() { ports().release(*this); }
+UdpSocket::~UdpSocket()
+{
+    drop_corked();
+    ports().release(*this);
+}
+
+void UdpSocket::drop_corked()
+{
+    if (corked_) let_go(corked_->text.size());
+    corked_.reset();
+}
 
 PortTable& UdpSocket::ports() const
 {
@@ -144,7 +154,7 @@ Result<u64> UdpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
     if (request.flags & abi::msg_oob) return err::opnotsupp;
     u64 const size = data.remaining();
     if (size + (corked_ ? corked_->text.size() : 0) > kMaxDatagram) {
-        corked_.reset();
+        drop_corked();
         return err::msgsize;
     }
     if (error_) return Errno(take_error());
@@ -166,18 +176,29 @@ Result<u64> UdpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
 
 Result<void> UdpSocket::cork(Task& task, IoBuffer& data, SendRequest const& request)
 {
-    if (!corked_) corked_ = Corked { TRY(address(task, request)), {} };
+    std::optional<Letter> letter;
+    if (!corked_) letter = TRY(address(task, request));
     std::vector<u8> piece(data.remaining());
-    auto const taken
-        = data.take_all(piece.data(), piece.size()); // may wait: another call may end it meanwhile
-    if (taken.is_error()) corked_.reset();
-    if (corked_) corked_->text.insert(corked_->text.end(), piece.begin(), piece.end());
-    return taken;
+    // May wait: another call may begin one, add to it or end it meanwhile.
+    if (auto const taken = data.take_all(piece.data(), piece.size()); taken.is_error()) {
+        drop_corked();
+        return taken;
+    }
+    if (!corked_ && !letter) letter = TRY(address(task, request));
+    if (!corked_) corked_ = Corked { *letter, {} };
+    if (corked_->text.size() + piece.size() > kMaxDatagram) {
+        drop_corked();
+        return err::msgsize;
+    }
+    TRY(hold(piece.size()));
+    corked_->text.insert(corked_->text.end(), piece.begin(), piece.end());
+    return {};
 }
 
 Result<void> UdpSocket::uncork()
 {
     if (!corked_) return {};
+    let_go(corked_->text.size());
     Corked const all = std::move(*corked_);
     corked_.reset();
     Datagram datagram = TRY(make_datagram(all.text.size(), local, all.letter.notes));

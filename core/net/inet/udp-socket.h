@@ -49,6 +49,7 @@ private:
     /// Puts the data behind what is corked already.
     Result<void> cork(Task& task, IoBuffer& data, SendRequest const& request);
     Result<void> uncork();
+    void drop_corked();
 
     void arrived(InetName const& from, std::span<u8 const> data) override;
     void failed(Errno why) override { fail(why); }
