@@ -194,6 +194,8 @@ void TracedThread::start_operation(stub::Op const& op)
     mode_ = Mode::operating;
     state_ = State::running;
     if (!get(tid_, r)) return; // killed: its end is about to be reported
+    // In the signal entry all signals are blocked: the breakpoint's would be the end of the stub.
+    if (mask_changed_) (void)ptrace::set_signal_mask(tid_, guest_mask());
     r.rip = stub::kImage + STUB_OP_CALL;
     r.rbx = stub::kBreakpoint; // where the image goes on after the call
     r.rax = op.number;
