@@ -30,6 +30,14 @@ Nanoseconds clock_resolution(int clock)
     return from_timespec(t);
 }
 
+Nanoseconds process_cpu_time(i32 pid)
+{
+    clockid_t clock;
+    struct timespec t;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0) return 0;
+    return from_timespec(t);
+}
+
 Nanoseconds monotonic_now() { return clock_now(CLOCK_MONOTONIC); }
 
 } // namespace umbra::hostabi

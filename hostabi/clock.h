@@ -11,6 +11,8 @@ namespace umbra::hostabi {
 /// `clock` is a CLOCK_* constant that the host has; another one panics.
 Nanoseconds clock_now(int clock);
 Nanoseconds clock_resolution(int clock);
+/// What the process has used of CPUs, all its threads together; 0: it is gone.
+Nanoseconds process_cpu_time(i32 pid);
 /// CLOCK_MONOTONIC: the clock of every deadline.
 Nanoseconds monotonic_now();
 

@@ -124,7 +124,7 @@ Result<PooledStub*> StubPool::acquire(platform::VcpuContext& ctx)
     UmPort& port = port_of(ctx);
     bury();
     unsigned const refused_before = refused_;
-    Patience patience;
+    Patience patience(zygote_->pid());
     waiting_ports_.push_back(&port);
     for (;;) {
         while (!ready_.empty() && !ready_.back()->alive()) { // killed from outside while nobody used it

@@ -19,7 +19,7 @@ Trap PtraceGuestThread::enter(platform::VcpuContext& ctx)
     thread_.follow(port_of(ctx));
     thread_.resume(single_step_);
     bool wanted = false;
-    Patience patience;
+    Patience patience(process_.pid());
     for (;;) {
         ctx.wait(wanted ? patience.deadline() : ctx.attention_deadline());
         if (thread_.state() == TracedThread::State::dead) return { .kind = TrapKind::died };
@@ -31,7 +31,7 @@ Trap PtraceGuestThread::enter(platform::VcpuContext& ctx)
             thread_.resume(single_step_);
             // It has answered: until core wants it again, nothing is awaited of it.
             wanted = false;
-            patience = {};
+            patience.renew();
         } else if (wanted) {
             if (patience.is_over()) process_.kill("a thread does not stop");
         } else if (core_wants_the_vcpu(ctx)) {

@@ -44,7 +44,7 @@ TracedProcess::~TracedProcess()
 
 bool TracedProcess::wait_until_stopped(UmPort& port, TracedThread& thread)
 {
-    Patience patience;
+    Patience patience(pid());
     while (alive_ && thread.state() == TracedThread::State::running) {
         port.wait(patience.deadline());
         port.dispatch();

@@ -37,7 +37,7 @@ Trap SeccompGuestThread::wait_for_trap(platform::VcpuContext& ctx)
     port.runs_guest = true;
     Trap trap;
     bool wanted = false;
-    Patience patience;
+    Patience patience(process_.pid());
     for (;;) {
         process_.arm(port);
         port.busy_wait = watch_.is_on() ? &watch_ : nullptr;
@@ -62,7 +62,7 @@ Trap SeccompGuestThread::wait_for_trap(platform::VcpuContext& ctx)
             thread_.resume(single_step_);
             // It has answered: until core wants it again, nothing is awaited of it.
             wanted = false;
-            patience = {};
+            patience.renew();
             continue;
         }
         if (wanted) {
@@ -107,7 +107,7 @@ platform::Registers* SeccompGuestThread::registers(platform::VcpuContext& ctx)
         UmPort& port = port_of(ctx);
         thread_.request_frame();
         thread_.waiting_port = &port;
-        Patience patience;
+        Patience patience(process_.pid());
         while (thread_.state() == State::running) {
             process_.arm(port);
             ctx.wait(patience.deadline());

@@ -164,7 +164,7 @@ bool StubProcess::wait_locked(UmPort& port, Patience& patience)
 
 Result<u64> StubProcess::execute_chunk(UmPort& port, std::span<Op const> chunk)
 {
-    Patience patience;
+    Patience patience(pid_);
     while (!leader_parked_) // only before the first batch: every other one ends parked
         if (!wait_locked(port, patience)) return err::io;
     stub::ServicePage& page = service();
@@ -224,7 +224,7 @@ Result<StubThread*> StubProcess::take_thread(UmPort& port)
     } else {
         thread = TRY(create_thread(port));
     }
-    Patience patience;
+    Patience patience(pid_);
     while (alive_ && thread->state() != StubThread::State::in_report)
         wait_locked(port, patience);
     if (!alive_) return err::io;
@@ -237,7 +237,7 @@ Result<StubThread*> StubProcess::take_thread(UmPort& port)
 Result<void> StubProcess::set_counter(UmPort& port, StubThread& thread, bool readable)
 {
     thread.order_counter(readable);
-    Patience patience;
+    Patience patience(pid_);
     while (alive_ && thread.state() != StubThread::State::in_report)
         wait_locked(port, patience);
     if (!alive_) return err::io;
