@@ -20,12 +20,16 @@ namespace {
 struct Board {
     std::atomic<bool> stop;
     std::atomic<int> order[8]; ///< who came when, plus one
-    std::atomic<int> arrived;
+    std::atomic<int> places, arrived;
     std::atomic<uint64_t> rounds[8];
     pthread_mutex_t lock;
     std::atomic<bool> held;
 
-    void arrive(int who) { order[arrived++] = who + 1; }
+    void arrive(int who)
+    {
+        order[places++] = who + 1;
+        ++arrived; // it is written
+    }
 };
 
 double cpu_seconds()
