@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "core/net/capture/capture.h"
+#include "core/net/capture/packet-file.h"
 #include "core/printk/printk.h"
 #include "core/trace/strace.h"
 #include "hostabi/ring.h"

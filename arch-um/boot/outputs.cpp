@@ -61,7 +61,7 @@ void Outputs::start(Kernel& kernel, hostabi::Ring& ring)
 
 void Outputs::capture(net::NetworkNamespace& space)
 {
-    if (packets_) capture_ = std::make_unique<net::Capture>(space, *packets_);
+    if (packets_) capture_ = std::make_unique<net::PacketFile>(space, *packets_);
 }
 
 void Outputs::end_capture()

@@ -5,7 +5,7 @@
 
 #include "arch-um/boot/host-text.h"
 #include "arch-um/boot/options.h"
-#include "core/net/capture/capture.h"
+#include "core/net/capture/packet-file.h"
 #include "core/trace/stats.h"
 
 namespace umbra {
@@ -33,7 +33,7 @@ private:
 
     HostText standard_error_ { 2 };
     std::unique_ptr<HostText> log_, trace_, stats_text_, packets_;
-    std::unique_ptr<net::Capture> capture_;
+    std::unique_ptr<net::PacketFile> capture_;
     std::unique_ptr<trace::Strace> strace_;
     std::unique_ptr<trace::Stats> stats_;
     Kernel* kernel_ = nullptr;

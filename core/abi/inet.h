@@ -33,10 +33,10 @@ static_assert(sizeof(SockaddrIn6) == 28);
 constexpr u32 sockaddr_in6_short = 24;
 
 // IPPROTO_IP
-constexpr i32 ip_tos = 1, ip_ttl = 2, ip_retopts = 7, ip_pktinfo = 8, ip_mtu_discover = 10, ip_recverr = 11,
-              ip_recvttl = 12, ip_recvtos = 13, ip_mtu = 14, ip_freebind = 15, ip_bind_address_no_port = 24,
-              ip_multicast_if = 32, ip_multicast_ttl = 33, ip_multicast_loop = 34, ip_add_membership = 35,
-              ip_drop_membership = 36, ip_multicast_all = 49;
+constexpr i32 ip_tos = 1, ip_ttl = 2, ip_hdrincl = 3, ip_retopts = 7, ip_pktinfo = 8, ip_mtu_discover = 10,
+              ip_recverr = 11, ip_recvttl = 12, ip_recvtos = 13, ip_mtu = 14, ip_freebind = 15,
+              ip_bind_address_no_port = 24, ip_multicast_if = 32, ip_multicast_ttl = 33,
+              ip_multicast_loop = 34, ip_add_membership = 35, ip_drop_membership = 36, ip_multicast_all = 49;
 // Of both levels
 constexpr i32 mcast_join_group = 42, mcast_leave_group = 45;
 // IPPROTO_IPV6

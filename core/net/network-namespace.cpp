@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/abi/inet.h"
+#include "core/net/capture/capture.h"
 #include "core/task/namespaces.h"
 #include "core/task/permissions.h"
 #include "core/task/task.h"
@@ -19,6 +20,21 @@ NetworkNamespace::NetworkNamespace(Kernel& kernel, vfs::NamespaceOrigin origin)
 {
     interfaces.push_back(
         { .name = kLoopbackName, .index = kLoopbackIndex, .mtu = kLoopbackMtu, .is_loopback = true });
+}
+
+NetworkNamespace::~NetworkNamespace() = default;
+
+void NetworkNamespace::watch(PacketWatcher& watcher)
+{
+    if (!capture) capture = std::make_unique<Capture>(*this);
+    capture->add(watcher);
+}
+
+void NetworkNamespace::unwatch(PacketWatcher& watcher)
+{
+    if (!capture) return;
+    capture->remove(watcher);
+    if (!capture->has_watchers()) capture.reset();
 }
 
 Interface* NetworkNamespace::find_interface(i32 index)

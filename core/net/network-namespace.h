@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,8 @@ namespace umbra::net {
 
 class Capture;
 class NetlinkSocket;
+class PacketSocket;
+class PacketWatcher;
 class UnixEndpoint;
 
 /// net.ipv4.* and net.core.* that are obeyed.
@@ -37,6 +40,7 @@ enum class Way : u8 { inside, outside, nowhere };
 class NetworkNamespace final : public vfs::Namespace {
 public:
     NetworkNamespace(Kernel& kernel, vfs::NamespaceOrigin origin);
+    ~NetworkNamespace() override;
 
     Interface& loopback() { return interfaces.front(); }
     Interface const& loopback() const { return interfaces.front(); }
@@ -63,10 +67,14 @@ public:
     /// The next port of netlink to try where a process's number is taken; they read as negative numbers.
     u32 choose_netlink_port();
 
+    /// From here on it sees what passes the interfaces.
+    void watch(PacketWatcher& watcher);
+    void unwatch(PacketWatcher& watcher);
+
     Kernel& kernel;
     std::vector<Interface> interfaces; ///< lo first
     Uplink* uplink = nullptr; ///< null: nothing leads out
-    Capture* capture = nullptr; ///< of what passes the interfaces; null as a rule
+    std::unique_ptr<Capture> capture; ///< null: nobody watches
     NetworkSettings settings;
     /// The table of one of the protocols.
     PortTable const& ports(i32 protocol) const;
@@ -76,6 +84,7 @@ public:
     std::map<std::string, UnixEndpoint*> abstract_names;
     u32 last_autobind = 0;
     std::vector<NetlinkSocket*> netlink_sockets;
+    std::vector<PacketSocket*> packet_sockets;
     std::map<std::pair<i32, std::array<u8, 16>>, i32> members; ///< sockets, by interface and group
     std::map<std::pair<i32, u32>, NetlinkSocket*>
         netlink_ports; ///< by protocol and port: those that are bound

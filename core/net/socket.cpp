@@ -8,6 +8,7 @@
 #include "core/net/inet/inet-socket.h"
 #include "core/net/netlink/netlink-socket.h"
 #include "core/net/network-namespace.h"
+#include "core/net/packet/packet-socket.h"
 #include "core/net/unix/unix-socket.h"
 #include "core/task/credentials.h"
 #include "core/task/namespaces.h"
@@ -78,7 +79,7 @@ Result<void> check_family(i32 family, i32 type)
 {
     if (type < 0 || type >= abi::sock_type_max) return err::inval;
     bool const known = family == abi::af_unix || family == abi::af_inet || family == abi::af_inet6
-        || family == abi::af_netlink;
+        || family == abi::af_netlink || family == abi::af_packet;
     return known ? Result<void>() : err::afnosupport;
 }
 
@@ -88,6 +89,7 @@ Result<Ref<Socket>> make_socket(Task& task, i32 family, i32 type, i32 protocol, 
 {
     TRY(check_family(family, type));
     if (family == abi::af_netlink) return make_netlink_socket(task, type, protocol, flags);
+    if (family == abi::af_packet) return make_packet_socket(task, type, protocol, flags);
     if (family != abi::af_unix) return make_inet_socket(task, family, type, protocol, flags);
     return make_unix_socket(task, type, protocol, flags);
 }

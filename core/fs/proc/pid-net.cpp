@@ -6,6 +6,7 @@
 #include "core/fs/proc/pid-directory.h"
 #include "core/net/inet/inet-socket.h"
 #include "core/net/network-namespace.h"
+#include "core/net/packet/packet-socket.h"
 
 namespace umbra::fs {
 
@@ -89,6 +90,14 @@ std::string route_rows(net::NetworkNamespace const& space)
     return out;
 }
 
+std::string packet_rows(net::NetworkNamespace const& space)
+{
+    std::string out;
+    for (net::PacketSocket const* socket : space.packet_sockets)
+        out += socket->describe();
+    return out;
+}
+
 struct NetRow {
     char const *name, *text;
     i32 family = 0, protocol = 0; ///< whose sockets follow, or 0
@@ -108,6 +117,7 @@ constexpr NetRow kNetFiles[] = {
         "carrier compressed\n",
         0, 0, interface_rows },
     { "if_inet6", "", 0, 0, address_rows },
+    { "packet", "sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n", 0, 0, packet_rows },
     { "route", "", 0, 0, route_rows },
     { "tcp", kInetHeader, abi::af_inet, abi::ipproto_tcp },
     { "tcp6", kInet6Header, abi::af_inet6, abi::ipproto_tcp },

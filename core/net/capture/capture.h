@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A capture of what passes the interfaces of a network namespace. Between sockets there are no packets: the capture makes those
-// that a wire would have seen, at the moment at which the bytes go over. Who sends asks `space.capture`, which is null as a
-// rule. References: it plugs itself into the namespace and out again. Guarded by the kernel lock; nothing here waits.
+// What passes the interfaces of a network namespace, for those who want to see it. Between sockets there are no packets: the
+// capture makes those that a wire would have seen, at the moment at which the bytes go over. Who sends asks `space.capture`,
+// which is null as long as nobody watches. References: the namespace holds it. Guarded by the kernel lock; nothing here waits.
 #pragma once
 
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "core/net/capture/packet-maker.h"
+#include "core/net/capture/packet-watcher.h"
 
 namespace umbra::net {
 
@@ -16,23 +16,24 @@ class NetworkNamespace;
 class TcpEnd;
 struct PacketNotes;
 
-/// Where the file is written.
-class CaptureOutput {
-public:
-    /// False: there is no room, nothing of it was taken. With `always` it is taken nevertheless.
-    virtual bool offer(std::string_view bytes, bool always) = 0;
-
-protected:
-    ~CaptureOutput() = default;
-};
-
 class Capture {
 public:
-    /// Of the interfaces that there are now.
-    Capture(NetworkNamespace& space, CaptureOutput& output);
-    /// The file ends with what was lost.
-    ~Capture();
+    explicit Capture(NetworkNamespace& space)
+        : space_(space)
+    {
+    }
     Capture(Capture const&) = delete;
+
+    void add(PacketWatcher& watcher) { watchers_.push_back(&watcher); }
+    void remove(PacketWatcher& watcher) { std::erase(watchers_, &watcher); }
+    bool has_watchers() const { return !watchers_.empty(); }
+
+    /// One that is there as it is.
+    void pass(PacketSight const& sight)
+    {
+        for (PacketWatcher* watcher : watchers_)
+            watcher->see(sight);
+    }
 
     /// `interface`: its index, or 0: what the addresses say.
     void datagram(InetName const& from, InetName const& to, i32 protocol, PacketNotes const& notes,
@@ -50,26 +51,18 @@ public:
     void tcp_finishes(TcpEnd& sender);
     void tcp_resets(TcpEnd const& sender);
 
-    u64 lost() const;
-
 private:
-    struct Counts {
-        u64 passed = 0, lost = 0;
-    };
-    /// By its place in the file.
-    u32 interface_for(PacketHead const& head) const;
-    void pass(u32 interface, std::span<u8 const> packet);
+    Interface const& interface_for(PacketHead const& head) const;
+    void pass(Interface const& interface, PacketHead const& head, std::span<u8 const> packet);
     void tcp_acknowledges(TcpEnd& sender);
     void forward(TcpEnd const& end, u8 flags, std::span<u8 const> data = {});
     void backward(TcpEnd const& end, u8 flags);
     void segment(PacketHead const& head, TcpHead tcp, std::span<u8 const> data);
     u16 segment_size(PacketHead const& head) const;
     u32 first_sequence() const;
-    u64 now() const;
 
     NetworkNamespace& space_;
-    CaptureOutput& output_;
-    std::vector<Counts> counts_; ///< by interface
+    std::vector<PacketWatcher*> watchers_;
 };
 
 } // namespace umbra::net

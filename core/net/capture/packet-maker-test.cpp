@@ -136,7 +136,8 @@ TEST(PacketMaker, TheLargestHasARightChecksum)
 TEST(PacketMaker, MessagesStayAsTheyAre)
 {
     Bytes const message { 8, 0, 1, 2, 3, 4, 5, 6, 7 };
-    auto const v4 = make_icmp_packet(head_v4(), message), v6 = make_icmp_packet(head_v6(), message);
+    auto const v4 = make_ip_packet(head_v4(), abi::ipproto_icmp, message),
+               v6 = make_ip_packet(head_v6(), abi::ipproto_icmpv6, message);
     EXPECT_EQ(v4[9], abi::ipproto_icmp);
     EXPECT_EQ(v6[6], abi::ipproto_icmpv6);
     EXPECT_EQ(Bytes(v4.begin() + 20, v4.end()), message);

@@ -47,16 +47,20 @@ std::vector<u8> begin_packet(PacketHead const& head, i32 protocol, u64 size)
     return packet;
 }
 
-/// Over the pseudo-header, which of IPv4 and IPv6 gives the same sum, and the segment.
 u16 checksum_of(PacketHead const& head, i32 protocol, std::span<u8 const> segment)
 {
-    u32 sum = u32(protocol) + u32(segment.size());
-    sum = checksum_sum(bytes_of(head.from.address), sum);
-    sum = checksum_sum(bytes_of(head.to.address), sum);
-    return u16(~checksum_fold(checksum_sum(segment, sum)));
+    return transport_checksum(head.from.address, head.to.address, protocol, segment);
 }
 
 } // namespace
+
+u16 transport_checksum(IpAddress const& from, IpAddress const& to, i32 protocol, std::span<u8 const> payload)
+{
+    u32 sum = u32(protocol) + u32(payload.size());
+    sum = checksum_sum(bytes_of(from), sum);
+    sum = checksum_sum(bytes_of(to), sum);
+    return u16(~checksum_fold(checksum_sum(payload, sum)));
+}
 
 u64 ip_header_size(PacketHead const& head) { return is_v4(head) ? kIpHeader : kIpv6Header; }
 
@@ -98,10 +102,10 @@ std::vector<u8> make_udp_packet(PacketHead const& head, i32 protocol, std::span<
     return packet;
 }
 
-std::vector<u8> make_icmp_packet(PacketHead const& head, std::span<u8 const> message)
+std::vector<u8> make_ip_packet(PacketHead const& head, i32 protocol, std::span<u8 const> payload)
 {
-    auto packet = begin_packet(head, is_v4(head) ? abi::ipproto_icmp : abi::ipproto_icmpv6, message.size());
-    std::ranges::copy(message, packet.begin() + i64(ip_header_size(head)));
+    auto packet = begin_packet(head, protocol, payload.size());
+    std::ranges::copy(payload, packet.begin() + i64(ip_header_size(head)));
     return packet;
 }
 

@@ -33,7 +33,9 @@ u64 ip_header_size(PacketHead const& head);
 std::vector<u8> make_tcp_packet(PacketHead const& head, TcpHead const& tcp, std::span<u8 const> payload);
 /// `protocol`: UDP, or UDP-Lite, whose checksum here covers all (RFC 3828).
 std::vector<u8> make_udp_packet(PacketHead const& head, i32 protocol, std::span<u8 const> payload);
-/// The message has its checksum, or a wrong one: it stays as it is.
-std::vector<u8> make_icmp_packet(PacketHead const& head, std::span<u8 const> message);
+/// Of any protocol. The payload stays as it is, with a right checksum or a wrong one.
+std::vector<u8> make_ip_packet(PacketHead const& head, i32 protocol, std::span<u8 const> payload);
+/// Over the pseudo-header (which of IPv4 and IPv6 gives the same sum) and the payload: RFC 768, RFC 8200, 8.1.
+u16 transport_checksum(IpAddress const& from, IpAddress const& to, i32 protocol, std::span<u8 const> payload);
 
 } // namespace umbra::net

@@ -26,7 +26,7 @@ u32 Capture::first_sequence() const
 
 u16 Capture::segment_size(PacketHead const& head) const
 {
-    i32 const mtu = std::min(space_.interfaces[interface_for(head)].mtu, kMostPacket);
+    i32 const mtu = std::min(interface_for(head).mtu, kMostPacket);
     return u16(mtu - i32(ip_header_size(head) + kTcpHeader));
 }
 
@@ -34,7 +34,7 @@ void Capture::segment(PacketHead const& head, TcpHead tcp, std::span<u8 const> d
 {
     if (tcp.flags & tcp_syn) tcp.segment_size = segment_size(head);
     if (!(tcp.flags & tcp_ack)) tcp.acknowledgement = 0;
-    pass(interface_for(head), make_tcp_packet(head, tcp, data));
+    pass(interface_for(head), head, make_tcp_packet(head, tcp, data));
 }
 
 void Capture::forward(TcpEnd const& end, u8 flags, std::span<u8 const> data)

@@ -27,6 +27,7 @@ inline u16 checksum_fold(u32 sum)
     return u16(sum);
 }
 
+inline u16 get_word(std::span<u8 const> bytes, u64 at) { return u16(bytes[at] << 8 | bytes[at + 1]); }
 inline void put_word(std::span<u8> bytes, u64 at, u16 word)
 {
     bytes[at] = u8(word >> 8);

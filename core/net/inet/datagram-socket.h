@@ -20,6 +20,8 @@ public:
     u32 readiness() override;
     WaitQueue* wait_queue() override { return &waiters_; }
     Result<i64> ioctl(Task& task, u32 command, u64 argument) override;
+    /// What was sent came back: the next call says so, or SO_ERROR.
+    void fail(Errno why);
 
     u32 state_number() const override;
     u64 receive_queue_bytes() const override { return queued_; }
@@ -35,8 +37,6 @@ protected:
 
     PortUser& user() override { return *this; }
     i32 take_error() override;
-    /// What was sent came back: the next call says so, or SO_ERROR.
-    void fail(Errno why);
     /// Whether connect(2) has named one to send to.
     virtual bool has_peer() const { return is_connected(); }
 

@@ -8,6 +8,7 @@
 #include "core/abi/inet.h"
 #include "core/kernel.h"
 #include "core/net/inet/icmp-socket.h"
+#include "core/net/inet/raw-socket.h"
 #include "core/net/inet/tcp-socket.h"
 #include "core/net/inet/udp-socket.h"
 #include "core/net/network-namespace.h"
@@ -267,8 +268,7 @@ Result<i32> check_protocol(Task& task, i32 type, i32 protocol, i32 family)
     case abi::sock_raw:
         if (!protocol) return err::protonosupport;
         if (!rules(task, space, Capability::net_raw)) return err::perm;
-        // Of other protocols there are no packets that could be seen.
-        return echo ? Result<i32>(protocol) : err::protonosupport;
+        return protocol;
     default:
         return err::socktnosupport;
     }
@@ -282,10 +282,12 @@ Result<Ref<Socket>> make_inet_socket(Task& task, i32 family, i32 type, i32 proto
     protocol = TRY(check_protocol(task, type, protocol, family));
     NetworkNamespace& space = network_namespace(task);
     auto path = make_socket_path(task.kernel());
+    if (type == abi::sock_raw)
+        return Ref<Socket>(make_ref<RawSocket>(space, std::move(path), flags, family, protocol));
     if (protocol == abi::ipproto_tcp)
         return Ref<Socket>(make_ref<TcpSocket>(std::move(path), flags, make_ref<TcpEnd>(space, family)));
     if (protocol == abi::ipproto_icmp || protocol == abi::ipproto_icmpv6)
-        return Ref<Socket>(make_ref<IcmpSocket>(space, std::move(path), flags, family, type, protocol));
+        return Ref<Socket>(make_ref<IcmpSocket>(space, std::move(path), flags, family, protocol));
     return Ref<Socket>(make_ref<UdpSocket>(space, std::move(path), flags, family, protocol));
 }
 

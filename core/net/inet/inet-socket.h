@@ -74,7 +74,7 @@ private:
     std::map<std::pair<i32, i32>, i32> options_; ///< by level and name, where they differ from the default
 };
 
-/// AF_INET and AF_INET6: TCP, UDP, UDP-Lite, ICMP. EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPERM, EACCES.
+/// AF_INET and AF_INET6: TCP, UDP, UDP-Lite, ICMP, and raw ones of any protocol. EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPERM, EACCES.
 Result<Ref<Socket>> make_inet_socket(Task& task, i32 family, i32 type, i32 protocol, u32 flags);
 /// The lines of /proc/net/{tcp,udp,udplite,icmp,raw} and those of IPv6 below the header.
 std::string describe_ports(NetworkNamespace const& space, i32 family, i32 protocol);

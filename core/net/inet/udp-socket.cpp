@@ -6,6 +6,8 @@
 #include "core/abi/inet.h"
 #include "core/kernel.h"
 #include "core/net/capture/capture.h"
+#include "core/net/inet/checksum.h"
+#include "core/net/inet/ip-input.h"
 #include "core/net/network-namespace.h"
 #include "core/task/task.h"
 #include "core/vfs/operations.h"
@@ -120,6 +122,30 @@ bool UdpSocket::deliver_from_outside(
     UdpSocket* const receiver = find_receiver(space.udp_ports, to, from, space.interfaces.back().index);
     if (receiver) receiver->arrived(from, data);
     return receiver;
+}
+
+bool UdpSocket::take_in(NetworkNamespace const& space, IpPacket const& packet)
+{
+    constexpr u64 to_port_at = 2, length_at = 4, checksum_at = 6;
+    bool const is_lite = packet.protocol == abi::ipproto_udplite; // whose length is a coverage
+    auto bytes = packet.payload;
+    if (bytes.size() < kUdpHeader) return true;
+    u64 const length = is_lite ? bytes.size() : get_word(bytes, length_at);
+    if (length < kUdpHeader || length > bytes.size()) return true;
+    bytes = bytes.first(length);
+    bool const is_checked = get_word(bytes, checksum_at) || is_lite || !packet.to.is_v4();
+    // A part that is covered alone (RFC 3828) is not looked at.
+    bool const is_whole = !is_lite || !get_word(bytes, length_at) || get_word(bytes, length_at) == length;
+    if (is_checked && is_whole && transport_checksum(packet.from, packet.to, packet.protocol, bytes) != 0)
+        return true;
+    InetName const from { packet.from, get_word(bytes, 0) }, to { packet.to, get_word(bytes, to_port_at) };
+    UdpSocket* const receiver = find_receiver(space.ports(packet.protocol), to, from, packet.notes.interface);
+    if (!receiver) return false;
+    auto made = receiver->make_datagram(length - kUdpHeader, from, packet.notes);
+    if (made.is_error()) return true;
+    std::ranges::copy(bytes.subspan(kUdpHeader), made.value().data.get());
+    receiver->deliver(std::move(made).value());
+    return true;
 }
 
 Result<UdpSocket::Letter> UdpSocket::address(Task& task, SendRequest const& request)

@@ -12,6 +12,8 @@
 
 namespace umbra::net {
 
+struct IpPacket;
+
 class UdpSocket final : public DatagramSocket, private DatagramUser {
 public:
     UdpSocket(NetworkNamespace& space, vfs::Path path, u32 flags, i32 family, i32 protocol);
@@ -24,6 +26,10 @@ public:
     /// A datagram that has come from outside for a socket of the namespace; false: there is none.
     static bool deliver_from_outside(
         NetworkNamespace const& space, InetName const& to, InetName const& from, std::span<u8 const> data);
+
+    /// A packet of UDP or UDP-Lite that has come to this machine, from a raw socket or a packet socket; a broken one is
+    /// lost. False: nobody has the port.
+    static bool take_in(NetworkNamespace const& space, IpPacket const& packet);
 
 protected:
     PortTable& ports() const override;
