@@ -131,7 +131,7 @@ int run_instance(RunOptions const& options)
     kernel.printk().info("umbra: %s backend, faults by %s, %u CPUs, %llu MiB", backend_name(decision.backend),
         fault_path_name(faults.path), wanted.vcpus, static_cast<unsigned long long>(options.memory >> 20));
 
-    auto const network = make_network(kernel, io, options.network, problem);
+    auto network = make_network(kernel, io, options, problem);
     if (!problem.empty()) return give_up(outputs, problem);
     outputs.capture(*kernel.first_namespaces().network);
     // Empty, until the first process has mounted the real root: mounting may wait, so it needs a task.
@@ -142,7 +142,7 @@ int run_instance(RunOptions const& options)
             .cwd = root,
             .mounts = mounts,
             .credentials = make_ref<Credentials>(kernel.first_user_namespace),
-            .start = [&](Task& task) { run_first_process(task, io, terminal, options, problem); } });
+            .start = [&](Task& task) { run_first_process(task, io, terminal, network, options, problem); } });
     if (init.is_error()) return give_up(outputs, "no memory for the first process");
     wake_task(*init.value());
     outputs.start(kernel, platform->ring(0));

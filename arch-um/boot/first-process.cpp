@@ -2,6 +2,7 @@
 // The first process: mounts, opens stdin, stdout and stderr, starts the command, reaps, ends.
 #include "arch-um/boot/first-process.h"
 
+#include "arch-um/boot/network.h"
 #include "arch-um/boot/root-tree.h"
 #include "arch-um/boot/terminal.h"
 #include "core/kernel.h"
@@ -107,10 +108,10 @@ u32 reap_until(Task& init, Pid command)
 
 } // namespace
 
-void run_first_process(
-    Task& init, drivers::HostIo& io, Terminal& terminal, RunOptions const& options, std::string& problem)
+void run_first_process(Task& init, drivers::HostIo& io, Terminal& terminal, InstanceNetwork& network,
+    RunOptions const& options, std::string& problem)
 {
-    auto mounted = mount_root_tree(init, io, options);
+    auto mounted = mount_root_tree(init, io, options, network);
     problem = mounted.message;
     if (!problem.empty()) give_up(init, kExitUmbraError);
     terminal.open_stdio(init, options);
@@ -123,6 +124,7 @@ void run_first_process(
     }
     init.files().close_all(init);
     u32 status = reap_until(init, child.value());
+    finish_network(network);
     // What guests wrote through mappings into the host's files.
     auto mounts = init.fs().mounts->mounts(); // a copy: writing waits
     for (auto const& mount : mounts)

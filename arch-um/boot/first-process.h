@@ -11,10 +11,11 @@
 namespace umbra::boot {
 
 class Terminal;
+struct InstanceNetwork;
 
 /// What process 1 runs on its fiber. `problem`: one sentence for the user where the command could not be
 /// started; printed by the caller once the vCPUs have stopped, since they must not wait for standard error.
-void run_first_process(
-    Task& init, drivers::HostIo& io, Terminal& terminal, RunOptions const& options, std::string& problem);
+void run_first_process(Task& init, drivers::HostIo& io, Terminal& terminal, InstanceNetwork& network,
+    RunOptions const& options, std::string& problem);
 
 } // namespace umbra::boot

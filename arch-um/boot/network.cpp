@@ -14,13 +14,11 @@
 
 namespace umbra::boot {
 
-std::unique_ptr<drivers::UserNetwork> make_network(
+namespace {
+
+std::unique_ptr<drivers::UserNetwork> make_user_network(
     Kernel& kernel, drivers::HostIo& io, NetworkChoice const& choice, std::string& problem)
 {
-    // Everybody may ping, as where systemd has set up a machine; Linux by itself lets nobody.
-    auto& settings = kernel.first_namespaces().network->settings;
-    settings.first_ping_group = 0, settings.last_ping_group = INT32_MAX;
-    if (!choice.is_user) return nullptr;
     drivers::UserNetworkOptions options { .host_loopback = choice.host_loopback,
         .ipv6 = hostabi::has_ipv6_route() };
     hostabi::HostName server;
@@ -35,9 +33,49 @@ std::unique_ptr<drivers::UserNetwork> make_network(
                                                      : "";
         return nullptr;
     }
-    kernel.first_namespaces().network->attach(*network);
-    kernel.scheduler().vcpu(0).run_soon([&network = *network] { network.start(); });
     return network;
+}
+
+std::unique_ptr<drivers::SwitchNetwork> make_switch_network(
+    Kernel& kernel, drivers::HostIo& io, RunOptions const& options, std::string& problem)
+{
+    auto network = std::make_unique<drivers::SwitchNetwork>(kernel, io);
+    auto const joined = network->join(options.network.switch_name, options.hostname);
+    if (joined.ok()) return network;
+    problem = "--net switch:" + options.network.switch_name + ": "
+        + (joined.error().value == EADDRINUSE ? "all its ports are taken: give another switch"
+                                              : std::strerror(joined.error().value));
+    return nullptr;
+}
+
+/// On a vCPU it begins to hear.
+template <typename Network> void plug_in(Kernel& kernel, Network& network)
+{
+    kernel.first_namespaces().network->attach(network);
+    kernel.scheduler().vcpu(0).run_soon([&network] { network.start(); });
+}
+
+} // namespace
+
+InstanceNetwork make_network(
+    Kernel& kernel, drivers::HostIo& io, RunOptions const& options, std::string& problem)
+{
+    // Everybody may ping, as where systemd has set up a machine; Linux by itself lets nobody.
+    auto& settings = kernel.first_namespaces().network->settings;
+    settings.first_ping_group = 0, settings.last_ping_group = INT32_MAX;
+    InstanceNetwork made;
+    if (options.network.kind == NetworkKind::user)
+        made.user = make_user_network(kernel, io, options.network, problem);
+    if (options.network.kind == NetworkKind::switched)
+        made.switched = make_switch_network(kernel, io, options, problem);
+    if (made.user) plug_in(kernel, *made.user);
+    if (made.switched) plug_in(kernel, *made.switched);
+    return made;
+}
+
+void finish_network(InstanceNetwork& network)
+{
+    if (network.switched) network.switched->drain();
 }
 
 namespace {
@@ -65,10 +103,20 @@ Result<void> write_text(Task& task, vfs::At const& at, std::string const& text, 
     return {};
 }
 
-std::string resolver_text()
+/// Empty: nobody answers.
+std::string resolver_text(NetworkKind kind)
 {
-    return "# Umbra's: the host's name server answers here.\nnameserver "
-        + net::text_of(drivers::user_name_server()) + "\n";
+    if (kind == NetworkKind::user)
+        return "# Umbra's: the host's name server answers here.\nnameserver "
+            + net::text_of(drivers::user_name_server()) + "\n";
+    return "";
+}
+
+net::IpAddress own_address(InstanceNetwork const& network)
+{
+    if (network.user) return drivers::user_address();
+    // 127.0.1.1 is what Debian gives a machine without an address of its own.
+    return network.switched ? network.switched->address() : net::IpAddress::v4(127, 0, 1, 1);
 }
 
 /// A file of our own over the tree's. ENOENT: the tree has none to cover.
@@ -108,7 +156,7 @@ Result<void> name_in_hosts(
 
 } // namespace
 
-void write_network_files(Task& task, RunOptions const& options)
+void write_network_files(Task& task, RunOptions const& options, InstanceNetwork const& network)
 {
     auto const& root = task.fs().root;
     bool const has_etc = vfs::walk(task, root, "/etc", { .want_directory = true }).ok();
@@ -116,19 +164,17 @@ void write_network_files(Task& task, RunOptions const& options)
     auto said = [&](char const* file, Result<void> result) {
         if (result.is_error()) task.kernel().printk().info("umbra: %s: %s", file, errno_name(result.error()));
     };
+    std::string const resolver = resolver_text(options.network.kind);
     if (options.write_through) {
-        if (options.network.is_user)
-            said("/etc/resolv.conf", cover(task, "/etc/resolv.conf", resolver_text()));
+        if (!resolver.empty()) said("/etc/resolv.conf", cover(task, "/etc/resolv.conf", resolver));
         return;
     }
-    if (options.network.is_user) {
+    if (!resolver.empty()) {
         // It may be a link to where a name server of the host's own puts it.
         (void)vfs::unlink(task, { root, "/etc/resolv.conf" });
-        said("/etc/resolv.conf", write_text(task, { root, "/etc/resolv.conf" }, resolver_text()));
+        said("/etc/resolv.conf", write_text(task, { root, "/etc/resolv.conf" }, resolver));
     }
-    // 127.0.1.1 is what Debian gives a machine without an address of its own.
-    auto const address = options.network.is_user ? drivers::user_address() : net::IpAddress::v4(127, 0, 1, 1);
-    said("/etc/hosts", name_in_hosts(task, { root, "/etc/hosts" }, options.hostname, address));
+    said("/etc/hosts", name_in_hosts(task, { root, "/etc/hosts" }, options.hostname, own_address(network)));
     said("/etc/hostname", write_text(task, { root, "/etc/hostname" }, options.hostname + "\n"));
 }
 

@@ -6,17 +6,26 @@
 
 #include "arch-um/boot/options.h"
 #include "arch-um/boot/volume.h"
+#include "drivers-virtual/net/switch/switch-network.h"
 #include "drivers-virtual/net/user-network.h"
 
 namespace umbra::boot {
 
-/// Plugs in the network that the user asked for; null where there is none. A port that cannot be had is a `problem`, one
-/// sentence. Lives until the last vCPU has stopped.
-std::unique_ptr<drivers::UserNetwork> make_network(
-    Kernel& kernel, drivers::HostIo& io, NetworkChoice const& choice, std::string& problem);
+/// The network that the user asked for: one of the two, or none. Lives until the last vCPU has stopped.
+struct InstanceNetwork {
+    std::unique_ptr<drivers::UserNetwork> user {};
+    std::unique_ptr<drivers::SwitchNetwork> switched {};
+};
+
+/// Plugs it in. A port that cannot be had is a `problem`, one sentence.
+InstanceNetwork make_network(
+    Kernel& kernel, drivers::HostIo& io, RunOptions const& options, std::string& problem);
+
+/// What was sent has its time to arrive. By the first process, when the command has ended.
+void finish_network(InstanceNetwork& network);
 
 /// /etc/resolv.conf, hosts and hostname. A tree that is written through keeps its own: there a mount covers resolv.conf only.
 /// A tree without /etc stays without. By the first process.
-void write_network_files(Task& task, RunOptions const& options);
+void write_network_files(Task& task, RunOptions const& options, InstanceNetwork const& network);
 
 } // namespace umbra::boot

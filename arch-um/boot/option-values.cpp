@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cstring>
 
@@ -154,11 +156,21 @@ PortChoice parse_port(std::string_view text)
     return choice;
 }
 
-bool parse_network(std::string_view text)
+NetworkChoice parse_network(std::string_view text)
 {
-    if (text != "user" && text != "none")
-        usage_error("--net: " + quoted(text) + " is not known: give user or none");
-    return text == "user";
+    constexpr std::string_view switched = "switch:";
+    constexpr size_t longest_name = 32;
+    if (text == "user") return { .kind = NetworkKind::user };
+    if (text == "none") return { .kind = NetworkKind::none };
+    if (!text.starts_with(switched))
+        usage_error("--net: " + quoted(text) + " is not known: give user, none or switch:NAME");
+    auto const name = text.substr(switched.size());
+    auto is_plain
+        = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_'; };
+    if (name.empty() || name.size() > longest_name || !std::ranges::all_of(name, is_plain))
+        usage_error("--net: " + quoted(name)
+            + " is no name of a switch: give 1 to 32 letters, digits, dashes or underscores");
+    return { .kind = NetworkKind::switched, .switch_name = std::string(name) };
 }
 
 BackendChoice parse_backend(std::string_view text)

@@ -24,8 +24,8 @@ UserChoice parse_user(std::string_view text);
 VolumeChoice parse_volume(std::string_view text, std::string const& directory);
 /// [ADDR:]HOSTPORT:GUESTPORT[/tcp|/udp]; an IPv6 address stands in brackets.
 PortChoice parse_port(std::string_view text);
-/// "user" or "none": whether there is a way out.
-bool parse_network(std::string_view text);
+/// "user", "none" or "switch:NAME".
+NetworkChoice parse_network(std::string_view text);
 BackendChoice parse_backend(std::string_view text);
 FaultPathChoice parse_fault_path(std::string_view text);
 std::string parse_hostname(std::string_view text);

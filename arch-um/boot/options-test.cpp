@@ -111,8 +111,11 @@ TEST(Options, UsersAndVolumes)
 
 TEST(Options, Network)
 {
-    EXPECT_TRUE(run({ "run" }).network.is_user);
-    EXPECT_FALSE(run({ "run", "--net=none" }).network.is_user);
+    EXPECT_EQ(run({ "run" }).network.kind, NetworkKind::user);
+    EXPECT_EQ(run({ "run", "--net=none" }).network.kind, NetworkKind::none);
+    auto const switched = run({ "run", "--net=switch:my-lab_2" }).network;
+    EXPECT_EQ(switched.kind, NetworkKind::switched);
+    EXPECT_EQ(switched.switch_name, "my-lab_2");
     EXPECT_TRUE(run({ "do", "--host-loopback", "ls" }).network.host_loopback);
     auto const ports
         = run({ "run", "-p", "8080:80", "-p", "127.0.0.1:53:5353/udp", "-p", "[::1]:1:65535/tcp" })
@@ -133,7 +136,12 @@ TEST(Options, Network)
     expect_error({ "run", "-p", "80:80/sctp" }, "neither tcp nor udp");
     expect_error({ "run", "-p", "localhost:80:80" }, "'localhost' is no address");
     expect_error({ "run", "-p", "::1:80:80" }, "is no address");
-    expect_error({ "run", "--net", "host" }, "give user or none");
+    expect_error({ "run", "--net", "host" }, "give user, none or switch:NAME");
+    expect_error({ "run", "--net", "switch" }, "give user, none or switch:NAME");
+    expect_error({ "run", "--net", "switch:" }, "is no name of a switch");
+    expect_error({ "run", "--net", "switch:a/b" }, "is no name of a switch");
+    expect_error({ "run", "--net", "switch:lab", "-p", "80:80" }, "nothing leads in");
+    expect_error({ "run", "--net", "switch:lab", "--host-loopback" }, "nothing leads out");
     expect_error({ "run", "--net", "none", "-p", "80:80" }, "nothing leads in");
     expect_error({ "run", "--net", "none", "--host-loopback" }, "nothing leads out");
 }

@@ -47,7 +47,9 @@ void add_run_options(CLI::App& app, RawRun& raw)
         ->type_name("HOST:GUEST[:ro]");
     app.add_option("--hostname", raw.hostname, "The guest's name, default umbra")->type_name("NAME");
     app.add_option("--net", raw.network,
-           "The network: user (the default), a way out through the host's sockets; or none")
+           "The network: user (the default), a way out through the host's sockets; switch:NAME, the "
+           "instances "
+           "of yours that name the same switch; or none")
         ->type_name("NAME");
     list("-p,--publish", raw.ports, "Lead a port of the host's to one of the guest's")
         ->type_name("[ADDR:]HOSTPORT:GUESTPORT[/udp]");
@@ -151,15 +153,16 @@ void set_machine(RunOptions& run, RawRun const& raw)
 
 void set_network(RunOptions& run, RawRun const& raw)
 {
-    if (raw.network) run.network.is_user = parse_network(*raw.network);
+    if (raw.network) run.network = parse_network(*raw.network);
     run.network.host_loopback = raw.host_loopback;
     for (std::string const& port : raw.ports)
         run.network.ports.push_back(parse_port(port));
-    if (run.network.is_user) return;
-    if (!raw.ports.empty())
-        throw UsageError { "-p: with --net none nothing leads in: leave one of them out" };
+    if (run.network.kind == NetworkKind::user) return;
+    bool const is_none = run.network.kind == NetworkKind::none;
+    std::string const with = is_none ? "with --net none " : "with --net switch:NAME ";
+    if (!raw.ports.empty()) throw UsageError { "-p: " + with + "nothing leads in: leave one of them out" };
     if (raw.host_loopback)
-        throw UsageError { "--host-loopback: with --net none nothing leads out: leave one of them out" };
+        throw UsageError { "--host-loopback: " + with + "nothing leads out: leave one of them out" };
 }
 
 RunOptions make_run(RawRun const& raw, Caller const& caller, bool is_do, std::vector<std::string> command)

@@ -46,9 +46,12 @@ struct PortChoice {
     u16 host_port, guest_port;
     bool is_udp = false;
 };
+/// What there is beside loopback: a way out through the host, other instances, or nothing.
+enum class NetworkKind : u8 { user, switched, none };
 /// --net, -p, --host-loopback
 struct NetworkChoice {
-    bool is_user = true; ///< a way out; otherwise loopback is all there is
+    NetworkKind kind = NetworkKind::user;
+    std::string switch_name {};
     bool host_loopback = false;
     std::vector<PortChoice> ports {};
 };

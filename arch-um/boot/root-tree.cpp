@@ -104,7 +104,8 @@ BootError enter_root(Tree& tree, Ref<vfs::FileSystem> fs)
 
 } // namespace
 
-BootError mount_root_tree(Task& task, drivers::HostIo& io, RunOptions const& options)
+BootError mount_root_tree(
+    Task& task, drivers::HostIo& io, RunOptions const& options, InstanceNetwork const& network)
 {
     Tree tree { task, io, options };
     BootError error;
@@ -130,7 +131,7 @@ BootError mount_root_tree(Task& task, drivers::HostIo& io, RunOptions const& opt
         error = mount_type(tree, row.type, row.where, row.options, row.flags);
         if (!error.message.empty()) return error;
     }
-    write_network_files(task, options);
+    write_network_files(task, options, network);
     for (auto const& volume : options.volumes) {
         error = mount_volume(task, io, volume, owner_mapping(options));
         if (!error.message.empty()) return error;

@@ -11,11 +11,14 @@
 namespace umbra::boot {
 
 /// What went wrong, as one line for the user.
+struct InstanceNetwork;
+
 struct BootError {
     std::string message;
 };
 
 /// Mounts everything on the fiber of the calling task, whose FsContext moves to the new root. Empty: success.
-BootError mount_root_tree(Task& task, drivers::HostIo& io, RunOptions const& options);
+BootError mount_root_tree(
+    Task& task, drivers::HostIo& io, RunOptions const& options, InstanceNetwork const& network);
 
 } // namespace umbra::boot

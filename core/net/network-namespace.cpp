@@ -97,10 +97,24 @@ bool NetworkNamespace::is_member(IpAddress const& group, i32 interface) const
     return members.contains({ interface, group.bytes });
 }
 
+bool NetworkNamespace::is_broadcast(IpAddress const& address) const
+{
+    if (!address.is_v4()) return false;
+    bool const is_limited = address == IpAddress::v4(255, 255, 255, 255);
+    constexpr u8 least_hosts = 31; // a prefix of so many bits has no address for all (RFC 3021)
+    auto is_all_of = [&](InterfaceAddress const& one) {
+        return is_limited || (one.is_v4() && one.prefix < least_hosts && one.last() == address);
+    };
+    return std::ranges::any_of(interfaces, [&](Interface const& one) {
+        return !one.is_loopback && one.is_up && std::ranges::any_of(one.addresses, is_all_of);
+    });
+}
+
 bool NetworkNamespace::has(IpAddress const& address) const
 {
     // Of IPv4's loopback addresses Linux does not ask whether they are there.
     if (address.is_any() || (address.is_v4() && address.is_loopback())) return true;
+    if (is_broadcast(address)) return true;
     return std::ranges::any_of(interfaces, [&](auto const& one) { return one.is_own(address); });
 }
 

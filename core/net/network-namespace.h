@@ -60,6 +60,8 @@ public:
     Interface* way_to_group(IpAddress const& group);
     /// Whether anybody here has joined it there.
     bool is_member(IpAddress const& group, i32 interface) const;
+    /// Whether all on a wire have the address.
+    bool is_broadcast(IpAddress const& address) const;
     /// Whether a socket may have the address as its own.
     bool has(IpAddress const& address) const;
     /// Where something sent to an address comes from.

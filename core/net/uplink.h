@@ -51,6 +51,10 @@ public:
     /// For echo requests: what is sent and what arrives are messages of ICMP or ICMPv6, whose identifier and checksum are the
     /// uplink's to choose; ports are 0. `user` outlives it. ENOBUFS.
     virtual Result<std::unique_ptr<OutsideDatagrams>> open_echoes(DatagramUser& user) = 0;
+    /// Whether others on the wire hear what is sent to a group or to all; otherwise OutsideDatagrams gets none of it.
+    virtual bool has_neighbours() const { return false; }
+    /// Somebody here hears the group at eth0 from now on, or nobody any more.
+    virtual void group_changed(IpAddress const& group, bool is_joined) { }
 };
 
 } // namespace umbra::net

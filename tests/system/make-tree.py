@@ -43,7 +43,7 @@ KINDS = {
         iproute2 iputils-ping less libc6-dev libcap2-bin libpython3.11-testsuite locales lsof ltrace make man-db manpages meson mmdebstrap
         musl-tools ninja-build nodejs openjdk-17-jdk-headless openssl perl pkg-config procps psmisc python3 python3-venv rsync
         rustc sqlite3 strace stress-ng sudo tmux uidmap valgrind vim xz-utils zstd
-        libabsl-dev libarchive-dev libboost-context-dev libcli11-dev libelf-dev libgmock-dev libgtest-dev liburing-dev
+        libabsl-dev libarchive-dev libboost-context-dev libcli11-dev libelf-dev libgmock-dev libgtest-dev liblwip-dev liburing-dev
         busybox-static""",
                  [*without("doc", "info"), '--customize-hook=echo "127.0.0.1 localhost" >"$1/etc/hosts"', '--customize-hook=chroot "$1" useradd -M -d /tmp -s /bin/bash -u 1000 user'], "10G"),
     "network": Kind("""

@@ -94,8 +94,12 @@ Memberships::~Memberships()
 void Memberships::count(Membership const& one, i32 change)
 {
     auto const at = space_.members.try_emplace({ one.interface, one.group.bytes }, 0).first;
+    bool const is_first = at->second == 0;
     at->second += change;
-    if (at->second == 0) space_.members.erase(at);
+    bool const is_last = at->second == 0;
+    if (is_last) space_.members.erase(at);
+    if ((is_first || is_last) && space_.uplink && one.interface == space_.interfaces.back().index)
+        space_.uplink->group_changed(one.group, is_first);
 }
 
 bool Memberships::has(IpAddress const& group, i32 interface) const

@@ -52,6 +52,7 @@ Result<void> UdpSocket::connect(Task& task, SocketAddress const& address)
         return {};
     }
     InetName const to = TRY(destination(address));
+    TRY(check_broadcast(to.address));
     TRY(bind_for(task, to));
     if (outside_) outside_->disconnect();
     if (to.address.is_multicast() && protocol() == abi::ipproto_udp) {
@@ -59,7 +60,7 @@ Result<void> UdpSocket::connect(Task& task, SocketAddress const& address)
         remote = to;
         return {};
     }
-    if (TRY(way_for(to.address)) == Way::outside) {
+    if (TRY(way_for(to.address)) == Way::outside && !space().is_broadcast(to.address)) {
         auto const connected = TRY(outside())->connect(to);
         if (connected.is_error() && !is_answer(connected.error())) return connected;
     }
@@ -78,19 +79,23 @@ Result<OutsideDatagrams*> UdpSocket::outside()
 
 void UdpSocket::arrived(InetName const& from, std::span<u8 const> data)
 {
+    take_from_outside(from, space().source_for(from.address), data);
+}
+
+void UdpSocket::take_from_outside(InetName const& from, IpAddress const& to, std::span<u8 const> data)
+{
     if (is_connected() && from != remote) return;
     if (PortUser::family == abi::af_inet && !from.address.is_v4()) return;
     auto made = make_datagram(data.size(), from, {});
     if (made.is_error()) return;
     Datagram datagram = std::move(made).value();
     if (auto const* way = space().way_to(from.address)) {
-        datagram.notes.to = way->source_for(from.address)->address;
+        datagram.notes.to = to;
         datagram.notes.interface = way->index;
     }
     datagram.notes.arrived = vfs::current_time(kernel_);
     if (space().capture) [[unlikely]] {
-        InetName const to { datagram.notes.to, local.port };
-        space().capture->datagram(from, to, protocol(), datagram.notes, data);
+        space().capture->datagram(from, { to, local.port }, protocol(), datagram.notes, data);
     }
     std::ranges::copy(data, datagram.data.get());
     deliver(std::move(datagram));
@@ -119,9 +124,18 @@ UdpSocket* UdpSocket::find_receiver(
 bool UdpSocket::deliver_from_outside(
     NetworkNamespace const& space, InetName const& to, InetName const& from, std::span<u8 const> data)
 {
-    UdpSocket* const receiver = find_receiver(space.udp_ports, to, from, space.interfaces.back().index);
-    if (receiver) receiver->arrived(from, data);
-    return receiver;
+    i32 const interface = space.interfaces.back().index;
+    if (!to.address.is_multicast() && !space.is_broadcast(to.address)) {
+        UdpSocket* const receiver = find_receiver(space.udp_ports, to, from, interface);
+        if (receiver) receiver->take_from_outside(from, to.address, data);
+        return receiver;
+    }
+    auto [first, last] = space.udp_ports.users().equal_range(to.port);
+    for (auto at = first; at != last; ++at) {
+        auto& one = static_cast<UdpSocket&>(*at->second);
+        if (one.wants_of_many(from, to, interface)) one.take_from_outside(from, to.address, data);
+    }
+    return true; // of what is for many nobody says that he does not want it
 }
 
 bool UdpSocket::take_in(NetworkNamespace const& space, IpPacket const& packet)
@@ -156,6 +170,7 @@ Result<UdpSocket::Letter> UdpSocket::address(Task& task, SendRequest const& requ
     if (to.port == 0) return err::inval;
     bool const to_group = to.address.is_multicast() && protocol() == abi::ipproto_udp;
     if (to_group) TRY(way_to_group(to.address));
+    TRY(check_broadcast(to.address));
     Way const way = to_group ? Way::inside : TRY(way_for(to.address));
     PacketNotes const notes = TRY(notes_for(to, request.ancillary));
     TRY(bind_for(task, to));
@@ -165,8 +180,8 @@ Result<UdpSocket::Letter> UdpSocket::address(Task& task, SendRequest const& requ
 
 Result<void> UdpSocket::post(Letter const& letter, Datagram datagram)
 {
-    if (letter.to.address.is_multicast() && protocol() == abi::ipproto_udp)
-        return send_to_group(letter, std::move(datagram));
+    if (is_for_many(letter.to.address) && protocol() == abi::ipproto_udp)
+        return send_to_many(letter, std::move(datagram));
     if (letter.way == Way::inside) send_inside(std::move(datagram), letter.to, letter.named);
     if (letter.way != Way::outside) return {};
     auto const sent = send_outside(datagram, letter.to);
@@ -270,40 +285,60 @@ void UdpSocket::send_inside(Datagram datagram, InetName const& to, bool named)
     }
 }
 
-bool UdpSocket::wants_of_group(InetName const& from, InetName const& to, i32 interface) const
+bool UdpSocket::is_for_many(IpAddress const& to) const
 {
-    if (!covers(to.address) || !hears(interface) || (is_connected() && remote != from)) return false;
-    return hears_group(to.address, interface);
+    return to.is_multicast() || space().is_broadcast(to);
 }
 
-Result<void> UdpSocket::send_to_group(Letter const& letter, Datagram datagram)
+Result<void> UdpSocket::check_broadcast(IpAddress const& to) const
+{
+    bool const may = is_on(abi::so_broadcast) || !space().is_broadcast(to);
+    return may ? Result<void>() : err::acces;
+}
+
+bool UdpSocket::wants_of_many(InetName const& from, InetName const& to, i32 interface) const
+{
+    if (!covers(to.address) || !hears(interface) || (is_connected() && remote != from)) return false;
+    return !to.address.is_multicast() || hears_group(to.address, interface);
+}
+
+Result<void> UdpSocket::send_to_many(Letter const& letter, Datagram datagram)
 {
     InetName const& to = letter.to;
-    Interface const& by = *TRY(way_to_group(to.address));
-    i32 const index = by.index;
+    bool const is_group = to.address.is_multicast();
+    Interface* const way = is_group ? TRY(way_to_group(to.address)) : space().way_to(to.address);
+    if (!way) return err::netunreach;
+    i32 const index = way->index;
     bool const by_v4 = to.address.is_v4();
-    bool const comes_back = by.is_loopback
+    bool const comes_back = way->is_loopback || !is_group
         || (by_v4 ? option(abi::ipproto_ip, abi::ip_multicast_loop)
                   : option(abi::ipproto_ipv6, abi::ipv6_multicast_loop));
     PacketNotes notes = letter.notes;
     notes.interface = index;
     notes.arrived = vfs::current_time(kernel_);
-    IpAddress const source = notes.source.is_any() ? source_for_group(by, to.address) : notes.source;
-    InetName const from { source, local.port };
+    IpAddress const own = is_group ? source_for_group(*way, to.address) : space().source_for(to.address);
+    InetName const from { notes.source.is_any() ? own : notes.source, local.port };
     std::span<u8 const> const text(datagram.data.get(), datagram.size);
     if (space().capture) [[unlikely]]
         space().capture->datagram(from, to, protocol(), notes, text, index);
-    if (!comes_back || !space().is_member(to.address, index)) return {};
+    if (comes_back && (!is_group || space().is_member(to.address, index)))
+        give_to_many(from, to, notes, text);
+    bool const has_neighbours = !way->is_loopback && space().uplink && space().uplink->has_neighbours();
+    return has_neighbours ? TRY(outside())->send(to, text) : Result<void>();
+}
+
+void UdpSocket::give_to_many(
+    InetName const& from, InetName const& to, PacketNotes const& notes, std::span<u8 const> text)
+{
     auto [first, last] = ports().users().equal_range(to.port);
     for (auto at = first; at != last; ++at) {
         auto& other = static_cast<UdpSocket&>(*at->second);
-        if (!other.wants_of_group(from, to, index)) continue;
+        if (!other.wants_of_many(from, to, notes.interface)) continue;
         auto copy = make_datagram(text.size(), from, notes);
         if (copy.is_error()) break; // what finds no room is lost
         std::ranges::copy(text, copy.value().data.get());
         other.deliver(std::move(copy).value());
     }
-    return {};
 }
 
 void UdpSocket::note_answer(Errno why, bool named)

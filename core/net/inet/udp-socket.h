@@ -23,7 +23,8 @@ public:
     Result<u64> send(Task& task, IoBuffer& data, SendRequest& request) override;
     Result<void> set_option(Task& task, i32 level, i32 name, std::span<u8 const> value) override;
 
-    /// A datagram that has come from outside for a socket of the namespace; false: there is none.
+    /// A datagram that has come from outside for a socket of the namespace, or for all that hear a group or a broadcast;
+    /// false: there is none.
     static bool deliver_from_outside(
         NetworkNamespace const& space, InetName const& to, InetName const& from, std::span<u8 const> data);
 
@@ -58,14 +59,20 @@ private:
     void drop_corked();
 
     void arrived(InetName const& from, std::span<u8 const> data) override;
+    void take_from_outside(InetName const& from, IpAddress const& to, std::span<u8 const> data);
     void failed(Errno why) override { fail(why); }
 
     /// The socket's share of the outside, made when it is first asked for.
     Result<OutsideDatagrams*> outside();
     Result<void> send_outside(Datagram const& datagram, InetName const& to);
-    /// To a group: to its members here, and to nobody else.
-    Result<void> send_to_group(Letter const& letter, Datagram datagram);
-    bool wants_of_group(InetName const& from, InetName const& to, i32 interface) const;
+    /// To a group or to all on a wire: to those who hear it here, and to neighbours.
+    Result<void> send_to_many(Letter const& letter, Datagram datagram);
+    void give_to_many(
+        InetName const& from, InetName const& to, PacketNotes const& notes, std::span<u8 const> text);
+    bool is_for_many(IpAddress const& to) const;
+    bool wants_of_many(InetName const& from, InetName const& to, i32 interface) const;
+    /// EACCES: to all on a wire, without SO_BROADCAST.
+    Result<void> check_broadcast(IpAddress const& to) const;
     /// To somebody of this machine's.
     void send_inside(Datagram datagram, InetName const& to, bool named);
     /// What was sent came back: a connected sender hears of it, and who has asked for errors.

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "drivers-virtual/net/switch/datagrams.h"
+
+#include "core/net/inet/icmp.h"
+
+namespace umbra::drivers {
+
+namespace {
+
+bool is_for_many(SwitchStack& stack, net::IpAddress const& address)
+{
+    return address.is_multicast() || stack.space().is_broadcast(address);
+}
+
+} // namespace
+
+Result<void> check_destination(SwitchStack& stack, net::IpAddress const& address)
+{
+    if (!net::InterfaceAddress { switch_address(0), kSwitchPrefix }.covers(address)) return err::netunreach;
+    PortNumber const port = port_of(address);
+    return port && stack.port().is_there(port) ? Result<void>() : err::hostunreach;
+}
+
+SwitchDatagrams::SwitchDatagrams(SwitchStack& stack, net::DatagramUser& user, u16 port)
+    : stack_(stack)
+    , user_(user)
+    , port_(port)
+{
+    stack_.enter(*this);
+}
+
+SwitchDatagrams::~SwitchDatagrams() { stack_.leave(*this); }
+
+Result<void> SwitchDatagrams::connect(net::InetName const& to)
+{
+    peer_ = to;
+    if (is_for_many(stack_, to.address) || to.address == switch_address(kSwitchItself)) return {};
+    return check_destination(stack_, to.address);
+}
+
+Result<void> SwitchDatagrams::send(net::InetName const& to, std::span<u8 const> data)
+{
+    if (to.address == switch_address(kSwitchItself)) return err::connrefused;
+    if (!to.address.is_v4()) return err::netunreach;
+    if (!is_for_many(stack_, to.address)) TRY(check_destination(stack_, to.address));
+    TRY(stack_.send_datagram(port_, to, data));
+    stack_.counters().sent_bytes += data.size();
+    ++stack_.counters().sent_packets;
+    return {};
+}
+
+void SwitchDatagrams::refused(Refusal const& refusal)
+{
+    if (refusal.from.port == port_ && peer_ == refusal.to) user_.failed(err::connrefused);
+}
+
+SwitchEchoes::SwitchEchoes(SwitchStack& stack, net::DatagramUser& user, u16 identifier)
+    : stack_(stack)
+    , user_(user)
+    , identifier_(identifier)
+{
+    stack_.enter(*this);
+}
+
+SwitchEchoes::~SwitchEchoes() { stack_.leave(*this); }
+
+Result<void> SwitchEchoes::send(net::InetName const& to, std::span<u8 const> request)
+{
+    std::vector<u8> message(request.begin(), request.end());
+    if (to.address == switch_address(kSwitchItself)) {
+        net::turn_into_reply(message, true);
+        user_.arrived({ to.address, 0 }, message);
+        return {};
+    }
+    if (!is_for_many(stack_, to.address)) TRY(check_destination(stack_, to.address));
+    net::set_echo_identifier(message, identifier_);
+    net::set_checksum(message, stack_.address(), to.address);
+    TRY(stack_.send_icmp(to.address, message));
+    stack_.counters().sent_bytes += message.size();
+    ++stack_.counters().sent_packets;
+    return {};
+}
+
+void SwitchEchoes::take(net::IpAddress const& from, std::span<u8 const> message)
+{
+    if (message.size() < net::kEchoHeader || !net::is_echo_reply(message, true)) return;
+    if (net::echo_identifier(message) != identifier_) return;
+    stack_.counters().received_bytes += message.size();
+    ++stack_.counters().received_packets;
+    user_.arrived({ from, 0 }, message);
+}
+
+} // namespace umbra::drivers

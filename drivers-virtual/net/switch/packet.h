@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the kernel itself reads of frames and packets that have come over a switch: enough to give datagrams and answers to the
+// guest's sockets. All else is the library's. Pure functions; what does not make sense is null.
+#pragma once
+
+#include <optional>
+
+#include "core/net/inet/address.h"
+
+namespace umbra::drivers {
+
+constexpr u64 kMostDatagram = 65507; ///< of IPv4: 65,535 bytes less two headers
+constexpr u64 kMostHeaders = 60 + 20; ///< of IPv4 with all options, and the fixed part of TCP's
+
+// Of a frame of Ethernet.
+bool asks_for_hardware_address(std::span<u8 const> frame); ///< of somebody else (RFC 826)
+bool is_fragment(std::span<u8 const> frame);
+
+struct Packet {
+    net::IpAddress from, to;
+    u8 protocol;
+    std::span<u8 const> payload;
+};
+/// Of IPv4 (RFC 791), a whole one.
+std::optional<Packet> parse_packet(std::span<u8 const> packet);
+
+struct ReceivedDatagram {
+    net::InetName from, to;
+    std::span<u8 const> data;
+};
+/// Of UDP (RFC 768), with the right checksum, if there is one.
+std::optional<ReceivedDatagram> parse_datagram(std::span<u8 const> packet);
+
+/// The first packet of a connection, of which the headers are enough.
+struct ConnectionRequest {
+    net::InetName from, to;
+};
+std::optional<ConnectionRequest> parse_connection_request(std::span<u8 const> packet);
+
+/// "Port unreachable": nobody has the port `to` that a datagram from `from` was for (RFC 792).
+struct Refusal {
+    net::InetName from, to;
+};
+std::optional<Refusal> parse_refusal(std::span<u8 const> icmp);
+
+} // namespace umbra::drivers

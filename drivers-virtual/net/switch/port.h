@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A port of a switch. There is no switch beside its ports: each instance has a socket with a name by its number, and each port is
+// connected with each other, so that a frame takes one step and nobody has to go last. The lowest number that is free is
+// the port's. References: the port holds its links, and a poll in the ring holds a link. Under the kernel lock.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "drivers-virtual/net/host-watch.h"
+#include "drivers-virtual/net/switch/wire.h"
+#include "hostabi/local-socket.h"
+
+namespace umbra::drivers {
+
+/// Who is behind the port: the instance's network.
+class SwitchUser {
+public:
+    virtual void frame_arrived(std::span<u8 const> frame) = 0;
+    /// Nobody is there any more; all that was sent from there has arrived.
+    virtual void port_gone(PortNumber port) = 0;
+    /// What came at once has been told.
+    virtual void all_arrived() = 0;
+
+protected:
+    ~SwitchUser() = default;
+};
+
+class SwitchPort {
+public:
+    struct Counters {
+        u64 lost = 0; ///< frames that found no room on their way out
+    };
+
+    SwitchPort(HostIo& io, SwitchUser& user);
+    ~SwitchPort();
+
+    /// Takes a port, and connects it with all that are there. Before the vCPUs run. EADDRINUSE: all ports are taken.
+    hostabi::HostResult<void> join(std::string_view switch_name, std::string_view host_name);
+    /// Begins to hear. On a vCPU.
+    void start();
+
+    PortNumber number() const { return number_; }
+    /// To where its address says. What cannot go is lost.
+    void send(std::span<u8 const> frame);
+    bool is_there(PortNumber port) const;
+    Counters const& counters() const { return counters_; }
+
+private:
+    class Link;
+    class Door;
+
+    hostabi::HostResult<hostabi::LocalSocket> take_number(std::string_view switch_name);
+    void connect_all(std::string_view switch_name);
+    Link* link_to(PortNumber port) const;
+    void admit(hostabi::LocalSocket socket);
+    void forget(Link& link);
+
+    HostIo& io_;
+    SwitchUser& user_;
+    PortNumber number_ = 0;
+    std::string greeting_;
+    RefPtr<Door> door_;
+    std::vector<Ref<Link>> links_; ///< two with one port where both have called at once
+    std::unique_ptr<u8[]> room_; ///< for one message
+    Counters counters_;
+};
+
+} // namespace umbra::drivers

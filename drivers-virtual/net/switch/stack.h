@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The TCP/IP of a switch's port: lwIP, as Debian builds it, in its raw interface. Its state is global in the library, so a
+// process has one stack, and as everything else it is used under the kernel lock. Its callbacks only take notes; what is to be
+// done about them is done when the library has been left (Connection::pump). It has timers while there is something to time.
+#pragma once
+
+#include <functional>
+
+#include "core/net/network-namespace.h"
+#include "core/sync/wait-queue.h"
+#include "core/time/timekeeper.h"
+#include "drivers-virtual/net/switch/port.h"
+#include "lwip/netif.h"
+
+struct raw_pcb;
+struct udp_pcb;
+struct tcp_pcb;
+
+namespace umbra::drivers {
+
+class SwitchConnection;
+class SwitchDatagrams;
+class SwitchEchoes;
+
+class SwitchStack final : public SwitchUser, private Timer {
+public:
+    SwitchStack(Kernel& kernel, HostIo& io);
+    ~SwitchStack() override;
+
+    SwitchPort& port() { return port_; }
+    Kernel& kernel() const { return kernel_; }
+    net::NetworkNamespace& space() const { return space_; }
+    net::InterfaceCounters& counters() const { return space_.interfaces.back().counters; }
+    net::IpAddress address() const { return switch_address(port_.number()); }
+    bool is_up() const { return space_.interfaces.back().is_up; }
+    /// When the port has its number. On a vCPU; what is there already goes on.
+    void start();
+
+    /// Calls the library, and afterwards does what is to be done.
+    template <typename Call> auto run(Call call)
+    {
+        Inside const inside(*this);
+        return call();
+    }
+    void note(SwitchConnection& connection);
+    void forget(SwitchConnection& connection);
+    void enlist(SwitchConnection& connection);
+
+    /// Hands a datagram over. ENOBUFS, EHOSTUNREACH, EMSGSIZE.
+    Result<void> send_datagram(u16 from_port, net::InetName const& to, std::span<u8 const> data);
+    Result<void> send_icmp(net::IpAddress const& to, std::span<u8 const> message);
+    void join_group(net::IpAddress const& group, bool joins);
+    // Who is to hear of answers.
+    void enter(SwitchDatagrams& user) { datagram_users_.push_back(&user); }
+    void leave(SwitchDatagrams& user) { std::erase(datagram_users_, &user); }
+    void enter(SwitchEchoes& user) { echo_users_.push_back(&user); }
+    void leave(SwitchEchoes& user) { std::erase(echo_users_, &user); }
+    /// Waits, for a short time at most, until what closed connections have still to send has arrived. By a task.
+    void drain();
+
+private:
+    /// The library is at work.
+    class Inside {
+    public:
+        explicit Inside(SwitchStack& stack)
+            : stack_(stack)
+        {
+            if (stack_.depth_++ == 0) stack_.entered();
+        }
+        ~Inside()
+        {
+            if (--stack_.depth_ == 0) stack_.left();
+        }
+        Inside(Inside const&) = delete;
+
+    private:
+        SwitchStack& stack_;
+    };
+
+    void frame_arrived(std::span<u8 const> frame) override;
+    void port_gone(PortNumber port) override;
+    void all_arrived() override;
+    void expired() override;
+
+    void entered();
+    void left();
+    void schedule();
+    bool has_something_to_time() const;
+    bool is_drained() const;
+    void note_what_waits(std::span<u8 const> frame, bool is_ours);
+
+    static err_t set_up(netif* interface);
+    static err_t transmit(netif* interface, pbuf* frame);
+    static u8 take_datagram(void* self, raw_pcb* pcb, pbuf* packet, ip_addr const* from);
+    static u8 take_icmp(void* self, raw_pcb* pcb, pbuf* packet, ip_addr const* from);
+    static u8 look_at_segment(void* self, raw_pcb* pcb, pbuf* packet, ip_addr const* from);
+    static err_t take_connection(void* self, tcp_pcb* pcb, err_t error);
+    bool deliver_datagram(std::span<u8 const> packet);
+    void deliver_icmp(std::span<u8 const> packet);
+    void open_port_for(std::span<u8 const> packet);
+
+    net::NetworkNamespace& space_;
+    SwitchPort port_;
+    netif interface_ {};
+    udp_pcb* sender_ = nullptr;
+    raw_pcb* datagrams_ = nullptr;
+    raw_pcb* icmp_ = nullptr;
+    raw_pcb* segments_ = nullptr;
+    std::map<u16, tcp_pcb*> listeners_; ///< the library's, by port; made when somebody asks
+    std::vector<SwitchConnection*> connections_;
+    std::vector<Ref<SwitchConnection>> noted_; ///< those with something to do
+    std::vector<SwitchDatagrams*> datagram_users_;
+    std::vector<SwitchEchoes*> echo_users_;
+    std::unique_ptr<u8[]> room_; ///< for one frame or packet
+    Nanoseconds busy_until_ = 0; ///< the library waits for something that has no queue to look at
+    Nanoseconds idle_since_ = 0;
+    int depth_ = 0;
+    bool is_started_ = false;
+    WaitQueue drained_;
+};
+
+} // namespace umbra::drivers
