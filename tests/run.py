@@ -342,7 +342,7 @@ def sanitized_lane():
 
 def fuzz_lane():
     programs = ["tests/fuzz/elf-fuzz", "tests/fuzz/tar-fuzz", "tests/fuzz/seccomp-fuzz",
-                "tests/fuzz/netlink-fuzz"]
+                "tests/fuzz/netlink-fuzz", "tests/fuzz/switch-fuzz"]
 
     def command():
         return [sys.executable, str(ROOT / "tests/fuzz/run.py"),

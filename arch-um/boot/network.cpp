@@ -109,6 +109,9 @@ std::string resolver_text(NetworkKind kind)
     if (kind == NetworkKind::user)
         return "# Umbra's: the host's name server answers here.\nnameserver "
             + net::text_of(drivers::user_name_server()) + "\n";
+    if (kind == NetworkKind::switched)
+        return "# Umbra's: the switch knows the names of the instances on it.\nnameserver "
+            + net::text_of(drivers::switch_address(drivers::kSwitchItself)) + "\n";
     return "";
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """--net switch:NAME: instances that reach each other. Each test has a switch of its own."""
 import os
+import subprocess
 import textwrap
 
 from harness import expect, test
@@ -30,8 +31,9 @@ CLIENT = """
 """
 
 
-def on_switch(t, script):
-    return t.command("python3", "-c", textwrap.dedent(script), options=["--net", f"switch:test-{os.getpid()}"])
+def on_switch(t, script, name="umbra"):
+    return t.command("python3", "-c", textwrap.dedent(script),
+                     options=["--net", f"switch:test-{os.getpid()}", "--hostname", name])
 
 
 @test
@@ -88,3 +90,26 @@ def datagrams(t):
         f"[{one % 60000}]\nEACCES\n{both(3)}{both(5)}EHOSTUNREACH\nENETUNREACH\n{both(3)}")
     for listener in listeners:
         expect(listener.wait(150) == 0, "it ends")
+
+
+NAMED = """
+    import socket, sys
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+WHO = """
+    import socket
+    for name in "server", "Server", "client", "nobody":
+        try: print(sorted({where[4][0] for where in socket.getaddrinfo(name, 80)}))
+        except socket.gaierror as problem: print(problem.errno == socket.EAI_NONAME)
+"""
+
+
+@test
+def names(t):
+    """Everybody is found by the name that --hostname gave him, and nobody else is."""
+    server = t.start(on_switch(t, NAMED, "server"), stdin=subprocess.PIPE)
+    expect(server.stdout.readline() == b"ready\n", "it is there")
+    t.host(*on_switch(t, WHO, "client")).expect("['10.0.3.1']\n['10.0.3.1']\n['10.0.3.2']\nTrue\n")
+    server.stdin.close()
+    expect(server.wait(150) == 0, "it ends")

@@ -2,10 +2,13 @@
 #include "drivers-virtual/net/switch/datagrams.h"
 
 #include "core/net/inet/icmp.h"
+#include "drivers-virtual/net/switch/name-query.h"
 
 namespace umbra::drivers {
 
 namespace {
+
+constexpr size_t kMostQuestions = 16; ///< that wait for somebody to say his name; a resolver asks again
 
 bool is_for_many(SwitchStack& stack, net::IpAddress const& address)
 {
@@ -40,7 +43,12 @@ Result<void> SwitchDatagrams::connect(net::InetName const& to)
 
 Result<void> SwitchDatagrams::send(net::InetName const& to, std::span<u8 const> data)
 {
-    if (to.address == switch_address(kSwitchItself)) return err::connrefused;
+    if (to.address == switch_address(kSwitchItself)) {
+        if (to.port != kNamePort) return err::connrefused;
+        if (!answer_question(data) && questions_.size() < kMostQuestions)
+            questions_.emplace_back(data.begin(), data.end());
+        return {};
+    }
     if (!to.address.is_v4()) return err::netunreach;
     if (!is_for_many(stack_, to.address)) TRY(check_destination(stack_, to.address));
     TRY(stack_.send_datagram(port_, to, data));
@@ -52,6 +60,22 @@ Result<void> SwitchDatagrams::send(net::InetName const& to, std::span<u8 const> 
 void SwitchDatagrams::refused(Refusal const& refusal)
 {
     if (refusal.from.port == port_ && peer_ == refusal.to) user_.failed(err::connrefused);
+}
+
+bool SwitchDatagrams::answer_question(std::span<u8 const> question)
+{
+    auto const query = parse_name_query(question);
+    if (!query) return true; // a resolver would ask again, and others get no answer
+    PortNumber const port = stack_.port().find(query->name);
+    if (!port && stack_.port().awaits_names()) return false;
+    auto const reply = answer(*query, port ? std::optional(switch_address(port)) : std::nullopt);
+    user_.arrived({ switch_address(kSwitchItself), kNamePort }, reply);
+    return true;
+}
+
+void SwitchDatagrams::answer_questions()
+{
+    std::erase_if(questions_, [&](auto const& question) { return answer_question(question); });
 }
 
 SwitchEchoes::SwitchEchoes(SwitchStack& stack, net::DatagramUser& user, u16 identifier)

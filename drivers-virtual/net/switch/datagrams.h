@@ -19,8 +19,14 @@ public:
     Result<void> send(net::InetName const& to, std::span<u8 const> data) override;
     /// Nobody has the port there.
     void refused(Refusal const& refusal);
+    /// Somebody has said who he is: questions about names that were waiting for that.
+    void answer_questions();
 
 private:
+    /// False: who has not said his name yet may have it.
+    bool answer_question(std::span<u8 const> question);
+
+    std::vector<std::vector<u8>> questions_; ///< those not answered yet
     SwitchStack& stack_;
     net::DatagramUser& user_;
     u16 port_;

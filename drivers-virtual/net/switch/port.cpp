@@ -22,6 +22,13 @@ std::span<u8 const> bytes_of(std::string const& text)
     return { reinterpret_cast<u8 const*>(text.data()), text.size() }; // chars are bytes
 }
 
+bool is_same_name(std::string_view one, std::string_view other)
+{
+    auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 'a' - 'A') : c; };
+    return std::equal(one.begin(), one.end(), other.begin(), other.end(),
+        [&](char a, char b) { return lower(a) == lower(b); });
+}
+
 } // namespace
 
 /// The connection with one other port.
@@ -65,6 +72,7 @@ public:
 
     PortNumber port; ///< 0: has called, and not yet said who he is
     bool has_greeted = false;
+    std::string host_name;
 
 private:
     void ready(HostWatch& watch, u32) override
@@ -99,7 +107,9 @@ private:
             = greeting && greeting->port != owner_.number_ && (port == 0 || port == greeting->port);
         if (!is_right) return false;
         port = greeting->port;
+        host_name = greeting->host_name;
         has_greeted = true;
+        owner_.user_.port_named();
         return true;
     }
     void send_waiting()
@@ -194,7 +204,8 @@ hostabi::HostResult<void> SwitchPort::join(std::string_view switch_name, std::st
 {
     auto door = take_number(switch_name);
     if (door.is_error()) return door.error();
-    greeting_ = encode({ number_, std::string(host_name.substr(0, kMostHostName)) });
+    host_name_ = host_name.substr(0, kMostHostName);
+    greeting_ = encode({ number_, host_name_ });
     door_ = make_ref<Door>(*this, std::move(door).value());
     connect_all(switch_name);
     return {};
@@ -226,6 +237,7 @@ void SwitchPort::forget(Link& link)
     link.close();
     std::erase_if(links_, [&](auto const& one) { return one.get() == &link; });
     if (link.port && !is_there(link.port)) user_.port_gone(link.port);
+    user_.port_named();
 }
 
 void SwitchPort::send(std::span<u8 const> frame)
@@ -240,5 +252,19 @@ void SwitchPort::send(std::span<u8 const> frame)
 }
 
 bool SwitchPort::is_there(PortNumber port) const { return port == number_ || link_to(port) != nullptr; }
+
+PortNumber SwitchPort::find(std::string_view host_name) const
+{
+    PortNumber found = is_same_name(host_name, host_name_) ? number_ : PortNumber(0);
+    for (auto const& link : links_)
+        if (link->has_greeted && is_same_name(host_name, link->host_name) && (!found || link->port < found))
+            found = link->port;
+    return found;
+}
+
+bool SwitchPort::awaits_names() const
+{
+    return std::any_of(links_.begin(), links_.end(), [](auto const& link) { return !link->has_greeted; });
+}
 
 } // namespace umbra::drivers

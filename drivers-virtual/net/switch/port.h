@@ -20,6 +20,8 @@ public:
     virtual void frame_arrived(std::span<u8 const> frame) = 0;
     /// Nobody is there any more; all that was sent from there has arrived.
     virtual void port_gone(PortNumber port) = 0;
+    /// Somebody has said who he is, or who had not is gone.
+    virtual void port_named() = 0;
     /// What came at once has been told.
     virtual void all_arrived() = 0;
 
@@ -45,6 +47,10 @@ public:
     /// To where its address says. What cannot go is lost.
     void send(std::span<u8 const> frame);
     bool is_there(PortNumber port) const;
+    /// The lowest port whose host has the name, in whatever case; 0: none.
+    PortNumber find(std::string_view host_name) const;
+    /// Whether somebody is there who has not said who he is.
+    bool awaits_names() const;
     Counters const& counters() const { return counters_; }
 
 private:
@@ -60,7 +66,7 @@ private:
     HostIo& io_;
     SwitchUser& user_;
     PortNumber number_ = 0;
-    std::string greeting_;
+    std::string greeting_, host_name_;
     RefPtr<Door> door_;
     std::vector<Ref<Link>> links_; ///< two with one port where both have called at once
     std::unique_ptr<u8[]> room_; ///< for one message

@@ -220,6 +220,12 @@ void SwitchStack::port_gone(PortNumber port)
     });
 }
 
+void SwitchStack::port_named()
+{
+    for (auto* user : std::vector(datagram_users_))
+        user->answer_questions();
+}
+
 Result<void> SwitchStack::send_datagram(u16 from_port, net::InetName const& to, std::span<u8 const> data)
 {
     if (data.size() > kMostDatagram) return err::msgsize;

@@ -79,6 +79,7 @@ private:
 
     void frame_arrived(std::span<u8 const> frame) override;
     void port_gone(PortNumber port) override;
+    void port_named() override;
     void all_arrived() override;
     void expired() override;
 

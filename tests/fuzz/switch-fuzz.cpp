@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// libFuzzer target: what comes over a switch, from ports and from resolvers: greetings, frames, packets, questions about names.
+// Whatever is taken out of it lies within it.
+#include <cstdlib>
+
+#include "drivers-virtual/net/switch/name-query.h"
+#include "drivers-virtual/net/switch/packet.h"
+#include "drivers-virtual/net/switch/wire.h"
+
+using namespace umbra;
+
+namespace {
+
+void require(bool promise)
+{
+    if (!promise) std::abort();
+}
+
+bool lies_within(std::span<u8 const> part, std::span<u8 const> whole)
+{
+    return part.empty()
+        || (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
+}
+
+void check_wire(std::span<u8 const> bytes)
+{
+    if (auto const greeting = drivers::decode_greeting(bytes)) {
+        auto const text = drivers::encode(*greeting);
+        require(text.size() == bytes.size()
+            && std::equal(bytes.begin(), bytes.end(), text.begin(),
+                [](u8 one, char other) { return one == u8(other); }));
+    }
+    require(drivers::destination_of(bytes).port <= drivers::kLastPort);
+    drivers::asks_for_hardware_address(bytes);
+    drivers::is_fragment(bytes);
+}
+
+void check_packets(std::span<u8 const> bytes)
+{
+    if (auto const packet = drivers::parse_packet(bytes)) {
+        require(lies_within(packet->payload, bytes));
+        drivers::parse_refusal(packet->payload);
+    }
+    if (auto const datagram = drivers::parse_datagram(bytes)) require(lies_within(datagram->data, bytes));
+    drivers::parse_connection_request(bytes);
+}
+
+void check_names(std::span<u8 const> bytes)
+{
+    auto const query = drivers::parse_name_query(bytes);
+    if (!query) return;
+    require(lies_within(query->question, bytes));
+    auto const reply = drivers::answer(*query, net::IpAddress::v4(10, 0, 3, 1));
+    require(!drivers::parse_name_query(reply)); // it is none
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(u8 const* data, size_t size)
+{
+    check_wire({ data, size });
+    check_packets({ data, size });
+    check_names({ data, size });
+    return 0;
+}
