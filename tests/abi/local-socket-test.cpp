@@ -283,6 +283,34 @@ TEST(LocalSocketNames, abstract_names_vanish_with_their_socket)
     ASSERT_OK(::bind(two, address.get(), address.length));
 }
 
+/// The line of /proc/net/unix that ends with the name, from the flags on, without the inode's number.
+std::string line_of(std::string const& name)
+{
+    std::string const all = read_file("/proc/net/unix");
+    size_t const at = all.find(" " + name + "\n");
+    if (at == all.npos) return {};
+    size_t const start = all.rfind('\n', at) + 1;
+    std::string const line = all.substr(start, at - start);
+    return line.substr(line.find(": ") + 20, 16);
+}
+
+TEST_F(LocalSocket, proc_lists_names_and_states)
+{
+    Address address("listed"), abstract("@listed-" + std::to_string(::getpid()));
+    Fd listener = ::socket(AF_UNIX, SOCK_STREAM, 0), bound = ::socket(AF_UNIX, SOCK_DGRAM, 0);
+    ASSERT_OK(::bind(listener, address.get(), address.length));
+    EXPECT_EQ(line_of("listed"), "00000000 0001 01");
+    ASSERT_OK(::listen(listener, 1));
+    EXPECT_EQ(line_of("listed"), "00010000 0001 01");
+    ASSERT_OK(::bind(bound, abstract.get(), abstract.length));
+    EXPECT_EQ(line_of("@listed-" + std::to_string(::getpid())), "00000000 0002 01");
+    Fd client = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    ASSERT_OK(::connect(client, address.get(), address.length));
+    Fd server = ::accept(listener, nullptr, nullptr);
+    listener.reset();
+    EXPECT_EQ(line_of("listed"), "00000000 0001 03") << "a connection has its listener's name";
+}
+
 TEST(LocalSocketNames, autobind)
 {
     Fd fd = ::socket(AF_UNIX, SOCK_DGRAM, 0);

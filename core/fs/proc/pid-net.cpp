@@ -7,6 +7,7 @@
 #include "core/net/inet/inet-socket.h"
 #include "core/net/network-namespace.h"
 #include "core/net/packet/packet-socket.h"
+#include "core/net/unix/unix-socket.h"
 
 namespace umbra::fs {
 
@@ -129,7 +130,7 @@ constexpr NetRow kNetFiles[] = {
     { "icmp6", kInet6Header, abi::af_inet6, abi::ipproto_icmp },
     { "raw", kInetHeader, abi::af_inet, abi::ipproto_raw },
     { "raw6", kInet6Header, abi::af_inet6, abi::ipproto_raw },
-    { "unix", "Num       RefCount Protocol Flags    Type St Inode Path\n" },
+    { "unix", "Num       RefCount Protocol Flags    Type St Inode Path\n", 0, 0, net::describe_unix_sockets },
 };
 } // namespace
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Names and identities of local sockets: sun_path, abstract names, binding, looking up; who a sender is.
+#include <algorithm>
 #include <cstdio>
 
 #include "core/kernel.h"
@@ -105,6 +106,28 @@ Result<void> UnixSocket::autobind_for_credentials()
 abi::Ucred credentials_of(Task const& task)
 {
     return { task.pid().value, task.credentials().euid, task.credentials().egid };
+}
+
+std::string describe_unix_sockets(NetworkNamespace const& space)
+{
+    constexpr u32 accepts_connections = 0x10000; // __SO_ACCEPTCON
+    constexpr u32 is_unconnected = 1, is_connected = 3, is_disconnecting = 4; // SS_*
+    std::string out;
+    for (UnixEndpoint const& end : Network::of(space.kernel).endpoints) {
+        if (end.space.get() != &space || end.is_closed()) continue;
+        bool const listens = end.state == UnixEndpoint::State::listening;
+        bool const connected = end.state == UnixEndpoint::State::connected;
+        u32 const state = connected ? is_connected : end.file ? is_unconnected : is_disconnecting;
+        char line[100];
+        std::snprintf(line, sizeof line, "%016x: %08X %08X %08X %04X %02X %5llu", 0, connected ? 3u : 2u, 0,
+            listens ? accepts_connections : 0, u32(end.type), state,
+            static_cast<unsigned long long>(end.file ? end.file->inode().number() : 0));
+        out += line;
+        std::string name = end.name;
+        std::ranges::replace(name, '\0', '@'); // an abstract one begins with it
+        out += name.empty() ? "\n" : " " + name + "\n";
+    }
+    return out;
 }
 
 namespace {

@@ -79,6 +79,8 @@ Result<SocketPair> make_unix_socket_pair(Task& task, i32 type, i32 protocol, u32
 Result<std::string> name_of(SocketAddress const& address);
 /// The other way round.
 SocketAddress address_of(std::string const& name);
+/// The lines of /proc/net/unix below the header.
+std::string describe_unix_sockets(NetworkNamespace const& space);
 /// The endpoint bound to a name. ECONNREFUSED, EPROTOTYPE, and the errors of the path walk; writing must be
 /// allowed.
 Result<Ref<UnixEndpoint>> find_endpoint(
