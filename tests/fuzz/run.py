@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Feeds the fuzz targets for a fixed number of runs from a fixed seed: fuzz/run.py [--runs N] PROGRAM...
 
-The seeds are made here: ELF images, tar archives, seccomp filters and netlink messages, good ones and some that are wrong in a way that matters. Prints
-"ok NAME" or the sanitizer's report, the input that caused it in base64, and "FAILED NAME". To search longer:
+The seeds are made here: ELF images, tar archives, seccomp filters, netlink messages and what comes over a switch, good ones
+and some that are wrong in a way that matters. Prints "ok NAME" or the sanitizer's report, the input that caused it in base64, and "FAILED NAME". To search longer:
 run.py --runs 100000000 --seed N PROGRAM.
 """
 import argparse
@@ -108,9 +108,28 @@ def netlink_seeds():
         yield message[:-1]
 
 
+def switch_seeds():
+    """Greetings, frames, packets of IPv4 with UDP, TCP's first segment and ICMP's refusal, and questions about names."""
+    yield b"\1\7server"
+    yield b"\1\xfe" + b"x" * 70
+    yield b"\x02\x75\x6d\x73\x77\x03" + b"\x02\x75\x6d\x73\x77\x01" + b"\x08\0" + b"E" * 46
+    yield b"\xff" * 6 + b"\x02\x75\x6d\x73\x77\x01" + b"\x08\x06\0\1\x08\0\6\4\0\1" + b"a" * 20
+
+    def ip(protocol, payload):
+        return struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 1, 0, 64, protocol, 0, b"\n\0\3\1",
+                           b"\n\0\3\2") + payload
+    datagram = ip(17, struct.pack(">HHHH", 1000, 2000, 12, 0) + b"text")
+    yield datagram
+    yield ip(6, struct.pack(">HHIIBBHHH", 1000, 80, 1, 0, 0x50, 2, 0xffff, 0, 0))
+    yield ip(1, b"\3\3" + bytes(6) + datagram[:28])
+    yield b"\x124\1\0\0\1\0\0\0\0\0\0\2db\3lab\0\0\1\0\1"
+    yield b"\x124\1\0\0\1\0\0\0\0\0\1\xc0\x0c\0\1\0\1"
+
+
 # Seeds, how many runs suffice to touch all that the seeds lead to, and the longest input.
 TARGETS = {"elf-fuzz": (elf_seeds, 100_000, 8192), "tar-fuzz": (tar_seeds, 30_000, 8192),
-           "seccomp-fuzz": (seccomp_seeds, 100_000, 2048), "netlink-fuzz": (netlink_seeds, 100_000, 2048)}
+           "seccomp-fuzz": (seccomp_seeds, 100_000, 2048), "netlink-fuzz": (netlink_seeds, 100_000, 2048),
+           "switch-fuzz": (switch_seeds, 100_000, 2048)}
 
 
 def fuzz(program, options):
