@@ -91,7 +91,8 @@ def ssh(t):
         ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519; cp ~/.ssh/id_ed25519.pub ~/.ssh/authorized_keys
         ssh-keygen -q -A >/dev/null
         printf 'Host *\\n Port 2222\\n StrictHostKeyChecking accept-new\\n LogLevel ERROR\\n' >~/.ssh/config
-        /usr/sbin/sshd -p 2222
+        /usr/sbin/sshd -p 2222 # goes into the background first, and listens then
+        until ssh localhost true 2>/dev/null; do sleep 0.05; done
         ssh localhost 'echo $SSH_CONNECTION | cut -d " " -f 1,3,4'
         ssh -4 localhost 'exit 9' || echo $?
         head -c 300000 /dev/urandom >/tmp/there
