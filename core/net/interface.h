@@ -32,6 +32,9 @@ private:
 /// What has passed, for statistics. A message of a stream counts as a packet.
 struct InterfaceCounters {
     u64 received_bytes = 0, received_packets = 0, sent_bytes = 0, sent_packets = 0;
+
+    void count_sent(u64 bytes) { sent_bytes += bytes, ++sent_packets; }
+    void count_received(u64 bytes) { received_bytes += bytes, ++received_packets; }
 };
 
 struct Interface {

@@ -5,6 +5,7 @@
 #include "core/abi/inet.h"
 #include "core/net/control-message.h"
 #include "core/net/network-namespace.h"
+#include "core/net/option-value.h"
 #include "core/net/socket.h"
 #include "core/task/task.h"
 
@@ -20,24 +21,10 @@ constexpr u64 kSimpleOptions = u64 { 1 } << abi::so_debug | u64 { 1 } << abi::so
 
 bool is_simple(i32 name) { return name > 0 && name < 64 && kSimpleOptions >> name & 1; }
 
-template <typename T> std::vector<u8> to_bytes(T const& value)
-{
-    auto const* start = reinterpret_cast<u8 const*>(&value);
-    return { start, start + sizeof value };
-}
-
-template <typename T> Result<T> from_bytes(std::span<u8 const> bytes)
-{
-    T value;
-    if (bytes.size() < sizeof value) return err::inval;
-    std::memcpy(&value, bytes.data(), sizeof value);
-    return value;
-}
-
 std::vector<u8> timeout_bytes(Nanoseconds timeout)
 {
-    if (timeout == kNever) return to_bytes(abi::Timeval { 0, 0 });
-    return to_bytes(abi::Timeval { timeout / kNanosecondsPerSecond, timeout % kNanosecondsPerSecond / 1000 });
+    if (timeout == kNever) return bytes_of(abi::Timeval { 0, 0 });
+    return bytes_of(abi::Timeval { timeout / kNanosecondsPerSecond, timeout % kNanosecondsPerSecond / 1000 });
 }
 
 /// With its end; empty for 0. ENODEV.
@@ -54,7 +41,7 @@ Result<std::vector<u8>> interface_name(NetworkNamespace& space, i32 index)
 
 Result<void> Socket::set_timeout(i32 name, std::span<u8 const> value)
 {
-    auto time = TRY(from_bytes<abi::Timeval>(value));
+    auto time = TRY(value_from<abi::Timeval>(value));
     if (time.usec < 0 || time.usec >= 1'000'000) return err::dom;
     Nanoseconds timeout = kNever; // zero means none
     if (time.sec < 0)
@@ -138,7 +125,7 @@ Result<void> Socket::set_option(Task& task, i32 level, i32 name, std::span<u8 co
         Interface const* const found = space().find_interface(wanted);
         return found ? bind_to_interface(task, found->index) : err::nodev;
     }
-    i32 integer = TRY(from_bytes<i32>(value));
+    i32 integer = TRY(value_from<i32>(value));
     switch (name) {
     case abi::so_rcvtimeo:
     case abi::so_sndtimeo:
@@ -146,7 +133,7 @@ Result<void> Socket::set_option(Task& task, i32 level, i32 name, std::span<u8 co
     case abi::so_sndtimeo_new:
         return set_timeout(name, value);
     case abi::so_linger:
-        linger_ = TRY(from_bytes<abi::Linger>(value));
+        linger_ = TRY(value_from<abi::Linger>(value));
         linger_.on = linger_.on != 0;
         return {};
     }
@@ -156,38 +143,38 @@ Result<void> Socket::set_option(Task& task, i32 level, i32 name, std::span<u8 co
 Result<std::vector<u8>> Socket::get_option(Task& task, i32 level, i32 name)
 {
     if (level != abi::sol_socket) return err::opnotsupp;
-    if (is_simple(name)) return to_bytes(i32(simple_options_ >> name & 1));
+    if (is_simple(name)) return bytes_of(i32(simple_options_ >> name & 1));
     switch (name) {
     case abi::so_type:
-        return to_bytes(type_);
+        return bytes_of(type_);
     case abi::so_protocol:
-        return to_bytes(protocol_);
+        return bytes_of(protocol_);
     case abi::so_domain:
-        return to_bytes(family_);
+        return bytes_of(family_);
     case abi::so_error:
-        return to_bytes(take_error());
+        return bytes_of(take_error());
     case abi::so_acceptconn:
-        return to_bytes(i32(is_listening()));
+        return bytes_of(i32(is_listening()));
     case abi::so_sndbuf:
-        return to_bytes(i32(send_buffer_));
+        return bytes_of(i32(send_buffer_));
     case abi::so_rcvbuf:
-        return to_bytes(i32(receive_buffer_));
+        return bytes_of(i32(receive_buffer_));
     case abi::so_rcvlowat:
-        return to_bytes(receive_low_water_);
+        return bytes_of(receive_low_water_);
     case abi::so_sndlowat:
-        return to_bytes(i32(1));
+        return bytes_of(i32(1));
     case abi::so_bindtoifindex:
-        return to_bytes(bound_interface_);
+        return bytes_of(bound_interface_);
     case abi::so_bindtodevice:
         return interface_name(space(), bound_interface_);
     case abi::so_priority:
-        return to_bytes(priority_);
+        return bytes_of(priority_);
     case abi::so_mark:
-        return to_bytes(mark_);
+        return bytes_of(mark_);
     case abi::so_linger:
-        return to_bytes(linger_);
+        return bytes_of(linger_);
     case abi::so_passcred:
-        return to_bytes(i32(pass_credentials_));
+        return bytes_of(i32(pass_credentials_));
     case abi::so_rcvtimeo:
     case abi::so_rcvtimeo_new:
         return timeout_bytes(receive_timeout_);
@@ -197,7 +184,7 @@ Result<std::vector<u8>> Socket::get_option(Task& task, i32 level, i32 name)
     case abi::so_peercred: {
         auto identity = peer_credentials();
         to_guest(task, identity);
-        return to_bytes(identity);
+        return bytes_of(identity);
     }
     case abi::so_peergroups: {
         auto groups = peer_groups();

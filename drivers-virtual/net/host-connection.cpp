@@ -103,8 +103,7 @@ void HostConnection::send_to_host()
             if (!is_not_now(sent.error())) return end(true); // to the guest a connection that broke was reset
             return writable_.wait_for(socket_.fd(), POLLOUT);
         }
-        counters_.sent_bytes += sent.value();
-        ++counters_.sent_packets;
+        counters_.count_sent(sent.value());
         far_->consume(sent.value());
     }
     if (far_->finished && far_->peer && !std::exchange(told_host_, true)) (void)socket_.finish_sending();
@@ -134,8 +133,7 @@ void HostConnection::receive_from_host()
             if (told_host_) end(false);
             return;
         }
-        counters_.received_bytes += received.value();
-        ++counters_.received_packets;
+        counters_.count_received(received.value());
         far_->send_from_room(received.value());
         moved += received.value();
         if (moved >= kMostInARow) return readable_.wait_for(socket_.fd(), POLLIN | POLLRDHUP);

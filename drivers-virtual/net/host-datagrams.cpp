@@ -66,8 +66,7 @@ private:
                 user_->failed(guest_error(got.error()));
                 continue;
             }
-            state_.counters().received_bytes += got.value();
-            ++state_.counters().received_packets;
+            state_.counters().count_received(got.value());
             user_->arrived(sender(from), { state_.room.get(), got.value() });
         }
         if (user_) listen();
@@ -130,8 +129,7 @@ Result<void> HostDatagrams::send(net::InetName const& to, std::span<u8 const> da
         TRY(published_->send(to, data));
     else
         TRY(TRY(flow(to.address.is_v4()))->send(to, data));
-    state_.counters().sent_bytes += data.size();
-    ++state_.counters().sent_packets;
+    state_.counters().count_sent(data.size());
     return {};
 }
 
@@ -163,8 +161,7 @@ void PublishedDatagrams::ready(HostWatch&, u32)
         }
         note(host);
         auto const from = from_host(host);
-        state_.counters().received_bytes += got.value();
-        ++state_.counters().received_packets;
+        state_.counters().count_received(got.value());
         if (!state_.space.way_to(from.address)) continue; // eth0 is down
         // Nobody there: it is lost.
         (void)net::UdpSocket::deliver_from_outside(state_.space,

@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // libFuzzer target: the loader's view of an ELF file, which is any bytes at all. Besides what the sanitizers see, it
 // holds the parser to what core/platform/elf.h promises the loader.
-#include <cstdlib>
-#include <span>
 
 #include "core/platform/elf.h"
+#include "tests/fuzz/fuzz.h"
 
 using namespace umbra;
 
 namespace {
-
-void require(bool promise)
-{
-    if (!promise) std::abort();
-}
 
 void check_promises(platform::ElfImage const& image)
 {

@@ -1,24 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // libFuzzer target: netlink messages as a guest sends them, which are any bytes at all. Whatever is taken off must lie
 // within what was sent; what the writer makes must read back as it was.
-#include <cstdlib>
-
 #include "core/net/netlink/message.h"
+#include "tests/fuzz/fuzz.h"
 
 using namespace umbra;
 
 namespace {
-
-void require(bool promise)
-{
-    if (!promise) std::abort();
-}
-
-bool lies_within(std::span<u8 const> part, std::span<u8 const> whole)
-{
-    return part.empty()
-        || (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
-}
 
 void check_attributes(std::span<u8 const> bytes)
 {

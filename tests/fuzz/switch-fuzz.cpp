@@ -1,26 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // libFuzzer target: what comes over a switch, from ports and from resolvers: greetings, frames, packets, questions about names.
 // Whatever is taken out of it lies within it.
-#include <cstdlib>
-
 #include "drivers-virtual/net/switch/name-query.h"
 #include "drivers-virtual/net/switch/packet.h"
 #include "drivers-virtual/net/switch/wire.h"
+#include "tests/fuzz/fuzz.h"
 
 using namespace umbra;
 
 namespace {
-
-void require(bool promise)
-{
-    if (!promise) std::abort();
-}
-
-bool lies_within(std::span<u8 const> part, std::span<u8 const> whole)
-{
-    return part.empty()
-        || (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
-}
 
 void check_wire(std::span<u8 const> bytes)
 {

@@ -2,23 +2,17 @@
 // libFuzzer target: the index of a tar archive, which is any bytes at all. A header counts only with its checksum, so
 // the mutator puts that right: otherwise next to nothing would get past it.
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <span>
 
 #include "core/fs/tar/tar-block.h"
 #include "core/fs/tar/tar-tree.h"
+#include "tests/fuzz/fuzz.h"
 
 using namespace umbra;
 
 extern "C" size_t LLVMFuzzerMutate(u8* data, size_t size, size_t limit);
 
 namespace {
-
-void require(bool promise)
-{
-    if (!promise) std::abort();
-}
 
 void stamp(u8* block)
 {

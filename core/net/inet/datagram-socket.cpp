@@ -10,10 +10,6 @@
 
 namespace umbra::net {
 
-namespace {
-constexpr u64 kMemoryShare = 8; ///< queues may take an eighth of the memory limit beside it
-} // namespace
-
 DatagramSocket::DatagramSocket(
     NetworkNamespace& space, vfs::Path path, u32 flags, i32 family, i32 type, i32 protocol)
     : InetSocket(space, std::move(path), flags, family, type, protocol)
@@ -56,9 +52,8 @@ Result<DatagramSocket::Datagram> DatagramSocket::make_datagram(
 
 Result<void> DatagramSocket::hold(u64 size) const
 {
-    u64& queued = Network::of(kernel_).queued_bytes;
-    if (queued + size > kernel_.options().memory_limit / kMemoryShare) return err::nobufs;
-    queued += size;
+    if (!Network::has_room(kernel_, size)) return err::nobufs;
+    Network::of(kernel_).queued_bytes += size;
     return {};
 }
 

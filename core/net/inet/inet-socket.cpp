@@ -12,6 +12,7 @@
 #include "core/net/inet/tcp-socket.h"
 #include "core/net/inet/udp-socket.h"
 #include "core/net/network-namespace.h"
+#include "core/net/option-value.h"
 #include "core/task/task.h"
 
 namespace umbra::net {
@@ -110,12 +111,6 @@ Result<i32> integer_of(std::span<u8 const> value, i32 level)
     else
         return err::inval;
     return integer;
-}
-
-std::vector<u8> bytes_of(i32 value)
-{
-    auto const* start = reinterpret_cast<u8 const*>(&value);
-    return { start, start + sizeof value };
 }
 
 } // namespace
@@ -235,7 +230,7 @@ Result<std::vector<u8>> InetSocket::get_option(Task& task, i32 level, i32 name)
     if (level == abi::sol_socket) return Socket::get_option(task, level, name);
     if (!is_known_level(level, protocol(), family())) return err::opnotsupp;
     if (level == abi::ipproto_ipv6 && family() == abi::af_inet6 && name == abi::ipv6_v6only)
-        return bytes_of(user().v6_only);
+        return bytes_of(i32(user().v6_only));
     if (is_group_option(level, name)) return get_group_option(level, name);
     OptionRow const* row = find_option(level, name, protocol(), family());
     if (!row) return err::noprotoopt;

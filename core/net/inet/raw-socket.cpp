@@ -8,6 +8,7 @@
 #include "core/net/inet/checksum.h"
 #include "core/net/inet/icmp.h"
 #include "core/net/network-namespace.h"
+#include "core/net/option-value.h"
 #include "core/task/task.h"
 #include "core/vfs/operations.h"
 
@@ -18,21 +19,6 @@ namespace {
 constexpr u64 kMaxPacket = 65535;
 constexpr u64 kIcmpFilterSize = 4;
 constexpr i32 kIcmp6ChecksumAt = 2;
-
-/// As getsockopt(2) gives it.
-std::vector<u8> bytes_of(i32 value)
-{
-    auto const* start = reinterpret_cast<u8 const*>(&value);
-    return { start, start + sizeof value };
-}
-
-Result<i32> integer_of(std::span<u8 const> value)
-{
-    i32 integer = 0;
-    if (value.size() < sizeof integer) return err::inval;
-    std::memcpy(&integer, value.data(), sizeof integer);
-    return integer;
-}
 
 } // namespace
 
@@ -191,7 +177,7 @@ bool RawSocket::is_checksum_option(i32 level, i32 name) const
 
 Result<void> RawSocket::set_checksum_place(i32 level, std::span<u8 const> value)
 {
-    i32 const wanted = TRY(integer_of(value));
+    i32 const wanted = TRY(value_from<i32>(value));
     // Of ICMPv6 the kernel knows it (RFC 3542, 3.1).
     if (is_icmp() && level == abi::ipproto_ipv6) return err::inval;
     if (wanted > 0 && wanted % 2) return err::inval;
@@ -207,7 +193,7 @@ Result<void> RawSocket::set_option(Task& task, i32 level, i32 name, std::span<u8
     }
     if (is_checksum_option(level, name)) return set_checksum_place(level, value);
     if (by_v4() && level == abi::ipproto_ip && name == abi::ip_hdrincl) {
-        has_header_ = TRY(integer_of(value)) != 0;
+        has_header_ = TRY(value_from<i32>(value)) != 0;
         return {};
     }
     return IpSocket::set_option(task, level, name, value);
@@ -218,7 +204,7 @@ Result<std::vector<u8>> RawSocket::get_option(Task& task, i32 level, i32 name)
     if (auto const kept = filter(level, name); !kept.empty())
         return std::vector<u8>(kept.begin(), kept.end());
     if (is_checksum_option(level, name)) return bytes_of(checksum_at_);
-    if (by_v4() && level == abi::ipproto_ip && name == abi::ip_hdrincl) return bytes_of(has_header_);
+    if (by_v4() && level == abi::ipproto_ip && name == abi::ip_hdrincl) return bytes_of(i32(has_header_));
     return IpSocket::get_option(task, level, name);
 }
 

@@ -14,7 +14,6 @@ namespace umbra::net {
 namespace {
 
 constexpr u64 kDefaultSend = 87380, kDefaultReceive = 131072; ///< net.ipv4.tcp_wmem, tcp_rmem
-constexpr u64 kMemoryShare = 8; ///< queues may take an eighth of the memory limit beside it
 constexpr u64 kEndOverhead = 1024; ///< what an end counts: a listener's queue has some without a descriptor
 constexpr u64 kChunk = 16 << 10, kSmallChunk = 2 << 10;
 constexpr u32 kReadable = abi::pollin | abi::pollrdnorm;
@@ -86,8 +85,7 @@ TcpEnd* TcpEnd::find_listener(NetworkNamespace const& space, InetName const& nam
 
 void TcpEnd::connect_to(TcpEnd& listener)
 {
-    if (Network::of(kernel).queued_bytes + kEndOverhead > kernel.options().memory_limit / kMemoryShare)
-        return fail(err::nobufs);
+    if (!Network::has_room(kernel, kEndOverhead)) return fail(err::nobufs);
     state = State::connecting;
     if (space->capture) [[unlikely]]
         space->capture->tcp_asks(*this);
@@ -293,8 +291,7 @@ Result<TcpEnd::Chunk*> TcpEnd::tail(u64 wanted)
 {
     if (!queue_.empty() && queue_.back().end < queue_.back().room) return &queue_.back();
     u64 const room = wanted > kSmallChunk ? kChunk : kSmallChunk;
-    if (Network::of(kernel).queued_bytes + room > kernel.options().memory_limit / kMemoryShare)
-        return err::nobufs;
+    if (!Network::has_room(kernel, room)) return err::nobufs;
     queue_.push_back({ std::unique_ptr<u8[]>(new u8[room]), room });
     return &queue_.back();
 }

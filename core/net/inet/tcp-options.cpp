@@ -5,6 +5,7 @@
 
 #include "core/net/inet/tcp-socket.h"
 #include "core/net/network-namespace.h"
+#include "core/net/option-value.h"
 
 namespace umbra::net {
 
@@ -16,12 +17,6 @@ constexpr i32 kMostPacket = 65535, kTcpHeader = 32, kIpv4Header = 20,
 constexpr u32 kWindow = 10; ///< segments to begin with (RFC 6928)
 /// The names of congestion controls that anybody may ask for. None has anything to do.
 constexpr std::string_view kCongestion = "cubic", kOtherCongestion = "reno";
-
-template <typename T> std::vector<u8> bytes_of(T const& value)
-{
-    auto const* const start = reinterpret_cast<u8 const*>(&value);
-    return { start, start + sizeof value };
-}
 
 std::string_view name_in(std::span<u8 const> value)
 {

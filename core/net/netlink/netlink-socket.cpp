@@ -15,7 +15,6 @@ namespace umbra::net {
 
 namespace {
 
-constexpr u64 kMemoryShare = 8; ///< queues may take an eighth of the memory limit beside it
 constexpr u64 kBatch = 8192; ///< bytes of a dump in one datagram, for readers with small buffers
 constexpr u64 kReserve = 32; ///< of the send buffer, as Linux
 
@@ -23,8 +22,8 @@ constexpr u64 kReserve = 32; ///< of the send buffer, as Linux
 class Charge {
 public:
     explicit Charge(Kernel& kernel)
-        : network_(Network::of(kernel))
-        , limit_(kernel.options().memory_limit / kMemoryShare)
+        : kernel_(kernel)
+        , network_(Network::of(kernel))
     {
     }
     ~Charge() { release(); }
@@ -32,15 +31,16 @@ public:
     /// ENOBUFS. Once.
     Result<void> take(u64 bytes)
     {
-        if (network_->queued_bytes + bytes > limit_) return err::nobufs;
+        if (!Network::has_room(kernel_, bytes)) return err::nobufs;
         network_->queued_bytes += bytes_ = bytes;
         return {};
     }
     void release() { network_->queued_bytes -= std::exchange(bytes_, 0); }
 
 private:
+    Kernel& kernel_;
     Ref<Network> network_;
-    u64 limit_, bytes_ = 0;
+    u64 bytes_ = 0;
 };
 
 Result<abi::SockaddrNetlink> parse_name(SocketAddress const& address)
@@ -147,17 +147,16 @@ void NetlinkSocket::deliver(Datagram datagram, bool is_answer)
 {
     Kernel& kernel = space().kernel;
     u64 const cost = datagram.bytes.size() + kOverhead;
-    u64& all = Network::of(kernel).queued_bytes;
     bool const fits = has_room(datagram.bytes.size()) || (is_answer && queue_.empty());
     // A dump waits until it is read on Linux; here all of it is made at once.
     bool const is_dump = is_answer && queued_ < receive_buffer() * 16;
-    if ((!fits && !is_dump) || all + cost > kernel.options().memory_limit / kMemoryShare) {
+    if ((!fits && !is_dump) || !Network::has_room(kernel, cost)) {
         if (!is_on_option(abi::netlink_no_enobufs)) error_ = err::nobufs;
         waiters_.wake_all();
         return;
     }
     queued_ += cost;
-    all += cost;
+    Network::of(kernel).queued_bytes += cost;
     unread_parts_ += datagram.goes_on;
     queue_.push_back(std::move(datagram));
     waiters_.wake_all(abi::pollin | abi::pollrdnorm);

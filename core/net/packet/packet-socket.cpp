@@ -9,6 +9,7 @@
 #include "core/net/inet/checksum.h"
 #include "core/net/inet/ip-input.h"
 #include "core/net/network-namespace.h"
+#include "core/net/option-value.h"
 #include "core/net/unix/endpoint.h"
 #include "core/task/task.h"
 
@@ -16,7 +17,7 @@ namespace umbra::net {
 
 namespace {
 
-constexpr u64 kMemoryShare = 8; ///< queues may take an eighth of the memory limit beside it
+constexpr size_t kMostMemberships = 4096; ///< of one socket; Linux has no limit but its memory
 constexpr u64 kTypeAt = 12; ///< of the protocol's number in the header of the link
 
 u16 swap(u16 word) { return u16(word << 8 | word >> 8); }
@@ -41,12 +42,6 @@ abi::LinkAddress link_address_of(PacketSight const& sight, u8 packet_type)
         .address = {} };
     std::ranges::copy(sight.from, address.address);
     return address;
-}
-
-template <typename T> std::vector<u8> to_bytes(T const& value)
-{
-    auto const* start = reinterpret_cast<u8 const*>(&value);
-    return { start, start + sizeof value };
 }
 
 } // namespace
@@ -205,14 +200,12 @@ void PacketSocket::queue(Frame frame)
 {
     ++statistics_.packets;
     u64 const size = frame.bytes.size() + kOverhead;
-    u64& all = Network::of(space().kernel).queued_bytes;
-    if (queued_ + size > receive_buffer()
-        || all + size > space().kernel.options().memory_limit / kMemoryShare) {
+    if (queued_ + size > receive_buffer() || !Network::has_room(space().kernel, size)) {
         ++statistics_.drops;
         return;
     }
     queued_ += size;
-    all += size;
+    Network::of(space().kernel).queued_bytes += size;
     queue_.push_back(std::move(frame));
     waiters_.wake_all(abi::pollin | abi::pollrdnorm);
 }
@@ -242,7 +235,7 @@ Result<u64> PacketSocket::receive(Task&, IoBuffer& data, ReceiveRequest& request
     std::memcpy(request.from.bytes, &frame.from, sizeof frame.from);
     request.from.length = sizeof frame.from;
     if (wants_notes_)
-        request.ancillary.messages.push_back({ abi::sol_packet, abi::packet_auxdata, to_bytes(frame.notes) });
+        request.ancillary.messages.push_back({ abi::sol_packet, abi::packet_auxdata, bytes_of(frame.notes) });
     if (wanted < size) request.result_flags |= abi::msg_trunc;
     return request.flags & abi::msg_trunc ? size : wanted;
 }
@@ -274,9 +267,7 @@ Result<i64> PacketSocket::ioctl(Task& task, u32 command, u64 argument)
 
 Result<void> PacketSocket::change_membership(i32 name, std::span<u8 const> value)
 {
-    abi::PacketMembership wanted {};
-    if (value.size() < sizeof wanted) return err::inval;
-    std::memcpy(&wanted, value.data(), sizeof wanted);
+    auto const wanted = TRY(value_from<abi::PacketMembership>(value));
     if (wanted.address_length > sizeof wanted.address) return err::inval;
     auto const found = std::ranges::find(memberships_, wanted);
     if (name == abi::packet_drop_membership) {
@@ -286,6 +277,7 @@ Result<void> PacketSocket::change_membership(i32 name, std::span<u8 const> value
     if (!space().find_interface(wanted.interface)) return err::nodev;
     if (wanted.address_length > abi::eth_address_size || wanted.type > abi::packet_mr_unicast)
         return err::inval;
+    if (memberships_.size() >= kMostMemberships) return err::nobufs;
     memberships_.push_back(wanted); // everything that passes is seen anyhow
     return {};
 }
@@ -313,9 +305,7 @@ Result<void> PacketSocket::set_option(Task& task, i32 level, i32 name, std::span
     if (name == abi::packet_add_membership || name == abi::packet_drop_membership)
         return change_membership(name, value);
     bool* const kept = TRY(find_switch(name));
-    i32 wanted = 0;
-    if (value.size() < sizeof wanted) return err::inval;
-    std::memcpy(&wanted, value.data(), sizeof wanted);
+    i32 const wanted = TRY(value_from<i32>(value));
     if (name == abi::packet_ignore_outgoing && (wanted < 0 || wanted > 1)) return err::inval;
     *kept = wanted != 0;
     return {};
@@ -327,8 +317,8 @@ Result<std::vector<u8>> PacketSocket::get_option(Task& task, i32 level, i32 name
         if (level == abi::sol_socket) return Socket::get_option(task, level, name);
         return err::noprotoopt;
     }
-    if (name == abi::packet_statistics) return to_bytes(std::exchange(statistics_, { 0, 0 }));
-    return to_bytes(i32(*TRY(find_switch(name))));
+    if (name == abi::packet_statistics) return bytes_of(std::exchange(statistics_, { 0, 0 }));
+    return bytes_of(i32(*TRY(find_switch(name))));
 }
 
 Result<Ref<Socket>> make_packet_socket(Task& task, i32 type, i32 protocol, u32 flags)

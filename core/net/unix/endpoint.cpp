@@ -10,7 +10,6 @@ namespace umbra::net {
 namespace {
 
 constexpr u64 kDefaultSendBuffer = 212992;
-constexpr u64 kMemoryShare = 8; ///< sockets' queues may take an eighth of the memory limit beside it
 constexpr size_t kMaxDatagrams = 10; ///< net.unix.max_dgram_qlen
 constexpr u32 kReadable = abi::pollin | abi::pollrdnorm;
 constexpr u32 kWritable = abi::pollout | abi::pollwrnorm | abi::pollwrband;
@@ -20,8 +19,7 @@ constexpr u32 kWritable = abi::pollout | abi::pollwrnorm | abi::pollwrband;
 Result<std::unique_ptr<Packet>> Packet::make(UnixEndpoint& sender, u64 size)
 {
     Kernel& kernel = sender.kernel;
-    if (Network::of(kernel).queued_bytes + size + kOverhead > kernel.options().memory_limit / kMemoryShare)
-        return err::nobufs;
+    if (!Network::has_room(kernel, size + kOverhead)) return err::nobufs;
     return std::unique_ptr<Packet>(new Packet(Ref<UnixEndpoint>(sender), size));
 }
 
@@ -149,6 +147,12 @@ Network& Network::of(Kernel& kernel)
 {
     if (!kernel.network) kernel.network = RefPtr<RefCounted>(Ref<RefCounted>(make_ref<Network>()));
     return static_cast<Network&>(*kernel.network);
+}
+
+bool Network::has_room(Kernel& kernel, u64 size)
+{
+    constexpr u64 share = 8;
+    return of(kernel).queued_bytes + size <= kernel.options().memory_limit / share;
 }
 
 Network::~Network() = default;

@@ -116,6 +116,8 @@ private:
 /// know.
 struct Network : RefCounted {
     static Network& of(Kernel& kernel);
+    /// Whether so many bytes more may lie in queues: all together have an eighth of the memory limit, beside it.
+    static bool has_room(Kernel& kernel, u64 size);
     ~Network() override;
 
     List<UnixEndpoint, TaggedNode<UnixEndpoint>> endpoints; ///< those with a file

@@ -162,8 +162,7 @@ void SwitchConnection::move_out()
         // Full: what is acknowledged makes room.
         if (count == 0 || tcp_write(pcb_, data.data(), u16_t(count), TCP_WRITE_FLAG_COPY) != ERR_OK) break;
         has_written = true;
-        stack_.counters().sent_bytes += count;
-        ++stack_.counters().sent_packets;
+        stack_.counters().count_sent(count);
         far_->consume(count);
     }
     if (pcb_ && has_written) tcp_output(pcb_);
@@ -182,8 +181,7 @@ void SwitchConnection::move_in()
             return;
         }
         u16_t const count = pbuf_copy_partial(first, room.value().data(), u16_t(room.value().size()), 0);
-        stack_.counters().received_bytes += count;
-        ++stack_.counters().received_packets;
+        stack_.counters().count_received(count);
         inbox_.front() = pbuf_free_header(first, count);
         if (!inbox_.front()) inbox_.pop_front();
         far_->send_from_room(count);

@@ -52,8 +52,7 @@ Result<void> SwitchDatagrams::send(net::InetName const& to, std::span<u8 const> 
     if (!to.address.is_v4()) return err::netunreach;
     if (!is_for_many(stack_, to.address)) TRY(check_destination(stack_, to.address));
     TRY(stack_.send_datagram(port_, to, data));
-    stack_.counters().sent_bytes += data.size();
-    ++stack_.counters().sent_packets;
+    stack_.counters().count_sent(data.size());
     return {};
 }
 
@@ -100,8 +99,7 @@ Result<void> SwitchEchoes::send(net::InetName const& to, std::span<u8 const> req
     net::set_echo_identifier(message, identifier_);
     net::set_checksum(message, stack_.address(), to.address);
     TRY(stack_.send_icmp(to.address, message));
-    stack_.counters().sent_bytes += message.size();
-    ++stack_.counters().sent_packets;
+    stack_.counters().count_sent(message.size());
     return {};
 }
 
@@ -109,8 +107,7 @@ void SwitchEchoes::take(net::IpAddress const& from, std::span<u8 const> message)
 {
     if (message.size() < net::kEchoHeader || !net::is_echo_reply(message, true)) return;
     if (net::echo_identifier(message) != identifier_) return;
-    stack_.counters().received_bytes += message.size();
-    ++stack_.counters().received_packets;
+    stack_.counters().count_received(message.size());
     user_.arrived({ from, 0 }, message);
 }
 

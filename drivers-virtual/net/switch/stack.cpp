@@ -316,8 +316,7 @@ bool SwitchStack::deliver_datagram(std::span<u8 const> packet)
 {
     auto const datagram = parse_datagram(packet);
     if (!datagram) return false;
-    counters().received_bytes += datagram->data.size();
-    ++counters().received_packets;
+    counters().count_received(datagram->data.size());
     return net::UdpSocket::deliver_from_outside(space_, datagram->to, datagram->from, datagram->data);
 }
 
