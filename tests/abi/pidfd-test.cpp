@@ -67,6 +67,8 @@ TEST(Pidfd, of_a_thread)
     EXPECT_OK(send(fd, 0));
     thread.end();
     EXPECT_TRUE(readiness(fd, -1) & POLLIN);
+    while (send(fd, 0) == 0) // it has ended, and is gone a moment later
+        ::sched_yield();
     EXPECT_ERROR(send(fd, 0), ESRCH);
     Fd own = pidfd_open(::getpid(), kThread);
     EXPECT_EQ(readiness(own), 0);
