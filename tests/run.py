@@ -444,6 +444,7 @@ def prepare(lanes, results):
         if not targets:
             continue
         print(f"building {directory}: {' '.join(targets)}", flush=True)
+        began = time.monotonic()
         for target in targets:
             error = build(directory, [target], options)
             if error:
@@ -453,6 +454,7 @@ def prepare(lanes, results):
                 results.record(f"build/{directory}/{target}", "passed")
                 binary = ROOT / directory / target
                 shutil.copy(binary, SANDBOX.path / f"{directory}-{binary.name}")
+        print(f"built {directory} ({time.monotonic() - began:.0f} s)", flush=True)
     for scripts in ("system", "hostile", "workplace"):
         shutil.copytree(ROOT / "tests" / scripts, SANDBOX.path / scripts, dirs_exist_ok=True)
     runnable = []
@@ -465,8 +467,10 @@ def prepare(lanes, results):
     for tree, place in TREES.items():
         if any(lane.needs == tree for lane in runnable):
             print(f"making a Debian tree: {tree}", flush=True)
+            began = time.monotonic()
             try:
                 place()
+                print(f"made {tree} ({time.monotonic() - began:.0f} s)", flush=True)
                 results.record(f"build/tree-{tree}", "passed")
             except NotMade as why:
                 results.record(f"build/tree-{tree}", "failed", str(why))
