@@ -11,6 +11,7 @@
 #include "core/task/task.h"
 #include "core/vfs/file-system-types.h"
 #include "core/vfs/operations.h"
+#include "hostabi/text-file.h"
 
 namespace umbra::boot {
 
@@ -40,12 +41,24 @@ std::unique_ptr<drivers::SwitchNetwork> make_switch_network(
     Kernel& kernel, drivers::HostIo& io, RunOptions const& options, std::string& problem)
 {
     auto network = std::make_unique<drivers::SwitchNetwork>(kernel, io);
-    auto const joined = network->join(options.network.switch_name, options.hostname);
+    auto const joined
+        = network->join(options.network.switch_name, options.hostname, options.network.impairments);
     if (joined.ok()) return network;
     problem = "--net switch:" + options.network.switch_name + ": "
         + (joined.error().value == EADDRINUSE ? "all its ports are taken: give another switch"
                                               : std::strerror(joined.error().value));
     return nullptr;
+}
+
+std::unique_ptr<drivers::DirectNetwork> make_direct_network(
+    Kernel& kernel, drivers::HostIo& io, std::string& problem)
+{
+    auto network = std::make_unique<drivers::DirectNetwork>(kernel, io);
+    auto& space = *kernel.first_namespaces().network;
+    auto const attached = network->attach(space, hostabi::list_interfaces());
+    if (attached.is_error()) problem = "--net host: " + std::string(std::strerror(attached.error().value));
+    kernel.scheduler().vcpu(0).run_soon([made = network.get()] { made->start(); });
+    return network;
 }
 
 /// On a vCPU it begins to hear.
@@ -68,6 +81,10 @@ InstanceNetwork make_network(
         made.user = make_user_network(kernel, io, options.network, problem);
     if (options.network.kind == NetworkKind::switched)
         made.switched = make_switch_network(kernel, io, options, problem);
+    if (options.network.kind == NetworkKind::host) {
+        made.direct = make_direct_network(kernel, io, problem);
+        made.host_resolver = hostabi::read_text("/etc/resolv.conf");
+    }
     if (made.user) plug_in(kernel, *made.user);
     if (made.switched) plug_in(kernel, *made.switched);
     return made;
@@ -104,8 +121,9 @@ Result<void> write_text(Task& task, vfs::At const& at, std::string const& text, 
 }
 
 /// Empty: nobody answers.
-std::string resolver_text(NetworkKind kind)
+std::string resolver_text(NetworkKind kind, InstanceNetwork const& network)
 {
+    if (kind == NetworkKind::host) return network.host_resolver;
     if (kind == NetworkKind::user)
         return "# Umbra's: the host's name server answers here.\nnameserver "
             + net::text_of(drivers::user_name_server()) + "\n";
@@ -167,7 +185,7 @@ void write_network_files(Task& task, RunOptions const& options, InstanceNetwork 
     auto said = [&](char const* file, Result<void> result) {
         if (result.is_error()) task.kernel().printk().info("umbra: %s: %s", file, errno_name(result.error()));
     };
-    std::string const resolver = resolver_text(options.network.kind);
+    std::string const resolver = resolver_text(options.network.kind, network);
     if (options.write_through) {
         if (!resolver.empty()) said("/etc/resolv.conf", cover(task, "/etc/resolv.conf", resolver));
         return;

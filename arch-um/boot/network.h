@@ -6,15 +6,18 @@
 
 #include "arch-um/boot/options.h"
 #include "arch-um/boot/volume.h"
+#include "drivers-virtual/net/direct/direct-network.h"
 #include "drivers-virtual/net/switch/switch-network.h"
 #include "drivers-virtual/net/user-network.h"
 
 namespace umbra::boot {
 
-/// The network that the user asked for: one of the two, or none. Lives until the last vCPU has stopped.
+/// The network that the user asked for: one of the three, or none. Lives until the last vCPU has stopped.
 struct InstanceNetwork {
     std::unique_ptr<drivers::UserNetwork> user {};
     std::unique_ptr<drivers::SwitchNetwork> switched {};
+    std::unique_ptr<drivers::DirectNetwork> direct {};
+    std::string host_resolver {}; ///< the host's resolv.conf, where its network is the guest's
 };
 
 /// Plugs it in. A port that cannot be had is a `problem`, one sentence.

@@ -2,30 +2,18 @@
 // Parsing of option values.
 #include "arch-um/boot/option-values.h"
 
-#include <arpa/inet.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <cstring>
 
+#include "arch-um/boot/option-text.h"
 #include "core/syscall/names.h"
 
 namespace umbra::boot {
 
 namespace {
-[[noreturn]] void usage_error(std::string message) { throw UsageError { std::move(message) }; }
-
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
-
-/// The whole of `text` as a decimal number.
-template <typename T> bool parse_decimal(std::string_view text, T& value)
-{
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return error == std::errc() && end == text.data() + text.size() && !text.empty();
-}
-
 unsigned size_shift(char suffix)
 {
     switch (suffix) {
@@ -115,62 +103,6 @@ VolumeChoice parse_volume(std::string_view text, std::string const& directory)
         usage_error("-v: " + volume.host + ": " + std::strerror(errno)
             + ": give a file or directory of the host that exists");
     return volume;
-}
-
-PortChoice parse_port(std::string_view text)
-{
-    auto bad = [&](std::string const& why) {
-        usage_error("-p: " + quoted(text) + ": " + why
-            + ": give [ADDRESS:]HOSTPORT:GUESTPORT[/udp], such as 8080:80 or 127.0.0.1:5353:53/udp");
-    };
-    PortChoice choice { .text = std::string(text), .host_port = 0, .guest_port = 0 };
-    std::string_view rest = text;
-    if (auto slash = rest.rfind('/'); slash != rest.npos) {
-        std::string_view const protocol = rest.substr(slash + 1);
-        if (protocol != "tcp" && protocol != "udp") bad(quoted(protocol) + " is neither tcp nor udp");
-        choice.is_udp = protocol == "udp";
-        rest = rest.substr(0, slash);
-    }
-    auto take_port = [&](std::string_view digits, char const* whose) {
-        u32 port = 0;
-        if (!parse_decimal(digits, port) || port == 0 || port > 65535)
-            bad(quoted(digits) + " is no port of the " + whose + ", from 1 to 65535");
-        return u16(port);
-    };
-    auto const last = rest.rfind(':');
-    if (last == rest.npos) bad("there is no HOSTPORT:GUESTPORT in it");
-    choice.guest_port = take_port(rest.substr(last + 1), "guest");
-    rest = rest.substr(0, last);
-    auto const colon = rest.rfind(':');
-    choice.host_port = take_port(colon == rest.npos ? rest : rest.substr(colon + 1), "host");
-    if (colon == rest.npos) return choice;
-    std::string address(rest.substr(0, colon));
-    if (address.starts_with('[') && address.ends_with(']')) {
-        address = address.substr(1, address.size() - 2);
-        if (::inet_pton(AF_INET6, address.c_str(), choice.address.data()) == 1) return choice;
-    } else {
-        choice.address[10] = choice.address[11] = 0xff;
-        if (::inet_pton(AF_INET, address.c_str(), &choice.address[12]) == 1) return choice;
-    }
-    bad(quoted(rest.substr(0, colon)) + " is no address of the host");
-    return choice;
-}
-
-NetworkChoice parse_network(std::string_view text)
-{
-    constexpr std::string_view switched = "switch:";
-    constexpr size_t longest_name = 32;
-    if (text == "user") return { .kind = NetworkKind::user };
-    if (text == "none") return { .kind = NetworkKind::none };
-    if (!text.starts_with(switched))
-        usage_error("--net: " + quoted(text) + " is not known: give user, none or switch:NAME");
-    auto const name = text.substr(switched.size());
-    auto is_plain
-        = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_'; };
-    if (name.empty() || name.size() > longest_name || !std::ranges::all_of(name, is_plain))
-        usage_error("--net: " + quoted(name)
-            + " is no name of a switch: give 1 to 32 letters, digits, dashes or underscores");
-    return { .kind = NetworkKind::switched, .switch_name = std::string(name) };
 }
 
 BackendChoice parse_backend(std::string_view text)

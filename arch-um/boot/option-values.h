@@ -24,7 +24,7 @@ UserChoice parse_user(std::string_view text);
 VolumeChoice parse_volume(std::string_view text, std::string const& directory);
 /// [ADDR:]HOSTPORT:GUESTPORT[/tcp|/udp]; an IPv6 address stands in brackets.
 PortChoice parse_port(std::string_view text);
-/// "user", "none" or "switch:NAME".
+/// "user", "none", "host" or "switch:NAME[,latency=TIME][,loss=SHARE][,reorder=SHARE][,rate=RATE][,seed=N]".
 NetworkChoice parse_network(std::string_view text);
 BackendChoice parse_backend(std::string_view text);
 FaultPathChoice parse_fault_path(std::string_view text);

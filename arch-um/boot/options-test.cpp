@@ -109,6 +109,30 @@ TEST(Options, UsersAndVolumes)
     expect_error({ "run", "-v", "/no/such:/x" }, "/no/such: No such file");
 }
 
+TEST(Options, Impairments)
+{
+    auto const of = [](char const* net) { return run({ "run", "--net", net }).network; };
+    auto const all = of("switch:lab,latency=20ms,loss=0.5%,reorder=25%,rate=1.5mbit,seed=7");
+    EXPECT_EQ(all.switch_name, "lab");
+    EXPECT_EQ(all.impairments,
+        (drivers::Impairments {
+            .latency = 20'000'000, .loss = 5'000, .reorder = 250'000, .rate = 1'500'000, .seed = 7 }));
+    EXPECT_TRUE(of("switch:lab").impairments.are_none());
+    EXPECT_EQ(of("switch:lab,latency=500us").impairments.latency, 500'000);
+    EXPECT_EQ(of("switch:lab,latency=2s,rate=9bit").impairments.rate, 9u);
+    expect_error({ "run", "--net", "switch:lab,latency=20" }, "'latency=20' is not right: give a time");
+    expect_error({ "run", "--net", "switch:lab,latency=61s" }, "up to 60s");
+    expect_error({ "run", "--net", "switch:lab,loss=101%" }, "from 0% to 100%");
+    expect_error({ "run", "--net", "switch:lab,loss=-1%" }, "from 0% to 100%");
+    expect_error({ "run", "--net", "switch:lab,loss=nan%" }, "from 0% to 100%");
+    expect_error({ "run", "--net", "switch:lab,rate=0mbit" }, "nothing would go through");
+    expect_error({ "run", "--net", "switch:lab,rate=fast" }, "bits a second");
+    expect_error({ "run", "--net", "switch:lab,seed=x" }, "'seed=x' is not right");
+    expect_error({ "run", "--net", "switch:lab,jitter=1ms" }, "'jitter=1ms' is not known");
+    expect_error({ "run", "--net", "switch:lab," }, "'' is not known");
+    expect_error({ "run", "--net", "switch:lab,reorder=1%" }, "give latency= as well");
+}
+
 TEST(Options, Network)
 {
     EXPECT_EQ(run({ "run" }).network.kind, NetworkKind::user);
@@ -136,8 +160,12 @@ TEST(Options, Network)
     expect_error({ "run", "-p", "80:80/sctp" }, "neither tcp nor udp");
     expect_error({ "run", "-p", "localhost:80:80" }, "'localhost' is no address");
     expect_error({ "run", "-p", "::1:80:80" }, "is no address");
-    expect_error({ "run", "--net", "host" }, "give user, none or switch:NAME");
-    expect_error({ "run", "--net", "switch" }, "give user, none or switch:NAME");
+    EXPECT_EQ(run({ "run", "--net=host" }).network.kind, NetworkKind::host);
+    expect_error({ "run", "--net", "bridge" }, "give user, none, host or switch:NAME");
+    expect_error({ "run", "--net", "host", "-p", "80:80" }, "the guest's ports are the host's");
+    expect_error({ "run", "--net", "host", "--host-loopback" }, "it is the guest's own");
+    expect_error({ "run", "--net", "host", "--pcap", "file" }, "capture on the host");
+    expect_error({ "run", "--net", "switch" }, "give user, none, host or switch:NAME");
     expect_error({ "run", "--net", "switch:" }, "is no name of a switch");
     expect_error({ "run", "--net", "switch:a/b" }, "is no name of a switch");
     expect_error({ "run", "--net", "switch:lab", "-p", "80:80" }, "nothing leads in");

@@ -158,6 +158,21 @@ void set_network(RunOptions& run, RawRun const& raw)
     for (std::string const& port : raw.ports)
         run.network.ports.push_back(parse_port(port));
     if (run.network.kind == NetworkKind::user) return;
+    if (run.network.kind == NetworkKind::host) {
+        if (!raw.ports.empty())
+            throw UsageError {
+                "-p: with --net host the guest's ports are the host's: leave one of them out"
+            };
+        if (raw.host_loopback)
+            throw UsageError {
+                "--host-loopback: with --net host it is the guest's own: leave one of them out"
+            };
+        if (raw.capture)
+            throw UsageError {
+                "--pcap: with --net host no packet passes here: capture on the host, or use --net user"
+            };
+        return;
+    }
     bool const is_none = run.network.kind == NetworkKind::none;
     std::string const with = is_none ? "with --net none " : "with --net switch:NAME ";
     if (!raw.ports.empty()) throw UsageError { "-p: " + with + "nothing leads in: leave one of them out" };

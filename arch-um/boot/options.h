@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/types.h"
+#include "drivers-virtual/net/switch/impairment.h"
 
 namespace umbra::boot {
 
@@ -46,12 +47,13 @@ struct PortChoice {
     u16 host_port, guest_port;
     bool is_udp = false;
 };
-/// What there is beside loopback: a way out through the host, other instances, or nothing.
-enum class NetworkKind : u8 { user, switched, none };
+/// What there is beside loopback: a way out through the host, other instances, or nothing; or the host's own network.
+enum class NetworkKind : u8 { user, switched, none, host };
 /// --net, -p, --host-loopback
 struct NetworkChoice {
     NetworkKind kind = NetworkKind::user;
     std::string switch_name {};
+    drivers::Impairments impairments {}; ///< of what is sent over the switch
     bool host_loopback = false;
     std::vector<PortChoice> ports {};
 };

@@ -21,6 +21,7 @@ enum class Capability : u8;
 namespace umbra::net {
 
 class Capture;
+class DirectSockets;
 class NetlinkSocket;
 class PacketSocket;
 class PacketWatcher;
@@ -76,6 +77,7 @@ public:
     Kernel& kernel;
     std::vector<Interface> interfaces; ///< lo first
     Uplink* uplink = nullptr; ///< null: nothing leads out
+    DirectSockets* direct = nullptr; ///< null: internet sockets are our own
     std::unique_ptr<Capture> capture; ///< null: nobody watches
     NetworkSettings settings;
     /// The table of one of the protocols.

@@ -31,9 +31,9 @@ CLIENT = """
 """
 
 
-def on_switch(t, script, name="umbra"):
+def on_switch(t, script, name="umbra", impairments=""):
     return t.command("python3", "-c", textwrap.dedent(script),
-                     options=["--net", f"switch:test-{os.getpid()}", "--hostname", name])
+                     options=["--net", f"switch:test-{os.getpid()}{impairments}", "--hostname", name])
 
 
 @test
@@ -113,3 +113,45 @@ def names(t):
     t.host(*on_switch(t, WHO, "client")).expect("['10.0.3.1']\n['10.0.3.1']\n['10.0.3.2']\nTrue\n")
     server.stdin.close()
     expect(server.wait(150) == 0, "it ends")
+
+
+ECHO = """
+    import socket
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("", 5000))
+    print("ready", flush=True)
+    while True:
+        data, peer = s.recvfrom(70000)
+        s.sendto(data, peer)
+        if data == b"end": break
+"""
+LATE = """
+    import socket, time
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    began = time.monotonic()
+    for data in b"one", b"end":
+        s.sendto(data, ("10.0.3.1", 5000))
+        print(s.recv(100))
+    print(time.monotonic() - began >= 0.08)
+"""
+
+
+@test
+def latency(t):
+    """What is sent arrives so much later, and what is sent last arrives though the instance is about to end."""
+    echo = t.start(on_switch(t, ECHO, impairments=",latency=20ms"))
+    expect(echo.stdout.readline() == b"ready\n", "it listens")
+    # Each datagram is 20 ms on its way there and 20 ms on its way back.
+    t.host(*on_switch(t, LATE, impairments=",latency=20ms")).expect("b'one'\nb'end'\nTrue\n")
+    expect(echo.wait(150) == 0, "it ends")
+
+
+@test
+def loss(t):
+    """A stream arrives as it was over a line that loses, delays and reorders."""
+    bad = ",loss=3%,latency=2ms,reorder=10%,rate=20mbit,seed=5"
+    server = t.start(on_switch(t, SERVER, impairments=bad))
+    expect(server.stdout.readline() == b"ready\n", "the server listens")
+    t.host(*on_switch(t, CLIENT.replace("4096", "512"), impairments=bad)).expect("ECONNREFUSED\nTrue 10.0.3.2\n")
+    out, err = server.communicate(timeout=150)
+    expect((out, err) == (b"10.0.3.2 131072\n", b""), (out, err))

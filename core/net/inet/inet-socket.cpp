@@ -7,6 +7,7 @@
 
 #include "core/abi/inet.h"
 #include "core/kernel.h"
+#include "core/net/direct-sockets.h"
 #include "core/net/inet/icmp-socket.h"
 #include "core/net/inet/raw-socket.h"
 #include "core/net/inet/tcp-socket.h"
@@ -277,6 +278,7 @@ Result<Ref<Socket>> make_inet_socket(Task& task, i32 family, i32 type, i32 proto
     protocol = TRY(check_protocol(task, type, protocol, family));
     NetworkNamespace& space = network_namespace(task);
     auto path = make_socket_path(task.kernel());
+    if (space.direct) return space.direct->make(space, std::move(path), flags, family, type, protocol);
     if (type == abi::sock_raw)
         return Ref<Socket>(make_ref<RawSocket>(space, std::move(path), flags, family, protocol));
     if (protocol == abi::ipproto_tcp)

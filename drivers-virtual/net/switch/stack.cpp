@@ -31,6 +31,8 @@ constexpr Nanoseconds kAskingLimit = 6 * kNanosecondsPerSecond; ///< so long it 
 constexpr Nanoseconds kFragmentLimit
     = 16 * kNanosecondsPerSecond; ///< so long it waits for the rest of a packet
 constexpr Nanoseconds kDrainLimit = 2 * kNanosecondsPerSecond;
+constexpr Nanoseconds kBadLineDrainLimit
+    = 30 * kNanosecondsPerSecond; ///< so often what is lost is sent again
 constexpr u64 kRoom = 64 << 10;
 
 SwitchStack& stack_of(void* self) { return *static_cast<SwitchStack*>(self); }
@@ -60,6 +62,7 @@ SwitchStack::SwitchStack(Kernel& kernel, HostIo& io)
     , space_(*kernel.first_namespaces().network)
     , port_(io, *this)
     , room_(new u8[kRoom])
+    , line_(kernel, port_, drained_)
 {
 }
 
@@ -185,7 +188,7 @@ err_t SwitchStack::transmit(netif* interface, pbuf* frame)
         bytes = { stack.room_.get(), frame->tot_len };
     }
     stack.note_what_waits(bytes, true);
-    stack.port_.send(bytes);
+    stack.line_.send(bytes);
     return ERR_OK;
 }
 
@@ -267,6 +270,7 @@ void SwitchStack::join_group(net::IpAddress const& group, bool joins)
 
 bool SwitchStack::is_drained() const
 {
+    if (!line_.is_empty()) return false;
     if (std::ranges::any_of(connections_, [](auto const* one) { return one->is_flushing(); })) return false;
     for (tcp_pcb const* pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
         if (has_to_be_delivered(*pcb)) return false;
@@ -276,8 +280,9 @@ bool SwitchStack::is_drained() const
 void SwitchStack::drain()
 {
     // Timed out: it is lost, as with a machine that is switched off.
+    Nanoseconds const limit = line_.is_impaired() ? kBadLineDrainLimit : kDrainLimit;
     (void)drained_.wait_until(
-        [&] { return is_drained(); }, kernel_.time().monotonic() + kDrainLimit, Interruption::killable);
+        [&] { return is_drained(); }, kernel_.time().monotonic() + limit, Interruption::killable);
 }
 
 // What arrives.

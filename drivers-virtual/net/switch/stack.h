@@ -9,7 +9,7 @@
 #include "core/net/network-namespace.h"
 #include "core/sync/wait-queue.h"
 #include "core/time/timekeeper.h"
-#include "drivers-virtual/net/switch/port.h"
+#include "drivers-virtual/net/switch/line.h"
 #include "lwip/netif.h"
 
 struct raw_pcb;
@@ -28,6 +28,7 @@ public:
     ~SwitchStack() override;
 
     SwitchPort& port() { return port_; }
+    SwitchLine& line() { return line_; }
     Kernel& kernel() const { return kernel_; }
     net::NetworkNamespace& space() const { return space_; }
     net::InterfaceCounters& counters() const { return space_.interfaces.back().counters; }
@@ -118,6 +119,7 @@ private:
     int depth_ = 0;
     bool is_started_ = false;
     WaitQueue drained_;
+    SwitchLine line_;
 };
 
 } // namespace umbra::drivers

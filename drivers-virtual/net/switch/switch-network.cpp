@@ -12,8 +12,10 @@ SwitchNetwork::SwitchNetwork(Kernel& kernel, HostIo& io)
 {
 }
 
-hostabi::HostResult<void> SwitchNetwork::join(std::string_view switch_name, std::string_view host_name)
+hostabi::HostResult<void> SwitchNetwork::join(
+    std::string_view switch_name, std::string_view host_name, Impairments const& impairments)
 {
+    stack_.line().impair(impairments);
     return stack_.port().join(switch_name, host_name);
 }
 

@@ -12,7 +12,8 @@ public:
     SwitchNetwork(Kernel& kernel, HostIo& io);
 
     /// Before the vCPUs run. EADDRINUSE: all ports are taken.
-    hostabi::HostResult<void> join(std::string_view switch_name, std::string_view host_name);
+    hostabi::HostResult<void> join(
+        std::string_view switch_name, std::string_view host_name, Impairments const& impairments);
     /// On a vCPU.
     void start() { stack_.start(); }
     /// Waits until what guests have sent has arrived, or nobody takes it. By a task, at the end.

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "drivers-virtual/net/switch/line.h"
+
+#include "core/kernel.h"
+
+namespace umbra::drivers {
+
+namespace {
+constexpr size_t kMostHeld = 1000; ///< frames, as netem's limit: more are lost
+}
+
+SwitchLine::SwitchLine(Kernel& kernel, SwitchPort& port, WaitQueue& emptied)
+    : Timer(kernel)
+    , port_(port)
+    , emptied_(emptied)
+{
+}
+
+void SwitchLine::impair(Impairments const& impairments)
+{
+    if (!impairments.are_none()) impaired_.emplace(impairments);
+}
+
+void SwitchLine::send(std::span<u8 const> frame)
+{
+    if (!impaired_) return port_.send(frame);
+    if (held_.size() >= kMostHeld) return; // lost
+    Nanoseconds const now = kernel_.time().monotonic();
+    auto const arrival = impaired_->arrival(now, frame.size());
+    if (!arrival) return;
+    if (*arrival <= now) return port_.send(frame);
+    held_.emplace(*arrival, std::vector<u8>(frame.begin(), frame.end()));
+    if (!is_armed() || held_.begin()->first < deadline()) arm(held_.begin()->first);
+}
+
+void SwitchLine::expired()
+{
+    Nanoseconds const now = kernel_.time().monotonic();
+    while (!held_.empty() && held_.begin()->first <= now) {
+        port_.send(held_.begin()->second);
+        held_.erase(held_.begin());
+    }
+    if (!held_.empty()) return arm(held_.begin()->first);
+    emptied_.wake_all();
+}
+
+} // namespace umbra::drivers
