@@ -76,7 +76,7 @@ bool Symbols::find(u64 address, char* name, size_t size, u64& offset) const
         if (wanted < symbol.st_value || wanted - symbol.st_value >= symbol.st_size) continue;
         offset = wanted - symbol.st_value;
         int status = -1;
-        char* plain = abi::__cxa_demangle(strings_ + symbol.st_name, nullptr, nullptr, &status);
+        char* plain = ::abi::__cxa_demangle(strings_ + symbol.st_name, nullptr, nullptr, &status);
         std::snprintf(name, size, "%s", plain ? plain : strings_ + symbol.st_name);
         std::free(plain);
         return true;
