@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What most of the kernel's sources include, to be compiled once (meson's b_pch): half of what compiling them costs. Each source
-// still includes what it uses; the sanitized build, which does without this, finds where one does not.
+// still includes what it uses: `tools/dev check tidy` does without this and finds where one does not.
 #include <algorithm>
 #include <array>
 #include <bitset>

@@ -247,13 +247,13 @@ TEST(HotCall, two_processes_talk)
 TEST(HotCall, children_and_threads_go_on)
 {
     warm_up();
-    for (int round = 0; round < 20; ++round) {
+    for (int round = 0; round < 8; ++round) {
         in_child([] {
             warm_up();
             long const parent = ::getppid();
             in_child([] { ASSERT_EQ(hot_getppid(), ::getppid()); });
             auto ask = [&] {
-                for (int i = 0; i < 2000; ++i)
+                for (int i = 0; i < 1000; ++i)
                     ASSERT_EQ(hot_getppid(), parent);
             };
             std::thread one(ask), other(ask);
