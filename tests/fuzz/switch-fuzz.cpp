@@ -21,13 +21,15 @@ void check_wire(std::span<u8 const> bytes)
     require(drivers::destination_of(bytes).port <= drivers::kLastPort);
     drivers::asks_for_hardware_address(bytes);
     drivers::is_fragment(bytes);
+    drivers::may_be_taken(bytes);
 }
 
 void check_packets(std::span<u8 const> bytes)
 {
     if (auto const packet = drivers::parse_packet(bytes)) {
         require(lies_within(packet->payload, bytes));
-        drivers::parse_refusal(packet->payload);
+        drivers::parse_refusal(packet->payload, true);
+        drivers::parse_refusal(packet->payload, false);
     }
     if (auto const datagram = drivers::parse_datagram(bytes)) require(lies_within(datagram->data, bytes));
     drivers::parse_connection_request(bytes);
@@ -38,7 +40,8 @@ void check_names(std::span<u8 const> bytes)
     auto const query = drivers::parse_name_query(bytes);
     if (!query) return;
     require(lies_within(query->question, bytes));
-    auto const reply = drivers::answer(*query, net::IpAddress::v4(10, 0, 3, 1));
+    drivers::address_asked_for(*query);
+    auto const reply = drivers::answer(*query, true, drivers::NameRecord::of("a.b"));
     require(!drivers::parse_name_query(reply)); // it is none
 }
 

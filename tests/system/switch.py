@@ -46,6 +46,64 @@ def stream(t):
     expect((out, err) == (b"10.0.3.2 1048576\n", b""), (out, err))
 
 
+SIX = """
+    import errno, socket, sys
+    one, other = "fd75:6d62:7261:3::1", "fd75:6d62:7261:3::2"
+    group = socket.inet_pton(socket.AF_INET6, "ff05::1234") + (2).to_bytes(4, sys.byteorder)
+    datagrams = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    datagrams.bind(("::", 5000))
+    datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
+    if sys.argv[1] == "server":
+        listener = socket.create_server(("::", 7000), family=socket.AF_INET6)
+        print("ready", flush=True)
+        connection, peer = listener.accept()
+        data = b""
+        while piece := connection.recv(1 << 16): data += piece
+        connection.sendall(bytes(reversed(data)))
+        connection.close()
+        for _ in range(2):
+            data, sender = datagrams.recvfrom(70000)
+            datagrams.sendto(b"%d" % len(data), sender)
+        print(peer[0], sender[0])
+        sys.exit()
+    data = bytes(range(256)) * 4096
+    s = socket.create_connection((one, 7000))
+    s.sendall(data)
+    s.shutdown(socket.SHUT_WR)
+    back = b""
+    while piece := s.recv(1 << 16): back += piece
+    print(back == bytes(reversed(data)), s.getsockname()[0])
+    ping = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM, socket.IPPROTO_ICMPV6)
+    ping.sendto(b"\\x80" + bytes(7) + b"hello", (one, 0))
+    answer, sender = ping.recvfrom(100)
+    print(answer[0], answer[8:], sender[0])
+    datagrams.connect((one, 5001))
+    datagrams.send(b"nobody")
+    try: datagrams.recv(1)
+    except OSError as problem: print(errno.errorcode[problem.errno])
+    asking = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    asking.sendto(bytes(8952), (one, 5000))
+    print(*asking.recvfrom(100))
+    try: asking.sendto(bytes(8953), (one, 5000))
+    except OSError as problem: print(errno.errorcode[problem.errno])
+    asking.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, 2)
+    asking.sendto(b"all", ("ff05::1234", 5000))
+    print(*asking.recvfrom(100))
+"""
+
+
+@test
+def six(t):
+    """The same by IPv6: a stream, a ping, datagrams, a group, a port that nobody has."""
+    command = on_switch(t, SIX)
+    server = t.start([*command, "server"])
+    expect(server.stdout.readline() == b"ready\n", "the server listens")
+    one, other = "fd75:6d62:7261:3::1", "fd75:6d62:7261:3::2"
+    answers = f"b'8952' ('{one}', 5000, 0, 0)\nEMSGSIZE\nb'3' ('{one}', 5000, 0, 0)\n"
+    t.host(*command, "client").expect(f"True {other}\n129 b'hello' {one}\nECONNREFUSED\n{answers}")
+    expect(server.communicate(timeout=150) == (f"{other} {other}\n".encode(), b""), "what it saw")
+
+
 LISTENERS = """
     import socket
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -70,7 +128,7 @@ ASKER = """
     s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     ask(b"all", "10.0.3.255")
     ask(b"group", "239.1.2.3")
-    for name in "10.0.3.77", "192.0.2.1":
+    for name in "10.0.3.77", "192.0.2.1", "fd75:6d62:7261:3::77", "2001:db8::1":
         try: socket.create_connection((name, 1))
         except OSError as problem: print(errno.errorcode[problem.errno])
     ask(b"end", "10.0.3.255")
@@ -87,7 +145,7 @@ def datagrams(t):
     one, other = "(('10.0.3.1', 5000), b'%d')", "(('10.0.3.2', 5000), b'%d')"
     both = lambda size: f"[{one % size}, {other % size}]\n"
     t.host(*on_switch(t, ASKER)).expect(
-        f"[{one % 60000}]\nEACCES\n{both(3)}{both(5)}EHOSTUNREACH\nENETUNREACH\n{both(3)}")
+        f"[{one % 60000}]\nEACCES\n{both(3)}{both(5)}EHOSTUNREACH\nENETUNREACH\nEHOSTUNREACH\nENETUNREACH\n{both(3)}")
     for listener in listeners:
         expect(listener.wait(150) == 0, "it ends")
 
@@ -102,6 +160,8 @@ WHO = """
     for name in "server", "Server", "client", "nobody":
         try: print(sorted({where[4][0] for where in socket.getaddrinfo(name, 80)}))
         except socket.gaierror as problem: print(problem.errno == socket.EAI_NONAME)
+    for address in "10.0.3.1", "fd75:6d62:7261:3::1":
+        print(socket.getnameinfo((address, 80), socket.NI_NUMERICSERV))
 """
 
 
@@ -110,7 +170,8 @@ def names(t):
     """Everybody is found by the name that --hostname gave him, and nobody else is."""
     server = t.start(on_switch(t, NAMED, "server"), stdin=subprocess.PIPE)
     expect(server.stdout.readline() == b"ready\n", "it is there")
-    t.host(*on_switch(t, WHO, "client")).expect("['10.0.3.1']\n['10.0.3.1']\n['10.0.3.2']\nTrue\n")
+    t.host(*on_switch(t, WHO, "client")).expect(
+        "['10.0.3.1', 'fd75:6d62:7261:3::1']\n" * 2 + "['10.0.3.2']\nTrue\n" + "('server', '80')\n" * 2)
     server.stdin.close()
     expect(server.wait(150) == 0, "it ends")
 

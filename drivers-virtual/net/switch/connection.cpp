@@ -47,11 +47,12 @@ SwitchConnection::~SwitchConnection() = default;
 Result<void> SwitchConnection::begin(SwitchStack& stack, net::TcpEnd& near)
 {
     return stack.run([&]() -> Result<void> {
-        tcp_pcb* const pcb = tcp_new_ip_type(IPADDR_TYPE_V4);
+        tcp_pcb* const pcb = tcp_new_ip_type(near.remote.address.is_v4() ? IPADDR_TYPE_V4 : IPADDR_TYPE_V6);
         if (!pcb) return err::nobufs;
         // The guest's ports are looked after by the kernel; what is left of an earlier connection is not in the way.
         ip_set_option(pcb, SOF_REUSEADDR);
-        ip_addr_t const own = lwip_address(stack.address()), there = lwip_address(near.remote.address);
+        ip_addr_t const own = lwip_address(stack.address(near.remote.address.is_v4())),
+                        there = lwip_address(near.remote.address);
         err_t error = tcp_bind(pcb, &own, near.local.port);
         if (error == ERR_OK) error = tcp_connect(pcb, &there, near.remote.port, connected);
         if (error != ERR_OK) {

@@ -24,9 +24,13 @@ public:
 
 private:
     /// False: who has not said his name yet may have it.
-    bool answer_question(std::span<u8 const> question);
+    bool answer_question(net::IpAddress const& asked, std::span<u8 const> question);
 
-    std::vector<std::vector<u8>> questions_; ///< those not answered yet
+    struct Question {
+        net::IpAddress to;
+        std::vector<u8> text;
+    };
+    std::vector<Question> questions_; ///< those not answered yet
     SwitchStack& stack_;
     net::DatagramUser& user_;
     u16 port_;

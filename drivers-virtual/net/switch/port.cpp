@@ -262,6 +262,14 @@ PortNumber SwitchPort::find(std::string_view host_name) const
     return found;
 }
 
+std::string SwitchPort::name_of(PortNumber port) const
+{
+    if (port == number_) return host_name_;
+    for (auto const& link : links_)
+        if (port && link->port == port && link->has_greeted) return link->host_name;
+    return {};
+}
+
 bool SwitchPort::awaits_names() const
 {
     return std::any_of(links_.begin(), links_.end(), [](auto const& link) { return !link->has_greeted; });

@@ -49,6 +49,8 @@ public:
     bool is_there(PortNumber port) const;
     /// The lowest port whose host has the name, in whatever case; 0: none.
     PortNumber find(std::string_view host_name) const;
+    /// What `port` has said of itself; empty: nothing, or nobody is there.
+    std::string name_of(PortNumber port) const;
     /// Whether somebody is there who has not said who he is.
     bool awaits_names() const;
     Counters const& counters() const { return counters_; }

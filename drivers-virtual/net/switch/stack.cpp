@@ -11,8 +11,10 @@
 #include "drivers-virtual/net/switch/lwip-address.h"
 #include "drivers-virtual/net/switch/packet.h"
 #include "lwip/etharp.h"
+#include "lwip/ethip6.h"
 #include "lwip/igmp.h"
 #include "lwip/init.h"
+#include "lwip/mld6.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/raw.h"
 #include "lwip/timeouts.h"
@@ -76,8 +78,10 @@ err_t SwitchStack::set_up(netif* interface)
     interface->hwaddr_len = u8_t(own.size());
     interface->name[0] = 's', interface->name[1] = 'w';
     interface->mtu = kMostPayload;
-    interface->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP;
+    interface->flags
+        = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
     interface->output = etharp_output;
+    interface->output_ip6 = ethip6_output;
     interface->linkoutput = transmit;
     return ERR_OK;
 }
@@ -95,17 +99,29 @@ void SwitchStack::start()
         netif_set_default(&interface_);
         netif_set_link_up(&interface_);
         netif_set_up(&interface_);
-        sender_ = udp_new();
+        set_up_v6();
+        sender_ = udp_new_ip_type(IPADDR_TYPE_ANY);
         auto watch = [&](u8_t protocol, raw_recv_fn taker) {
-            raw_pcb* const pcb = raw_new(protocol);
+            raw_pcb* const pcb = raw_new_ip_type(IPADDR_TYPE_ANY, protocol);
             raw_recv(pcb, taker, this);
             return pcb;
         };
         datagrams_ = watch(IP_PROTO_UDP, take_datagram);
         icmp_ = watch(IP_PROTO_ICMP, take_icmp);
+        icmp_v6_ = watch(IP6_NEXTH_ICMP6, take_icmp);
         segments_ = watch(IP_PROTO_TCP, look_at_segment);
     });
     port_.start();
+}
+
+/// The address is known to be nobody else's, and no router is there to be asked.
+void SwitchStack::set_up_v6()
+{
+    ip_addr_t const own = lwip_address(address(false));
+    netif_set_ip6_autoconfig_enabled(&interface_, 0);
+    netif_ip6_addr_set(&interface_, 0, ip_2_ip6(&own));
+    netif_ip6_addr_set_state(&interface_, 0, IP6_ADDR_PREFERRED);
+    interface_.rs_count = 0;
 }
 
 void SwitchStack::note(SwitchConnection& connection)
@@ -194,7 +210,7 @@ err_t SwitchStack::transmit(netif* interface, pbuf* frame)
 
 void SwitchStack::frame_arrived(std::span<u8 const> frame)
 {
-    if (!is_up()) return;
+    if (!is_up() || !may_be_taken(frame)) return;
     pbuf* const copy = pbuf_alloc(PBUF_RAW, u16_t(frame.size()), PBUF_RAM);
     if (!copy) return; // lost
     pbuf_take(copy, frame.data(), u16_t(frame.size()));
@@ -209,10 +225,11 @@ void SwitchStack::all_arrived() { left(); }
 void SwitchStack::port_gone(PortNumber port)
 {
     run([&] {
-        ip_addr_t const gone = lwip_address(switch_address(port));
+        ip_addr_t const gone = lwip_address(switch_address(port)),
+                        gone_v6 = lwip_address(switch_address(port, false));
         auto abort_one = [&](tcp_pcb* list) {
             for (tcp_pcb* pcb = list; pcb; pcb = pcb->next) {
-                if (!ip_addr_cmp(&pcb->remote_ip, &gone)) continue;
+                if (!ip_addr_cmp(&pcb->remote_ip, &gone) && !ip_addr_cmp(&pcb->remote_ip, &gone_v6)) continue;
                 tcp_abort(pcb); // tells who has it
                 return true;
             }
@@ -231,12 +248,12 @@ void SwitchStack::port_named()
 
 Result<void> SwitchStack::send_datagram(u16 from_port, net::InetName const& to, std::span<u8 const> data)
 {
-    if (data.size() > kMostDatagram) return err::msgsize;
+    if (data.size() > (to.address.is_v4() ? kMostDatagram : kMostDatagramV6)) return err::msgsize;
     return run([&]() -> Result<void> {
         pbuf* const packet = pbuf_alloc(PBUF_TRANSPORT, u16_t(data.size()), PBUF_RAM);
         if (!packet) return err::nobufs;
         pbuf_take(packet, data.data(), u16_t(data.size()));
-        ip_addr_t const there = lwip_address(to.address), own = lwip_address(address());
+        ip_addr_t const there = lwip_address(to.address), own = lwip_address(address(to.address.is_v4()));
         sender_->local_port = from_port; // one of the library's serves all of the guest's
         err_t const error = udp_sendto_if_src(sender_, packet, &there, to.port, &interface_, &own);
         pbuf_free(packet);
@@ -246,13 +263,14 @@ Result<void> SwitchStack::send_datagram(u16 from_port, net::InetName const& to, 
 
 Result<void> SwitchStack::send_icmp(net::IpAddress const& to, std::span<u8 const> message)
 {
-    if (message.size() > kMostDatagram) return err::msgsize;
+    if (message.size() > (to.is_v4() ? kMostDatagram : kMostDatagramV6)) return err::msgsize;
     return run([&]() -> Result<void> {
         pbuf* const packet = pbuf_alloc(PBUF_IP, u16_t(message.size()), PBUF_RAM);
         if (!packet) return err::nobufs;
         pbuf_take(packet, message.data(), u16_t(message.size()));
-        ip_addr_t const there = lwip_address(to), own = lwip_address(address());
-        err_t const error = raw_sendto_if_src(icmp_, packet, &there, &interface_, &own);
+        ip_addr_t const there = lwip_address(to), own = lwip_address(address(to.is_v4()));
+        err_t const error
+            = raw_sendto_if_src(to.is_v4() ? icmp_ : icmp_v6_, packet, &there, &interface_, &own);
         pbuf_free(packet);
         return error == ERR_OK ? Result<void>() : error == ERR_RTE ? err::hostunreach : err::nobufs;
     });
@@ -263,6 +281,11 @@ void SwitchStack::join_group(net::IpAddress const& group, bool joins)
     run([&] {
         ip_addr_t const address = lwip_address(group);
         // What has no room is not heard, as a group that nobody has joined.
+        if (!group.is_v4()) {
+            joins ? mld6_joingroup_netif(&interface_, ip_2_ip6(&address))
+                  : mld6_leavegroup_netif(&interface_, ip_2_ip6(&address));
+            return;
+        }
         joins ? igmp_joingroup_netif(&interface_, ip_2_ip4(&address))
               : igmp_leavegroup_netif(&interface_, ip_2_ip4(&address));
     });
@@ -287,7 +310,7 @@ void SwitchStack::drain()
 
 // What arrives.
 
-/// A packet of IPv4 in one piece; empty where it is longer than one can be.
+/// A packet in one piece; empty where it is longer than one can be.
 static std::span<u8 const> whole_packet(pbuf* packet, u8* room)
 {
     return { room, pbuf_copy_partial(packet, room, packet->tot_len, 0) };
@@ -329,7 +352,7 @@ void SwitchStack::deliver_icmp(std::span<u8 const> packet)
 {
     auto const ip = parse_packet(packet);
     if (!ip) return;
-    if (auto const refused = parse_refusal(ip->payload)) {
+    if (auto const refused = parse_refusal(ip->payload, ip->from.is_v4())) {
         for (auto* user : std::vector(datagram_users_))
             user->refused(*refused);
         return;
@@ -344,23 +367,24 @@ void SwitchStack::open_port_for(std::span<u8 const> packet)
     if (!asked) return;
     bool const is_wanted
         = net::TcpEnd::find_listener(space_, asked->to, space_.interfaces.back().index) != nullptr;
-    auto const found = listeners_.find(asked->to.port);
+    bool const is_v4 = asked->to.address.is_v4();
+    auto const found = listeners_.find({ is_v4, asked->to.port });
     if (is_wanted == (found != listeners_.end())) return;
     if (!is_wanted) {
         tcp_close(found->second);
         listeners_.erase(found);
         return;
     }
-    tcp_pcb* const pcb = tcp_new_ip_type(IPADDR_TYPE_V4);
+    tcp_pcb* const pcb = tcp_new_ip_type(is_v4 ? IPADDR_TYPE_V4 : IPADDR_TYPE_V6);
     if (!pcb) return;
     ip_set_option(pcb, SOF_REUSEADDR);
-    ip_addr_t const own = lwip_address(address());
+    ip_addr_t const own = lwip_address(address(is_v4));
     tcp_pcb* listener = nullptr;
     if (tcp_bind(pcb, &own, asked->to.port) == ERR_OK) listener = tcp_listen(pcb);
     if (!listener) return tcp_abort(pcb);
     tcp_arg(listener, this);
     tcp_accept(listener, take_connection);
-    listeners_[asked->to.port] = listener;
+    listeners_[{ is_v4, asked->to.port }] = listener;
 }
 
 err_t SwitchStack::take_connection(void* self, tcp_pcb* pcb, err_t error)

@@ -32,7 +32,7 @@ public:
     Kernel& kernel() const { return kernel_; }
     net::NetworkNamespace& space() const { return space_; }
     net::InterfaceCounters& counters() const { return space_.interfaces.back().counters; }
-    net::IpAddress address() const { return switch_address(port_.number()); }
+    net::IpAddress address(bool is_v4 = true) const { return switch_address(port_.number(), is_v4); }
     bool is_up() const { return space_.interfaces.back().is_up; }
     /// When the port has its number. On a vCPU; what is there already goes on.
     void start();
@@ -98,6 +98,7 @@ private:
     static u8 look_at_segment(void* self, raw_pcb* pcb, pbuf* packet, ip_addr const* from);
     static err_t take_connection(void* self, tcp_pcb* pcb, err_t error);
     bool deliver_datagram(std::span<u8 const> packet);
+    void set_up_v6();
     void deliver_icmp(std::span<u8 const> packet);
     void open_port_for(std::span<u8 const> packet);
 
@@ -106,9 +107,10 @@ private:
     netif interface_ {};
     udp_pcb* sender_ = nullptr;
     raw_pcb* datagrams_ = nullptr;
-    raw_pcb* icmp_ = nullptr;
+    raw_pcb *icmp_ = nullptr, *icmp_v6_ = nullptr;
     raw_pcb* segments_ = nullptr;
-    std::map<u16, tcp_pcb*> listeners_; ///< the library's, by port; made when somebody asks
+    /// The library's, by whether they are IPv4's, and port; made when somebody asks.
+    std::map<std::pair<bool, u16>, tcp_pcb*> listeners_;
     std::vector<SwitchConnection*> connections_;
     std::vector<Ref<SwitchConnection>> noted_; ///< those with something to do
     std::vector<SwitchDatagrams*> datagram_users_;

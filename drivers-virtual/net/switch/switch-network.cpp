@@ -23,7 +23,7 @@ Result<void> SwitchNetwork::connect(net::TcpEnd& near)
 {
     start();
     net::IpAddress const& to = near.remote.address;
-    if (to == switch_address(kSwitchItself)) return err::connrefused;
+    if (to == switch_address(kSwitchItself, to.is_v4())) return err::connrefused;
     if (to.is_multicast() || stack_.space().is_broadcast(to)) return err::netunreach;
     TRY(check_destination(stack_, to));
     return SwitchConnection::begin(stack_, near);
@@ -47,7 +47,7 @@ Result<std::unique_ptr<net::OutsideDatagrams>> SwitchNetwork::open_echoes(net::D
 void SwitchNetwork::group_changed(net::IpAddress const& group, bool is_joined)
 {
     start();
-    if (group.is_v4()) stack_.join_group(group, is_joined);
+    stack_.join_group(group, is_joined);
 }
 
 } // namespace umbra::drivers

@@ -22,12 +22,22 @@ std::string socket_name(u32 user, std::string_view switch_name, PortNumber port)
         + std::to_string(port);
 }
 
-net::IpAddress switch_address(u8 last) { return net::IpAddress::v4(10, 0, 3, last); }
+net::IpAddress switch_address(u8 last, bool is_v4)
+{
+    if (is_v4) return net::IpAddress::v4(10, 0, 3, last);
+    return { { 0xfd, 'u', 'm', 'b', 'r', 'a', 0, 3, 0, 0, 0, 0, 0, 0, 0, last } };
+}
+
+bool is_on_switch(net::IpAddress const& address)
+{
+    u8 const prefix = address.is_v4() ? kSwitchPrefix : kSwitchPrefixV6;
+    return net::InterfaceAddress { switch_address(0, address.is_v4()), prefix }.covers(address);
+}
 
 PortNumber port_of(net::IpAddress const& address)
 {
     u8 const last = address.bytes.back();
-    return is_port(last) && address == switch_address(last) ? last : PortNumber(0);
+    return is_port(last) && address == switch_address(last, address.is_v4()) ? last : PortNumber(0);
 }
 
 net::Interface::HardwareAddress hardware_address_of(PortNumber port)
@@ -43,8 +53,10 @@ net::Interface make_switch_interface(PortNumber port)
     eth0.hardware_address = hardware_address_of(port);
     eth0.is_up = eth0.was_up = true;
     eth0.addresses.push_back({ switch_address(port), kSwitchPrefix, 0, eth0.name });
+    eth0.addresses.push_back({ switch_address(port, false), kSwitchPrefixV6, 0, {} });
     // It forwards to nobody, but a route to groups and to everybody has to be there.
     eth0.gateway = switch_address(kSwitchItself);
+    eth0.gateway_v6 = switch_address(kSwitchItself, false);
     return eth0;
 }
 

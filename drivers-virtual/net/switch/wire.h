@@ -15,7 +15,7 @@ using PortNumber = u8; ///< 1 to kLastPort; 0: none
 
 constexpr PortNumber kLastPort = 253;
 constexpr u8 kSwitchItself = 254; ///< the last byte of the address at which the switch answers
-constexpr u8 kSwitchPrefix = 24;
+constexpr u8 kSwitchPrefix = 24, kSwitchPrefixV6 = 64;
 constexpr u64 kMostPayload = 9000; ///< of a frame: what Ethernet calls jumbo
 constexpr u64 kEthernetHeader = 14;
 constexpr u64 kMostFrame = kEthernetHeader + kMostPayload;
@@ -33,8 +33,10 @@ struct Greeting {
 
 /// The abstract name of a port's socket.
 std::string socket_name(u32 user, std::string_view switch_name, PortNumber port);
-/// 10.0.3.PORT
-net::IpAddress switch_address(u8 last);
+/// 10.0.3.PORT, or fd75:6d62:7261:3::PORT
+net::IpAddress switch_address(u8 last, bool is_v4 = true);
+/// Whether all who are on the switch, or could be, share the address's prefix.
+bool is_on_switch(net::IpAddress const& address);
 /// The port that has the address; 0: none can.
 PortNumber port_of(net::IpAddress const& address);
 net::Interface::HardwareAddress hardware_address_of(PortNumber port);
