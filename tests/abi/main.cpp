@@ -93,18 +93,23 @@ bool selected(std::string const& name)
     return dash == std::string::npos || !any_matches(std::string_view(filter).substr(dash + 1), name);
 }
 
-std::vector<std::string> test_names()
+struct Case {
+    std::string name;
+    testing::TestInfo const* info;
+};
+
+std::vector<Case> selected_cases()
 {
-    std::vector<std::string> names;
+    std::vector<Case> cases;
     auto const& all = *testing::UnitTest::GetInstance();
     for (int i = 0; i < all.total_test_suite_count(); i++) {
         auto const& suite = *all.GetTestSuite(i);
         for (int j = 0; j < suite.total_test_count(); j++) {
             std::string name = std::string(suite.name()) + "." + suite.GetTestInfo(j)->name();
-            if (selected(name)) names.push_back(name);
+            if (selected(name)) cases.push_back({ name, suite.GetTestInfo(j) });
         }
     }
-    return names;
+    return cases;
 }
 
 /// What the caller happened to leave behind must not decide: a shell's background jobs ignore SIGINT, for
@@ -119,17 +124,53 @@ void reset_inherited_state()
     ::umask(022);
 }
 
-[[noreturn]] void run_alone(std::string const& name)
+// RUN_ALL_TESTS() first marks each test that it is not to run, which after a fork copies a page for each few of them, and that
+// costs more than most tests. So the parts of the one test are called here. gtest keeps them to itself; an explicit
+// instantiation may name what is private.
+struct Factory {
+    using Type = testing::internal::TestFactoryBase* const testing::TestInfo::*;
+    friend Type member(Factory);
+};
+struct SetUp {
+    using Type = void (testing::Test::*)();
+    friend Type member(SetUp);
+};
+struct Body {
+    using Type = void (testing::Test::*)();
+    friend Type member(Body);
+};
+struct TearDown {
+    using Type = void (testing::Test::*)();
+    friend Type member(TearDown);
+};
+template <typename Name, typename Name::Type Pointer> struct Open {
+    friend typename Name::Type member(Name) { return Pointer; }
+};
+template struct Open<Factory, &testing::TestInfo::factory_>;
+template struct Open<SetUp, &testing::Test::SetUp>;
+template struct Open<Body, &testing::Test::TestBody>;
+template struct Open<TearDown, &testing::Test::TearDown>;
+
+void run_parts(testing::TestInfo const& info)
+{
+    testing::Test* const test = (info.*member(Factory()))->CreateTest();
+    (test->*member(SetUp()))();
+    if (!testing::Test::HasFatalFailure() && !testing::Test::IsSkipped()) (test->*member(Body()))();
+    (test->*member(TearDown()))();
+    delete test;
+}
+
+[[noreturn]] void run_alone(testing::TestInfo const& info)
 {
     ::setsid();
-    GTEST_FLAG_SET(filter, name);
     auto& listeners = testing::UnitTest::GetInstance()->listeners();
     delete listeners.Release(listeners.default_result_printer());
     listeners.Append(new FailurePrinter);
-    int failed = RUN_ALL_TESTS();
-    auto const& unit = *testing::UnitTest::GetInstance();
+    run_parts(info);
+    auto const& result
+        = testing::UnitTest::GetInstance()->ad_hoc_test_result(); // that of no test in particular
     std::fflush(nullptr);
-    ::_exit(failed ? 1 : unit.skipped_test_count() ? kSkipped : 0);
+    ::_exit(result.Failed() ? 1 : result.Skipped() ? kSkipped : 0);
 }
 
 /// Waits until the child ends, at most so many seconds. False: it did not.
@@ -166,8 +207,9 @@ std::string describe(int status)
 
 enum class Outcome { passed, failed, skipped };
 
-Outcome run(std::string const& name, int timeout)
+Outcome run(Case const& test, int timeout)
 {
+    std::string const& name = test.name;
     std::fflush(nullptr);
     pid_t pid = ::fork();
     if (pid < 0) {
@@ -177,7 +219,7 @@ Outcome run(std::string const& name, int timeout)
     if (pid == 0) {
         reset_inherited_state();
         ::prctl(PR_SET_CHILD_SUBREAPER, 0);
-        run_alone(name);
+        run_alone(*test.info);
     }
     int status = 0;
     std::string why;
@@ -209,10 +251,10 @@ int main(int argc, char** argv)
     testing::InitGoogleTest(&argc, argv);
     Options options = parse(argc, argv);
     if (options.in_process) return RUN_ALL_TESTS();
-    auto names = test_names();
+    auto const cases = selected_cases();
     if (options.list) {
-        for (auto const& name : names)
-            std::printf("%s\n", name.c_str());
+        for (auto const& one : cases)
+            std::printf("%s\n", one.name.c_str());
         return 0;
     }
     sigset_t child_signal;
@@ -221,8 +263,8 @@ int main(int argc, char** argv)
     ::sigprocmask(SIG_BLOCK, &child_signal, nullptr);
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     int counts[3] = {};
-    for (auto const& name : names) {
-        counts[int(run(name, options.timeout))]++;
+    for (auto const& one : cases) {
+        counts[int(run(one, options.timeout))]++;
         std::fflush(stdout);
     }
     std::printf("%d passed, %d failed, %d skipped\n", counts[int(Outcome::passed)],

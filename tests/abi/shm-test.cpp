@@ -213,7 +213,7 @@ TEST(Shm, exec_and_exit_detach)
     Fd nowhere = int(::syscall(SYS_memfd_create, "out", 0));
     pid_t child = start([&] {
         ::dup2(nowhere, 1);
-        ::execl("/proc/self/exe", "abi-tests", "--gtest_list_tests", nullptr);
+        ::execl("/proc/self/exe", "abi-tests", "--list", nullptr);
     });
     EXPECT_EQ(wait_for(child), 0);
     EXPECT_EQ(segment.status().shm_nattch, 1u);

@@ -454,7 +454,7 @@ TEST_F(UnionMount, programs_run)
     mount_all();
     pid_t const child = ::fork();
     if (child == 0) {
-        ::execl("all/self", "self", "--gtest_list_tests", "--gtest_filter=None.none", nullptr);
+        ::execl("all/self", "self", "--list", "--gtest_filter=None.none", nullptr);
         ::_exit(126);
     }
     int status = 0;
