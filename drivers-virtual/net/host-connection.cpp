@@ -17,7 +17,6 @@ constexpr u64 kMostInARow = 1 << 20; ///< then others get their turn
 HostConnection::HostConnection(Kernel& kernel, HostIo& io, hostabi::HostSocket socket, Ref<net::TcpEnd> far,
     net::InterfaceCounters& counters)
     : kernel_(kernel)
-    , io_(io)
     , socket_(std::move(socket))
     , far_(std::move(far))
     , counters_(counters)

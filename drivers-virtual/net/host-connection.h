@@ -34,7 +34,6 @@ private:
     void end(bool abort);
 
     Kernel& kernel_;
-    HostIo& io_;
     hostabi::HostSocket socket_;
     Ref<net::TcpEnd> far_;
     net::InterfaceCounters& counters_;

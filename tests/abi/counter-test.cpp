@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // PR_SET_TSC of prctl(2): a program that may not read the CPU's time stamp counter.
 #include "abi-test.h"
+#include "machine.h"
 
 #include <sys/prctl.h>
 #include <thread>
@@ -56,6 +57,7 @@ TEST(TimeStampCounter, modes_are_two)
 
 TEST(TimeStampCounter, reading_what_is_forbidden_is_a_fault)
 {
+    NEEDS_MACHINE(kCounterFaults);
     EXPECT_EQ(wait_for(start([] {
         forbid();
         read_counter();
@@ -71,6 +73,7 @@ TEST(TimeStampCounter, reading_what_is_forbidden_is_a_fault)
 
 TEST(TimeStampCounter, the_fault_can_be_handled)
 {
+    NEEDS_MACHINE(kCounterFaults);
     in_child([] {
         allow_on_fault();
         for (int i = 1; i <= 3; ++i) {
@@ -97,6 +100,7 @@ TEST(TimeStampCounter, is_each_threads_own)
 
 TEST(TimeStampCounter, children_and_threads_inherit_it)
 {
+    NEEDS_MACHINE(kCounterFaults);
     in_child([] {
         forbid();
         pid_t const child = start([] {
@@ -148,6 +152,7 @@ TEST(TimeStampCounter, a_program_keeps_its_setting_over_exec)
 
 TEST(TimeStampCounter, strict_seccomp_forbids_it)
 {
+    NEEDS_MACHINE(kCounterFaults);
     EXPECT_EQ(wait_for(start([] {
         if (::prctl(PR_SET_SECCOMP, 1) != 0) ::_exit(1);
         read_counter();

@@ -4,6 +4,7 @@
 //   --timeout=SECONDS   a test that takes longer is killed and has failed (default 60)
 //   --in-process        plain gtest, for a debugger or a kernel that cannot fork yet
 //   --list              the names, one a line
+//   --lacks             what the machine keeps from us (machine.h)
 //   --helper NAME ...   a small program for the tests about exec: see helper.cpp
 // Prints one line a test ("ok NAME", "FAILED NAME", "skipped NAME: why") and closes with the counts.
 #include <cerrno>
@@ -23,6 +24,7 @@
 #include <gtest/gtest.h>
 
 #include "helper.h"
+#include "machine.h"
 
 namespace {
 
@@ -248,6 +250,7 @@ Outcome run(Case const& test, int timeout)
 int main(int argc, char** argv)
 {
     if (argc >= 3 && std::strcmp(argv[1], "--helper") == 0) return abi_test::run_helper(argc, argv);
+    if (argc == 2 && std::strcmp(argv[1], "--lacks") == 0) return std::puts(abi_test::lacking().c_str()) < 0;
     testing::InitGoogleTest(&argc, argv);
     Options options = parse(argc, argv);
     if (options.in_process) return RUN_ALL_TESTS();

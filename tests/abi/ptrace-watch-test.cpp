@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // ptrace(2): the debug registers, by which debuggers break at an instruction and watch memory.
+#include "machine.h"
 #include "ptrace.h"
 
 #include <thread>
@@ -63,6 +64,7 @@ Watched watched;
 
 TEST(PtraceWatch, a_write_stops_behind_the_instruction)
 {
+    NEEDS_MACHINE(kWatchpoints);
     pid_t child = start_traced([] {
         watched.second = 1; // beside it
         for (long i = 1; i <= 3; ++i)
@@ -79,6 +81,7 @@ TEST(PtraceWatch, a_write_stops_behind_the_instruction)
 
 TEST(PtraceWatch, the_same_value_counts_as_written)
 {
+    NEEDS_MACHINE(kWatchpoints);
     pid_t child = start_traced([] {
         watched.first = 0;
         watched.first = 0;
@@ -91,6 +94,7 @@ TEST(PtraceWatch, the_same_value_counts_as_written)
 
 TEST(PtraceWatch, reads_count_only_where_asked_for)
 {
+    NEEDS_MACHINE(kWatchpoints);
     pid_t child = start_traced([] {
         long sum = watched.first; // not watched for reads
         sum += watched.second;
@@ -105,6 +109,7 @@ TEST(PtraceWatch, reads_count_only_where_asked_for)
 
 TEST(PtraceWatch, several_registers_on_a_page)
 {
+    NEEDS_MACHINE(kWatchpoints);
     pid_t child = start_traced([] {
         watched.narrow[1] = 5;
         watched.first = 6;
@@ -121,6 +126,7 @@ __attribute__((noinline, aligned(64))) void marked() { asm volatile("nop\n\tnop"
 
 TEST(PtraceWatch, a_breakpoint_stops_before_the_instruction)
 {
+    NEEDS_MACHINE(kWatchpoints);
     pid_t child = start_traced([] {
         for (int i = 0; i < 3; ++i)
             marked();
@@ -137,6 +143,7 @@ TEST(PtraceWatch, a_breakpoint_stops_before_the_instruction)
 
 TEST(PtraceWatch, single_steps_pass_what_is_watched)
 {
+    NEEDS_MACHINE(kWatchpoints);
     pid_t child = start_traced([] {
         asm volatile("int3\n\tmovq $5, %0\n\tnop\n\tnop" : "=m"(watched.first)::"memory");
     });
@@ -154,6 +161,7 @@ TEST(PtraceWatch, single_steps_pass_what_is_watched)
 
 TEST(PtraceWatch, what_is_cleared_is_seen_no_more)
 {
+    NEEDS_MACHINE(kWatchpoints);
     pid_t child = start_traced([] {
         watched.first = 1;
         watched.first = 2;
@@ -167,6 +175,7 @@ TEST(PtraceWatch, what_is_cleared_is_seen_no_more)
 
 TEST(PtraceWatch, neither_a_child_nor_a_thread_inherits)
 {
+    NEEDS_MACHINE(kWatchpoints);
     pid_t child = start_traced([] {
         sigset_t ends; // of the grandchild: no stop of its own
         ::sigemptyset(&ends);
@@ -188,6 +197,7 @@ TEST(PtraceWatch, neither_a_child_nor_a_thread_inherits)
 
 TEST(PtraceWatch, the_kernel_may_write_unseen)
 {
+    NEEDS_MACHINE(kWatchpoints);
     pid_t child = start_traced([] {
         int ends[2];
         ASSERT_EQ(::pipe(ends), 0);

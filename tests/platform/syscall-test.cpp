@@ -4,6 +4,8 @@
 #include "tests/platform/harness.h"
 
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace umbra::test {
 namespace {
@@ -150,8 +152,23 @@ TEST_P(SyscallTrap, odd_numbers_are_traps_too)
     }
 }
 
+/// Some virtual machines do not let it through: there it is a fault, of every program.
+bool host_has_calls_of_32_bits()
+{
+    pid_t const child = ::fork();
+    if (child == 0) {
+        long result = 20; // getpid there
+        asm volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
+        ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return !WIFSIGNALED(status);
+}
+
 TEST_P(SyscallTrap, thirty_two_bit_entry)
 {
+    if (!host_has_calls_of_32_bits()) GTEST_SKIP() << "the host lacks int 0x80";
     // mov eax, 20 (getpid there); int 0x80
     auto guest
         = make_guest(Code().raw({ 0xb8, 20, 0, 0, 0, 0xcd, 0x80 }).store_rax_to(kDataAt).syscall(SYS_exit));
