@@ -221,7 +221,7 @@ def hostile_lane(name, user):
         return [PYTHON, str(path / "hostile/main.py"), str(path / "build-umbra"), str(path / "build-hostile-guest"),
                 name.split("-")[0]]
     return Lane(name, ["umbra", "tests/hostile/hostile-guest"], command, parse_lines, lambda: command() + ["--list"], user,
-                timeout=300)
+                timeout=900)
 
 
 # What common container profiles refuse.
@@ -243,8 +243,9 @@ SOCKETS = ("--gtest_filter=BoundInterface.*:Epoll*.*:Inet*.*:LowWaterTcp.*:Multi
            ":InetSocket.listed_in_proc")
 
 
-def machine_lacks(program):
-    """What the machine keeps from the host, and so from every guest on it: tests/abi/machine.h."""
+def machine_lacks():
+    """What the machine keeps from the host: tests/abi/machine.h."""
+    program = str(SANDBOX.path / "build-abi-tests")
     status, text = run([program, "--lacks"], 60)
     if status != 0:
         raise RuntimeError(f"{program} --lacks: {describe(status)}\n{text}")
@@ -256,7 +257,8 @@ def abi_guest_lane(name, backend, user, guest_user, extra=(), tests=()):
 
     def command():
         return [str(SANDBOX.path / "build-umbra"), "run", "--backend", backend, *extra, "-q", "-u", guest_user,
-                "-e", "UMBRA_ABI_STRICT=1", "-e", "UMBRA_ABI_HOST_LACKS=" + machine_lacks(program()), "-v", f"{SANDBOX.path}:/tests:ro", "--", "/tests/build-abi-tests", *tests]
+                "-e", "UMBRA_ABI_STRICT=1", "-e", "UMBRA_ABI_HOST_LACKS=" + machine_lacks(),
+                "-v", f"{SANDBOX.path}:/tests:ro", "--", "/tests/build-abi-tests", *tests]
     return Lane(name, ["umbra", "tests/abi/abi-tests"], command, parse_lines, lambda: [program(), "--list", *tests], user, 900)
 
 
@@ -282,8 +284,10 @@ def workplace_lane(name, where, user, long=False):
         how = ["--outside"] if where == "outside" else ["--umbra", str(path / "build-umbra"), "--backend", where]
         return [PYTHON, str(path / "workplace/main.py"), *how, "--tree", str(path / "work"), "--tar", str(path / "work.tar"),
                 "--repository", str(path / "packages"), "--sources", str(path / "sources"), "--jobs", JOBS,
-                "--results", str(path / "outside.json"), *(["--long"] if long else []), *([] if IS_ROOT else ["--alone"])]
-    lane = Lane(name, ["umbra"], command, parse_lines, lambda: command() + ["--list"], user, timeout=3600, needs="work")
+                "--results", str(path / "outside.json"), "--host-lacks", machine_lacks(), *(["--long"] if long else []),
+                *([] if IS_ROOT else ["--alone"])]
+    lane = Lane(name, ["umbra", "tests/abi/abi-tests"], command, parse_lines, lambda: command() + ["--list"], user,
+                timeout=3600, needs="work")
     lane.only_by_name = long
     return lane
 

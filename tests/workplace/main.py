@@ -11,6 +11,7 @@ wrong and "FAILED NAME", and "time NAME .." with both durations. A script's head
     # long             runs only with --long
     # sources          finds Umbra's own sources at /sources
     # repository       finds a directory of Debian packages at /repository
+$HOST_LACKS says what this machine keeps from the host, outside and inside.
 """
 import argparse
 import concurrent.futures
@@ -18,6 +19,7 @@ import fnmatch
 import json
 import os
 import pathlib
+import shlex
 import signal
 import subprocess
 import sys
@@ -25,8 +27,9 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-#: Only a hang takes longer, on however slow a machine.
+#: Only a hang takes longer, on however slow a machine: seconds.
 LIMIT = 900
+LONG_LIMIT = 3000
 #: A namespace of mounts and processes of its own: nothing that a script starts or mounts outlives it.
 OUTSIDE = """
 set -e
@@ -48,7 +51,13 @@ class Program:
         self.exceptions = [line.split(": ")[1] for line in self.head if line.startswith("except: ")]
         self.is_long = "long" in self.head
         self.wants = [name for name in ("repository", "sources") if name in self.head]
+        self.limit = LONG_LIMIT if self.is_long else LIMIT
         self.script = f". /workplace/prelude.sh; . /workplace/programs/{path.name}"
+
+
+def script(lane, program):
+    """What bash runs: the same outside and inside, on one machine."""
+    return f"export HOST_LACKS={shlex.quote(lane.host_lacks)}; {program.script}"
 
 
 def programs(lane):
@@ -60,27 +69,27 @@ def programs(lane):
 def outside(lane, program):
     repository, sources = (getattr(lane, name) if name in program.wants else "" for name in ("repository", "sources"))
     return ["unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "sh", "-c", OUTSIDE, "outside",
-            lane.tree, str(HERE), repository, sources, program.user, program.script]
+            lane.tree, str(HERE), repository, sources, program.user, script(lane, program)]
 
 
 def inside(lane, program):
     volumes = [word for name in program.wants for word in ("-v", f"{getattr(lane, name)}:/{name}:ro")]
     return [lane.umbra, "run", "-q", "--backend", lane.backend, "--rootfs", lane.tar, "--memory", "6G", "-u", program.user,
-            "-v", f"{HERE}:/workplace:ro", *volumes, "--", "/bin/bash", "-c", program.script]
+            "-v", f"{HERE}:/workplace:ro", *volumes, "--", "/bin/bash", "-c", script(lane, program)]
 
 
-def run(command):
-    """Runs to the end of the command, or to its limit. Returns its status, output and duration in seconds."""
+def run(command, limit):
+    """Runs to the end of the command, or so many seconds. Returns its status, output and duration in seconds."""
     start = time.monotonic()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                                    start_new_session=True)
         try:
-            status = process.wait(LIMIT)
+            status = process.wait(limit)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            status = f"still running after {LIMIT} s"
+            status = f"still running after {limit} s"
         duration = time.monotonic() - start
         output.seek(0)
         return status, output.read().decode(errors="replace"), duration
@@ -115,7 +124,7 @@ def passes(output):
 
 def run_one(lane, program, known):
     """Runs one program; returns the report, and what it printed if it ran outside and well."""
-    status, output, duration = run((outside if lane.outside else inside)(lane, program))
+    status, output, duration = run((outside if lane.outside else inside)(lane, program), program.limit)
     expected = None if lane.outside else known.get(program.name)
     wrong = judge(program, status, output, expected)
     if not wrong and not expected and not lane.outside and not lane.alone:
@@ -155,6 +164,8 @@ def main():
     parser.add_argument("--backend", choices=["seccomp", "ptrace"], default="seccomp")
     parser.add_argument("--results", help="the file of what was printed outside")
     parser.add_argument("--sources", help="Umbra's own sources")
+    parser.add_argument("--host-lacks", default="", metavar="LIST",
+                        help="what this machine keeps from the host (abi-tests --lacks), for the programs in HOST_LACKS")
     parser.add_argument("--long", action="store_true", help="the programs that take minutes")
     parser.add_argument("--alone", action="store_true", help="without comparison: there is no chroot without root")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)

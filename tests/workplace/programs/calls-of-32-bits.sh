@@ -9,4 +9,8 @@ int main(void) {
     return 0;
 }
 C
-gcc call.c -o call && ./call
+gcc call.c -o call
+exec 3>&2 2>/dev/null # the shell's own words about what was killed have numbers
+./call
+echo "status $?" # that of SIGSEGV where the host, and so its guest, has no such calls at all
+exec 2>&3
