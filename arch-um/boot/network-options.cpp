@@ -6,12 +6,11 @@
 #include <cctype>
 
 #include "arch-um/boot/option-text.h"
+#include "core/net/interface.h"
 
 namespace umbra::boot {
 
 namespace {
-
-constexpr std::string_view kSwitched = "switch:";
 
 /// A number followed by one of the units, in units of the smallest; nothing: it is none, or not within [0, most].
 struct Unit {
@@ -36,14 +35,24 @@ constexpr Unit kShares[] = { { "%", 1e4 } };
 constexpr Unit kRates[] = { { "kbit", 1e3 }, { "mbit", 1e6 }, { "gbit", 1e9 }, { "bit", 1 } };
 constexpr double kLongestLatency = 60e9, kHighestRate = 1e12;
 
-void take_impairment(std::string_view setting, drivers::Impairments& impairments)
+/// KEY=TEXT
+struct Setting {
+    explicit Setting(std::string_view setting)
+        : whole(setting)
+        , key(setting.substr(0, setting.find('=')))
+        , text(key.size() == setting.size() ? std::string_view() : setting.substr(key.size() + 1))
+    {
+    }
+    std::string_view whole, key, text;
+};
+
+/// False: it is none.
+bool take_impairment(Setting const& setting, drivers::Impairments& impairments)
 {
-    auto const equals = setting.find('=');
-    auto const key = setting.substr(0, equals);
-    auto const text = equals == setting.npos ? std::string_view() : setting.substr(equals + 1);
+    auto const& [whole, key, text] = setting;
     auto take = [&](std::span<Unit const> units, double most, std::string const& right) {
         auto const value = parse_quantity(text, units, most);
-        if (!value) usage_error("--net: " + quoted(setting) + " is not right: give " + right);
+        if (!value) usage_error("--net: " + quoted(whole) + " is not right: give " + right);
         return *value;
     };
     auto take_share
@@ -58,14 +67,82 @@ void take_impairment(std::string_view setting, drivers::Impairments& impairments
     } else if (key == "rate") {
         impairments.rate = u64(take(kRates, kHighestRate, "bits a second, such as 10mbit, 64kbit or 1gbit"));
         if (impairments.rate == 0)
-            usage_error("--net: " + quoted(setting) + ": nothing would go through: give 1bit or more");
+            usage_error("--net: " + quoted(whole) + ": nothing would go through: give 1bit or more");
     } else if (key == "seed") {
         if (!parse_decimal(text, impairments.seed))
-            usage_error("--net: " + quoted(setting) + " is not right: give a number from 0 to 2^64-1");
+            usage_error("--net: " + quoted(whole) + " is not right: give a number from 0 to 2^64-1");
     } else {
-        usage_error(
-            "--net: " + quoted(setting) + " is not known: give latency=, loss=, reorder=, rate= or seed=");
+        return false;
     }
+    return true;
+}
+
+net::IpAddress parse_v4(Setting const& setting, std::string_view text)
+{
+    u8 bytes[4];
+    if (::inet_pton(AF_INET, std::string(text).c_str(), bytes) != 1)
+        usage_error("--net: " + quoted(setting.whole) + " is not right: give an address of IPv4, such as "
+            + std::string(setting.key) + (setting.key == "address" ? "=192.168.7.2/24" : "=192.168.7.1"));
+    return net::IpAddress::v4(bytes[0], bytes[1], bytes[2], bytes[3]);
+}
+
+/// False: it is none.
+bool take_address(Setting const& setting, drivers::LinkAddresses& addresses)
+{
+    if (setting.key == "gateway") {
+        addresses.gateway = parse_v4(setting, setting.text);
+    } else if (setting.key == "dns") {
+        addresses.name_server = parse_v4(setting, setting.text);
+    } else if (setting.key == "address") {
+        constexpr u32 longest = 30; // two for the net and for all
+        auto const slash = setting.text.find('/');
+        addresses.address = parse_v4(setting, setting.text.substr(0, slash));
+        u32 prefix = 0;
+        if (slash == setting.text.npos || !parse_decimal(setting.text.substr(slash + 1), prefix) || prefix < 1
+            || prefix > longest)
+            usage_error("--net: " + quoted(setting.whole)
+                + " is not right: give the bits of the net as well, 1 to 30, such as "
+                + "address=192.168.7.2/24");
+        addresses.prefix = u8(prefix);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void check_addresses(drivers::LinkAddresses const& addresses, std::string const& given)
+{
+    if (addresses.prefix == 0)
+        usage_error("--net: " + given + " needs the guest's address: give address=ADDRESS/BITS");
+    net::InterfaceAddress const own { addresses.address, addresses.prefix };
+    if (own.address.is_multicast() || own.address.is_loopback() || own.address == own.first()
+        || own.address == own.last())
+        usage_error(
+            "--net: address=: " + net::text_of(own.address) + " is no address of a machine in its net");
+    if (addresses.gateway && !own.covers(*addresses.gateway))
+        usage_error("--net: gateway=: " + net::text_of(*addresses.gateway)
+            + " is not on the guest's net: give one of the same first bits");
+}
+
+bool is_plain_name(std::string_view name, size_t longest)
+{
+    auto is_plain
+        = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_'; };
+    return !name.empty() && name.size() <= longest && std::ranges::all_of(name, is_plain);
+}
+
+void check_name(NetworkKind kind, std::string_view name)
+{
+    constexpr size_t longest_switch = 32, longest_device = 15;
+    if (kind == NetworkKind::switched && !is_plain_name(name, longest_switch))
+        usage_error("--net: " + quoted(name)
+            + " is no name of a switch: give 1 to 32 letters, digits, dashes or underscores");
+    if (kind == NetworkKind::tap && !is_plain_name(name, longest_device))
+        usage_error("--net: " + quoted(name)
+            + " is no name of a device: give 1 to 15 letters, digits, dashes or underscores");
+    if (kind == NetworkKind::passt && name.empty())
+        usage_error(
+            "--net: passt: has no path: give that of passt's socket, such as passt:/tmp/passt_1.socket");
 }
 
 } // namespace
@@ -111,27 +188,34 @@ PortChoice parse_port(std::string_view text)
 
 NetworkChoice parse_network(std::string_view text)
 {
-    constexpr size_t longest_name = 32;
     if (text == "user") return { .kind = NetworkKind::user };
     if (text == "none") return { .kind = NetworkKind::none };
     if (text == "host") return { .kind = NetworkKind::host };
-    if (!text.starts_with(kSwitched))
-        usage_error("--net: " + quoted(text) + " is not known: give user, none, host or switch:NAME");
-    auto rest = text.substr(kSwitched.size());
-    auto const name = rest.substr(0, rest.find(','));
-    auto is_plain
-        = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_'; };
-    if (name.empty() || name.size() > longest_name || !std::ranges::all_of(name, is_plain))
-        usage_error("--net: " + quoted(name)
-            + " is no name of a switch: give 1 to 32 letters, digits, dashes or underscores");
-    NetworkChoice choice { .kind = NetworkKind::switched, .switch_name = std::string(name) };
-    rest.remove_prefix(name.size());
+    constexpr std::pair<std::string_view, NetworkKind> named[] = { { "switch:", NetworkKind::switched },
+        { "tap:", NetworkKind::tap }, { "passt:", NetworkKind::passt } };
+    auto const* const found
+        = std::ranges::find_if(named, [&](auto const& one) { return text.starts_with(one.first); });
+    if (found == std::end(named))
+        usage_error("--net: " + quoted(text)
+            + " is not known: give user, none, host, switch:NAME, tap:NAME,address=.. or "
+              "passt:PATH,address=..");
+    auto rest = text.substr(found->first.size());
+    NetworkChoice choice { .kind = found->second, .name = std::string(rest.substr(0, rest.find(','))) };
+    check_name(choice.kind, choice.name);
+    bool const has_addresses = choice.kind != NetworkKind::switched;
+    rest.remove_prefix(choice.name.size());
     while (!rest.empty()) {
         rest.remove_prefix(1);
-        auto const setting = rest.substr(0, rest.find(','));
-        take_impairment(setting, choice.impairments);
-        rest.remove_prefix(setting.size());
+        Setting const setting(rest.substr(0, rest.find(',')));
+        bool const is_known = take_impairment(setting, choice.impairments)
+            || (has_addresses && take_address(setting, choice.addresses));
+        if (!is_known)
+            usage_error("--net: " + quoted(setting.whole) + " is not known: give "
+                + (has_addresses ? "address=, gateway=, dns=, " : "")
+                + "latency=, loss=, reorder=, rate= or seed=");
+        rest.remove_prefix(setting.whole.size());
     }
+    if (has_addresses) check_addresses(choice.addresses, std::string(text.substr(0, text.find(','))));
     if (choice.impairments.reorder && !choice.impairments.latency)
         usage_error(
             "--net: reorder= without latency= does nothing, as no frame is late: give latency= as well");

@@ -11,6 +11,9 @@
 #include "core/task/task.h"
 #include "core/vfs/file-system-types.h"
 #include "core/vfs/operations.h"
+#include "drivers-virtual/net/link/link-port.h"
+#include "drivers-virtual/net/switch/port.h"
+#include "hostabi/random.h"
 #include "hostabi/text-file.h"
 
 namespace umbra::boot {
@@ -37,16 +40,73 @@ std::unique_ptr<drivers::UserNetwork> make_user_network(
     return network;
 }
 
-std::unique_ptr<drivers::SwitchNetwork> make_switch_network(
+using WireResult = hostabi::HostResult<std::unique_ptr<drivers::Wire>>;
+
+WireResult make_switch_port(drivers::HostIo& io, RunOptions const& options)
+{
+    auto port = std::make_unique<drivers::SwitchPort>(io);
+    auto const joined = port->join(options.network.name, options.hostname);
+    if (joined.is_error()) return joined.error();
+    return std::unique_ptr<drivers::Wire>(std::move(port));
+}
+
+WireResult make_link_port(drivers::HostIo& io, NetworkChoice const& choice)
+{
+    auto channel = choice.kind == NetworkKind::tap ? hostabi::FrameChannel::open_tap(choice.name)
+                                                   : hostabi::FrameChannel::connect(choice.name);
+    if (channel.is_error()) return channel.error();
+    std::array<u8, 6> random;
+    hostabi::random_bytes(random);
+    return std::unique_ptr<drivers::Wire>(std::make_unique<drivers::LinkPort>(
+        io, std::move(channel).value(), choice.addresses, drivers::make_hardware_address(random)));
+}
+
+std::string why_no_tap(std::string const& name, int error)
+{
+    std::string const make = "ip tuntap add " + name + " mode tap user NAME";
+    switch (error) {
+    case ENOENT:
+        return "the host has no /dev/net/tun";
+    case ENODEV:
+        return "there is no such device: root makes it, with " + make;
+    case EPERM:
+    case EACCES:
+        return "it is not this user's: root gives it, with " + make;
+    case EBUSY:
+        return "another program has it";
+    case EINVAL:
+        return "it is no tap device of one queue: root makes one, with " + make;
+    default:
+        return std::strerror(error);
+    }
+}
+
+/// Why there is no wire, and what would help.
+std::string why_no_wire(NetworkChoice const& choice, int error)
+{
+    switch (choice.kind) {
+    case NetworkKind::tap:
+        return "--net tap:" + choice.name + ": " + why_no_tap(choice.name, error);
+    case NetworkKind::passt:
+        return "--net passt:" + choice.name + ": " + std::strerror(error)
+            + (error == ENOENT || error == ECONNREFUSED ? ": start passt first; it says where its socket is"
+                                                        : "");
+    default:
+        return "--net switch:" + choice.name + ": "
+            + (error == EADDRINUSE ? "all its ports are taken: give another switch" : std::strerror(error));
+    }
+}
+
+std::unique_ptr<drivers::EthernetNetwork> make_ethernet_network(
     Kernel& kernel, drivers::HostIo& io, RunOptions const& options, std::string& problem)
 {
-    auto network = std::make_unique<drivers::SwitchNetwork>(kernel, io);
-    auto const joined
-        = network->join(options.network.switch_name, options.hostname, options.network.impairments);
-    if (joined.ok()) return network;
-    problem = "--net switch:" + options.network.switch_name + ": "
-        + (joined.error().value == EADDRINUSE ? "all its ports are taken: give another switch"
-                                              : std::strerror(joined.error().value));
+    auto const& choice = options.network;
+    auto wire
+        = choice.kind == NetworkKind::switched ? make_switch_port(io, options) : make_link_port(io, choice);
+    if (!wire.is_error())
+        return std::make_unique<drivers::EthernetNetwork>(
+            kernel, std::move(wire).value(), choice.impairments);
+    problem = why_no_wire(choice, wire.error().value);
     return nullptr;
 }
 
@@ -56,9 +116,17 @@ std::unique_ptr<drivers::DirectNetwork> make_direct_network(
     auto network = std::make_unique<drivers::DirectNetwork>(kernel, io);
     auto& space = *kernel.first_namespaces().network;
     auto const attached = network->attach(space, hostabi::list_interfaces());
-    if (attached.is_error()) problem = "--net host: " + std::string(std::strerror(attached.error().value));
+    if (attached.is_error()) {
+        problem = "--net host: " + std::string(std::strerror(attached.error().value));
+        return nullptr;
+    }
     kernel.scheduler().vcpu(0).run_soon([made = network.get()] { made->start(); });
     return network;
+}
+
+bool is_ethernet(NetworkKind kind)
+{
+    return kind == NetworkKind::switched || kind == NetworkKind::tap || kind == NetworkKind::passt;
 }
 
 /// On a vCPU it begins to hear.
@@ -79,20 +147,20 @@ InstanceNetwork make_network(
     InstanceNetwork made;
     if (options.network.kind == NetworkKind::user)
         made.user = make_user_network(kernel, io, options.network, problem);
-    if (options.network.kind == NetworkKind::switched)
-        made.switched = make_switch_network(kernel, io, options, problem);
+    if (is_ethernet(options.network.kind))
+        made.ethernet = make_ethernet_network(kernel, io, options, problem);
     if (options.network.kind == NetworkKind::host) {
         made.direct = make_direct_network(kernel, io, problem);
         made.host_resolver = hostabi::read_text("/etc/resolv.conf");
     }
     if (made.user) plug_in(kernel, *made.user);
-    if (made.switched) plug_in(kernel, *made.switched);
+    if (made.ethernet) plug_in(kernel, *made.ethernet);
     return made;
 }
 
 void finish_network(InstanceNetwork& network)
 {
-    if (network.switched) network.switched->drain();
+    if (network.ethernet) network.ethernet->drain();
 }
 
 namespace {
@@ -121,8 +189,9 @@ Result<void> write_text(Task& task, vfs::At const& at, std::string const& text, 
 }
 
 /// Empty: nobody answers.
-std::string resolver_text(NetworkKind kind, InstanceNetwork const& network)
+std::string resolver_text(NetworkChoice const& choice, InstanceNetwork const& network)
 {
+    NetworkKind const kind = choice.kind;
     if (kind == NetworkKind::host) return network.host_resolver;
     if (kind == NetworkKind::user)
         return "# Umbra's: the host's name server answers here.\nnameserver "
@@ -130,6 +199,8 @@ std::string resolver_text(NetworkKind kind, InstanceNetwork const& network)
     if (kind == NetworkKind::switched)
         return "# Umbra's: the switch knows the names of the instances on it.\nnameserver "
             + net::text_of(drivers::switch_address(drivers::kSwitchItself)) + "\n";
+    if (choice.addresses.name_server)
+        return "# Umbra's: as --net says.\nnameserver " + net::text_of(*choice.addresses.name_server) + "\n";
     return "";
 }
 
@@ -137,7 +208,7 @@ net::IpAddress own_address(InstanceNetwork const& network)
 {
     if (network.user) return drivers::user_address();
     // 127.0.1.1 is what Debian gives a machine without an address of its own.
-    return network.switched ? network.switched->address() : net::IpAddress::v4(127, 0, 1, 1);
+    return network.ethernet ? network.ethernet->address() : net::IpAddress::v4(127, 0, 1, 1);
 }
 
 /// A file of our own over the tree's. ENOENT: the tree has none to cover.
@@ -185,7 +256,7 @@ void write_network_files(Task& task, RunOptions const& options, InstanceNetwork 
     auto said = [&](char const* file, Result<void> result) {
         if (result.is_error()) task.kernel().printk().info("umbra: %s: %s", file, errno_name(result.error()));
     };
-    std::string const resolver = resolver_text(options.network.kind, network);
+    std::string const resolver = resolver_text(options.network, network);
     if (options.write_through) {
         if (!resolver.empty()) said("/etc/resolv.conf", cover(task, "/etc/resolv.conf", resolver));
         return;

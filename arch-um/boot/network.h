@@ -7,15 +7,15 @@
 #include "arch-um/boot/options.h"
 #include "arch-um/boot/volume.h"
 #include "drivers-virtual/net/direct/direct-network.h"
-#include "drivers-virtual/net/switch/switch-network.h"
+#include "drivers-virtual/net/ethernet/ethernet-network.h"
 #include "drivers-virtual/net/user-network.h"
 
 namespace umbra::boot {
 
-/// The network that the user asked for: one of the three, or none. Lives until the last vCPU has stopped.
+/// The network that the user asked for: one of them, or none. Lives until the last vCPU has stopped.
 struct InstanceNetwork {
     std::unique_ptr<drivers::UserNetwork> user {};
-    std::unique_ptr<drivers::SwitchNetwork> switched {};
+    std::unique_ptr<drivers::EthernetNetwork> ethernet {}; ///< a switch, a device or a peer's socket
     std::unique_ptr<drivers::DirectNetwork> direct {};
     std::string host_resolver {}; ///< the host's resolv.conf, where its network is the guest's
 };

@@ -113,7 +113,7 @@ TEST(Options, Impairments)
 {
     auto const of = [](char const* net) { return run({ "run", "--net", net }).network; };
     auto const all = of("switch:lab,latency=20ms,loss=0.5%,reorder=25%,rate=1.5mbit,seed=7");
-    EXPECT_EQ(all.switch_name, "lab");
+    EXPECT_EQ(all.name, "lab");
     EXPECT_EQ(all.impairments,
         (drivers::Impairments {
             .latency = 20'000'000, .loss = 5'000, .reorder = 250'000, .rate = 1'500'000, .seed = 7 }));
@@ -133,13 +133,46 @@ TEST(Options, Impairments)
     expect_error({ "run", "--net", "switch:lab,reorder=1%" }, "give latency= as well");
 }
 
+TEST(Options, AddressesOnAWire)
+{
+    auto const of = [](char const* net) { return run({ "run", "--net", net }).network; };
+    auto const tap = of("tap:um0,address=192.168.7.2/24,gateway=192.168.7.1,dns=9.9.9.9,latency=1ms");
+    EXPECT_EQ(tap.kind, NetworkKind::tap);
+    EXPECT_EQ(tap.name, "um0");
+    EXPECT_EQ(tap.addresses.address, net::IpAddress::v4(192, 168, 7, 2));
+    EXPECT_EQ(tap.addresses.prefix, 24);
+    EXPECT_EQ(tap.addresses.gateway, net::IpAddress::v4(192, 168, 7, 1));
+    EXPECT_EQ(tap.addresses.name_server, net::IpAddress::v4(9, 9, 9, 9));
+    EXPECT_EQ(tap.impairments.latency, 1'000'000);
+    auto const passt = of("passt:/tmp/a b.socket,address=10.0.0.1/30");
+    EXPECT_EQ(passt.kind, NetworkKind::passt);
+    EXPECT_EQ(passt.name, "/tmp/a b.socket");
+    EXPECT_FALSE(passt.addresses.gateway);
+    expect_error({ "run", "--net", "tap:um0" }, "tap:um0 needs the guest's address");
+    expect_error({ "run", "--net", "tap:,address=10.0.0.1/24" }, "no name of a device");
+    expect_error({ "run", "--net", "tap:sixteen-letters-,address=10.0.0.1/24" }, "no name of a device");
+    expect_error({ "run", "--net", "passt:,address=10.0.0.1/24" }, "has no path");
+    expect_error({ "run", "--net", "tap:um0,address=10.0.0.1" }, "the bits of the net as well");
+    expect_error({ "run", "--net", "tap:um0,address=10.0.0.1/31" }, "1 to 30");
+    expect_error({ "run", "--net", "tap:um0,address=fd00::1/64" }, "an address of IPv4");
+    expect_error({ "run", "--net", "tap:um0,address=10.0.0.0/24" }, "no address of a machine");
+    expect_error({ "run", "--net", "tap:um0,address=10.0.0.255/24" }, "no address of a machine");
+    expect_error({ "run", "--net", "tap:um0,address=127.0.0.5/8" }, "no address of a machine");
+    expect_error(
+        { "run", "--net", "tap:um0,address=10.0.0.2/24,gateway=10.0.1.1" }, "not on the guest's net");
+    expect_error({ "run", "--net", "tap:um0,address=10.0.0.2/24,dns=here" }, "such as dns=");
+    expect_error({ "run", "--net", "tap:um0,address=10.0.0.2/24,mtu=9000" }, "'mtu=9000' is not known");
+    expect_error({ "run", "--net", "switch:lab,address=10.0.0.2/24" }, "is not known: give latency=");
+    expect_error({ "run", "--net", "tap:um0,address=10.0.0.2/24", "-p", "80:80" }, "leave one of them out");
+}
+
 TEST(Options, Network)
 {
     EXPECT_EQ(run({ "run" }).network.kind, NetworkKind::user);
     EXPECT_EQ(run({ "run", "--net=none" }).network.kind, NetworkKind::none);
     auto const switched = run({ "run", "--net=switch:my-lab_2" }).network;
     EXPECT_EQ(switched.kind, NetworkKind::switched);
-    EXPECT_EQ(switched.switch_name, "my-lab_2");
+    EXPECT_EQ(switched.name, "my-lab_2");
     EXPECT_TRUE(run({ "do", "--host-loopback", "ls" }).network.host_loopback);
     auto const ports
         = run({ "run", "-p", "8080:80", "-p", "127.0.0.1:53:5353/udp", "-p", "[::1]:1:65535/tcp" })
@@ -161,11 +194,11 @@ TEST(Options, Network)
     expect_error({ "run", "-p", "localhost:80:80" }, "'localhost' is no address");
     expect_error({ "run", "-p", "::1:80:80" }, "is no address");
     EXPECT_EQ(run({ "run", "--net=host" }).network.kind, NetworkKind::host);
-    expect_error({ "run", "--net", "bridge" }, "give user, none, host or switch:NAME");
+    expect_error({ "run", "--net", "bridge" }, "give user, none, host, switch:NAME, tap:NAME");
     expect_error({ "run", "--net", "host", "-p", "80:80" }, "the guest's ports are the host's");
     expect_error({ "run", "--net", "host", "--host-loopback" }, "it is the guest's own");
     expect_error({ "run", "--net", "host", "--pcap", "file" }, "capture on the host");
-    expect_error({ "run", "--net", "switch" }, "give user, none, host or switch:NAME");
+    expect_error({ "run", "--net", "switch" }, "give user, none, host, switch:NAME, tap:NAME");
     expect_error({ "run", "--net", "switch:" }, "is no name of a switch");
     expect_error({ "run", "--net", "switch:a/b" }, "is no name of a switch");
     expect_error({ "run", "--net", "switch:lab", "-p", "80:80" }, "nothing leads in");

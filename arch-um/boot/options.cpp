@@ -49,7 +49,8 @@ void add_run_options(CLI::App& app, RawRun& raw)
     app.add_option("--net", raw.network,
            "The network: user (the default), a way out through the host's sockets; switch:NAME, the "
            "instances "
-           "of yours that name the same switch; or none")
+           "of yours that name the same switch; tap:NAME or passt:PATH with address=, a device of the host's "
+           "or passt's socket; host, the host's own; or none")
         ->type_name("NAME");
     list("-p,--publish", raw.ports, "Lead a port of the host's to one of the guest's")
         ->type_name("[ADDR:]HOSTPORT:GUESTPORT[/udp]");
@@ -173,11 +174,15 @@ void set_network(RunOptions& run, RawRun const& raw)
             };
         return;
     }
-    bool const is_none = run.network.kind == NetworkKind::none;
-    std::string const with = is_none ? "with --net none " : "with --net switch:NAME ";
-    if (!raw.ports.empty()) throw UsageError { "-p: " + with + "nothing leads in: leave one of them out" };
+    auto const kind = raw.network->substr(0, raw.network->find_first_of(":,"));
+    std::string const with = "with --net " + kind;
+    if (!raw.ports.empty())
+        throw UsageError { "-p: " + with
+            + " nothing leads in, but to addresses of the guest's own: leave one of "
+              "them out" };
     if (raw.host_loopback)
-        throw UsageError { "--host-loopback: " + with + "nothing leads out: leave one of them out" };
+        throw UsageError { "--host-loopback: " + with
+            + " nothing leads out that way: leave one of them out" };
 }
 
 RunOptions make_run(RawRun const& raw, Caller const& caller, bool is_do, std::vector<std::string> command)

@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "core/base/types.h"
-#include "drivers-virtual/net/switch/impairment.h"
+#include "drivers-virtual/net/ethernet/impairment.h"
+#include "drivers-virtual/net/link/link-addresses.h"
 
 namespace umbra::boot {
 
@@ -47,13 +48,15 @@ struct PortChoice {
     u16 host_port, guest_port;
     bool is_udp = false;
 };
-/// What there is beside loopback: a way out through the host, other instances, or nothing; or the host's own network.
-enum class NetworkKind : u8 { user, switched, none, host };
+/// What there is beside loopback: a way out through the host, other instances, a device of the host's or a peer's socket, or
+/// nothing; or the host's own network.
+enum class NetworkKind : u8 { user, switched, tap, passt, none, host };
 /// --net, -p, --host-loopback
 struct NetworkChoice {
     NetworkKind kind = NetworkKind::user;
-    std::string switch_name {};
-    drivers::Impairments impairments {}; ///< of what is sent over the switch
+    std::string name {}; ///< of the switch or the device; the path of the socket
+    drivers::LinkAddresses addresses {}; ///< with tap and passt
+    drivers::Impairments impairments {}; ///< of what is sent over the switch, the device or the socket
     bool host_loopback = false;
     std::vector<PortChoice> ports {};
 };

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// libFuzzer target: what comes over a switch, from ports and from resolvers: greetings, frames, packets, questions about names.
+// libFuzzer target: what comes over a switch or another wire, from ports, peers and resolvers: greetings, frames in a stream,
+// frames, packets, questions about names.
 // Whatever is taken out of it lies within it.
+#include "drivers-virtual/net/ethernet/packet.h"
+#include "drivers-virtual/net/link/frame-stream.h"
 #include "drivers-virtual/net/switch/name-query.h"
-#include "drivers-virtual/net/switch/packet.h"
-#include "drivers-virtual/net/switch/wire.h"
+#include "drivers-virtual/net/switch/protocol.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace umbra;
@@ -35,6 +37,23 @@ void check_packets(std::span<u8 const> bytes)
     drivers::parse_connection_request(bytes);
 }
 
+/// The stream comes in two pieces.
+void check_stream(std::span<u8 const> bytes)
+{
+    drivers::FrameStream stream;
+    size_t const first = bytes.empty() ? 0 : bytes[0] % (bytes.size() + 1);
+    std::vector<u8> again;
+    for (auto const piece : { bytes.first(first), bytes.subspan(first) }) {
+        auto const room = stream.room();
+        size_t const count = std::min(room.size(), piece.size());
+        std::copy_n(piece.begin(), count, room.begin());
+        stream.received(count);
+        for (auto frame = stream.next(); !frame.empty(); frame = stream.next())
+            drivers::append_frame(again, frame);
+    }
+    require(again.size() <= bytes.size() && std::equal(again.begin(), again.end(), bytes.begin()));
+}
+
 void check_names(std::span<u8 const> bytes)
 {
     auto const query = drivers::parse_name_query(bytes);
@@ -51,6 +70,7 @@ extern "C" int LLVMFuzzerTestOneInput(u8 const* data, size_t size)
 {
     check_wire({ data, size });
     check_packets({ data, size });
+    check_stream({ data, size });
     check_names({ data, size });
     return 0;
 }

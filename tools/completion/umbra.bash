@@ -26,7 +26,7 @@ _umbra()
     done
     case $prev in
     --backend) COMPREPLY=($(compgen -W 'auto seccomp ptrace' -- "$cur")); return ;;
-    --net) COMPREPLY=($(compgen -W 'user none host switch:' -- "$cur")); return ;;
+    --net) COMPREPLY=($(compgen -W 'user none host switch: tap: passt:' -- "$cur")); return ;;
     --fault-path) COMPREPLY=($(compgen -W 'auto userfaultfd signal' -- "$cur")); return ;;
     --without) COMPREPLY=($(compgen -W 'image-faults patched-calls' -- "$cur")); return ;;
     --rootfs | --log | --strace-output | --stats-output | --pcap) COMPREPLY=($(compgen -f -- "$cur")); return ;;

@@ -17,7 +17,7 @@ complete -c umbra -n '__fish_seen_subcommand_from run do' -s w -l workdir -x -d 
 complete -c umbra -n '__fish_seen_subcommand_from run do' -s u -l user -x -d 'UID[:GID]'
 complete -c umbra -n '__fish_seen_subcommand_from run do' -s v -l volume -r -d 'HOST:GUEST[:ro]'
 complete -c umbra -n '__fish_seen_subcommand_from run do' -l hostname -x -d 'Name of the guest'
-complete -c umbra -n '__fish_seen_subcommand_from run do' -l net -x -a 'user none host switch:' -d 'Network'
+complete -c umbra -n '__fish_seen_subcommand_from run do' -l net -x -a 'user none host switch: tap: passt:' -d 'Network'
 complete -c umbra -n '__fish_seen_subcommand_from run do' -s p -l publish -x -d '[ADDR:]HOSTPORT:GUESTPORT[/udp]'
 complete -c umbra -n '__fish_seen_subcommand_from run do' -l host-loopback -d 'Let the guest reach the loopback of the host'
 complete -c umbra -n '__fish_seen_subcommand_from run do' -s q -l quiet -d 'No kernel messages'

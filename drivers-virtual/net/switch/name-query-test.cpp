@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "drivers-virtual/net/switch/wire.h"
+#include "drivers-virtual/net/switch/protocol.h"
 
 namespace umbra::drivers {
 namespace {

@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include "drivers-virtual/net/host-errors.h"
+#include "drivers-virtual/net/switch/name-query.h"
 
 namespace umbra::drivers {
 
@@ -90,7 +91,7 @@ private:
             owner_.forget(*this);
         else
             start();
-        owner_.user_.all_arrived();
+        owner_.user_->all_arrived();
     }
     /// False: he does not speak as a port does.
     bool take(std::span<u8 const> message)
@@ -98,7 +99,7 @@ private:
         auto const rest = message.subspan(1);
         if (message[0] == u8(MessageKind::frame)) {
             if (rest.size() < kEthernetHeader || rest.size() > kMostFrame || port == 0) return false;
-            owner_.user_.frame_arrived(rest);
+            owner_.user_->frame_arrived(rest);
             return true;
         }
         if (message[0] != u8(MessageKind::greeting) || has_greeted) return false;
@@ -109,7 +110,7 @@ private:
         port = greeting->port;
         host_name = greeting->host_name;
         has_greeted = true;
-        owner_.user_.port_named();
+        owner_.user_->may_answer();
         return true;
     }
     void send_waiting()
@@ -163,9 +164,8 @@ private:
     HostWatch readable_;
 };
 
-SwitchPort::SwitchPort(HostIo& io, SwitchUser& user)
+SwitchPort::SwitchPort(HostIo& io)
     : io_(io)
-    , user_(user)
     , room_(new u8[kRoom])
 {
 }
@@ -211,8 +211,9 @@ hostabi::HostResult<void> SwitchPort::join(std::string_view switch_name, std::st
     return {};
 }
 
-void SwitchPort::start()
+void SwitchPort::start(WireUser& user)
 {
+    user_ = &user;
     door_->start();
     for (auto& link : links_)
         link->start();
@@ -236,8 +237,10 @@ void SwitchPort::forget(Link& link)
 {
     link.close();
     std::erase_if(links_, [&](auto const& one) { return one.get() == &link; });
-    if (link.port && !is_there(link.port)) user_.port_gone(link.port);
-    user_.port_named();
+    if (link.port && !is_there(link.port))
+        for (bool const is_v4 : { true, false })
+            user_->address_gone(switch_address(link.port, is_v4));
+    user_->may_answer(); // he could have had a name, and has not said it
 }
 
 void SwitchPort::send(std::span<u8 const> frame)
@@ -249,6 +252,33 @@ void SwitchPort::send(std::span<u8 const> frame)
     }
     for (auto const& link : links_)
         if (link->port && link_to(link->port) == link.get()) link->send(frame); // of two the first
+}
+
+Result<void> SwitchPort::check_destination(net::IpAddress const& address) const
+{
+    if (!is_on_switch(address)) return err::netunreach;
+    PortNumber const port = port_of(address);
+    return port && is_there(port) ? Result<void>() : err::hostunreach;
+}
+
+Result<std::optional<std::vector<u8>>> SwitchPort::answer(u16 port, std::span<u8 const> question) const
+{
+    if (port != kNamePort) return err::connrefused;
+    auto const query = parse_name_query(question);
+    if (!query) return std::vector<u8>(); // a resolver would ask again, and others get no answer
+    std::optional<NameRecord> record;
+    bool is_known = false;
+    if (auto const address = address_asked_for(*query)) {
+        auto const name = name_of(port_of(*address));
+        is_known = !name.empty();
+        if (is_known) record = NameRecord::of(name);
+    } else if (PortNumber const named = find(query->name)) {
+        is_known = true;
+        if (query->type == kNameTypeV4 || query->type == kNameTypeV6)
+            record = NameRecord::of(switch_address(named, query->type == kNameTypeV4));
+    }
+    if (!is_known && awaits_names()) return std::nullopt;
+    return drivers::answer(*query, is_known, record);
 }
 
 bool SwitchPort::is_there(PortNumber port) const { return port == number_ || link_to(port) != nullptr; }

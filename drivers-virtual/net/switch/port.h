@@ -9,43 +9,40 @@
 #include <vector>
 
 #include "drivers-virtual/net/host-watch.h"
-#include "drivers-virtual/net/switch/wire.h"
+#include "drivers-virtual/net/switch/protocol.h"
 #include "hostabi/local-socket.h"
 
 namespace umbra::drivers {
 
-/// Who is behind the port: the instance's network.
-class SwitchUser {
-public:
-    virtual void frame_arrived(std::span<u8 const> frame) = 0;
-    /// Nobody is there any more; all that was sent from there has arrived.
-    virtual void port_gone(PortNumber port) = 0;
-    /// Somebody has said who he is, or who had not is gone.
-    virtual void port_named() = 0;
-    /// What came at once has been told.
-    virtual void all_arrived() = 0;
-
-protected:
-    ~SwitchUser() = default;
-};
-
-class SwitchPort {
+class SwitchPort final : public Wire {
 public:
     struct Counters {
         u64 lost = 0; ///< frames that found no room on their way out
     };
 
-    SwitchPort(HostIo& io, SwitchUser& user);
-    ~SwitchPort();
+    explicit SwitchPort(HostIo& io);
+    ~SwitchPort() override;
 
     /// Takes a port, and connects it with all that are there. Before the vCPUs run. EADDRINUSE: all ports are taken.
     hostabi::HostResult<void> join(std::string_view switch_name, std::string_view host_name);
-    /// Begins to hear. On a vCPU.
-    void start();
 
     PortNumber number() const { return number_; }
-    /// To where its address says. What cannot go is lost.
-    void send(std::span<u8 const> frame);
+    void start(WireUser& user) override;
+    void send(std::span<u8 const> frame) override;
+    net::Interface make_interface() const override { return make_switch_interface(number_); }
+    Result<void> check_destination(net::IpAddress const& address) const override;
+    bool is_itself(net::IpAddress const& address) const override
+    {
+        return address == switch_address(kSwitchItself, address.is_v4());
+    }
+    /// Of the name server there.
+    Result<std::optional<std::vector<u8>>> answer(u16 port, std::span<u8 const> question) const override;
+    Counters const& counters() const { return counters_; }
+
+private:
+    class Link;
+    class Door;
+
     bool is_there(PortNumber port) const;
     /// The lowest port whose host has the name, in whatever case; 0: none.
     PortNumber find(std::string_view host_name) const;
@@ -53,11 +50,6 @@ public:
     std::string name_of(PortNumber port) const;
     /// Whether somebody is there who has not said who he is.
     bool awaits_names() const;
-    Counters const& counters() const { return counters_; }
-
-private:
-    class Link;
-    class Door;
 
     hostabi::HostResult<hostabi::LocalSocket> take_number(std::string_view switch_name);
     void connect_all(std::string_view switch_name);
@@ -66,7 +58,7 @@ private:
     void forget(Link& link);
 
     HostIo& io_;
-    SwitchUser& user_;
+    WireUser* user_ = nullptr; ///< from start() on
     PortNumber number_ = 0;
     std::string greeting_, host_name_;
     RefPtr<Door> door_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What lies between a port and the others: nothing, or a bad line that holds frames back. Under the kernel lock.
+// What lies between the stack and the wire: nothing, or a bad line that holds frames back. Under the kernel lock.
 #pragma once
 
 #include <map>
@@ -7,15 +7,15 @@
 
 #include "core/sync/wait-queue.h"
 #include "core/time/timekeeper.h"
-#include "drivers-virtual/net/switch/impairment.h"
-#include "drivers-virtual/net/switch/port.h"
+#include "drivers-virtual/net/ethernet/impairment.h"
+#include "drivers-virtual/net/ethernet/wire.h"
 
 namespace umbra::drivers {
 
-class SwitchLine final : private Timer {
+class Line final : private Timer {
 public:
     /// `emptied`: who waits there is woken when nothing is held back any more.
-    SwitchLine(Kernel& kernel, SwitchPort& port, WaitQueue& emptied);
+    Line(Kernel& kernel, Wire& wire, WaitQueue& emptied);
 
     /// Before anything is sent.
     void impair(Impairments const& impairments);
@@ -27,7 +27,7 @@ public:
 private:
     void expired() override;
 
-    SwitchPort& port_;
+    Wire& wire_;
     WaitQueue& emptied_;
     std::optional<ImpairedLine> impaired_ {};
     std::multimap<Nanoseconds, std::vector<u8>> held_ {}; ///< by when they arrive, and then in their order

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "drivers-virtual/net/switch/wire.h"
+#include "drivers-virtual/net/switch/protocol.h"
 
 namespace umbra::drivers {
 
@@ -7,7 +7,6 @@ namespace {
 
 constexpr u8 kVersion = 1;
 constexpr u64 kGreetingHead = 2; ///< version, port
-constexpr i32 kIndex = 2;
 constexpr u8 kGroupBit = 1; ///< of the first byte of a hardware address
 /// Locally administered, the same for all ports but for the last byte.
 constexpr net::Interface::HardwareAddress kHardwareBase { 0x02, 0x75, 0x6d, 0x73, 0x77, 0 };
@@ -49,7 +48,9 @@ net::Interface::HardwareAddress hardware_address_of(PortNumber port)
 
 net::Interface make_switch_interface(PortNumber port)
 {
-    net::Interface eth0 { .name = "eth0", .index = kIndex, .mtu = i32(kMostPayload), .is_loopback = false };
+    net::Interface eth0 {
+        .name = "eth0", .index = kEthernetIndex, .mtu = i32(kMostPayload), .is_loopback = false
+    };
     eth0.hardware_address = hardware_address_of(port);
     eth0.is_up = eth0.was_up = true;
     eth0.addresses.push_back({ switch_address(port), kSwitchPrefix, 0, eth0.name });

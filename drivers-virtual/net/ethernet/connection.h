@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// One connection with a guest of another instance: moves bytes between the far end, which stands for the peer, and the
+// One connection with another machine: moves bytes between the far end, which stands for the peer, and the
 // library's connection. It is woken by the far end's queue, when the guest has sent, read, shut or closed, and by the notes that
 // the library's callbacks have taken. Holds itself while it has something to do.
 #pragma once
@@ -7,18 +7,18 @@
 #include <deque>
 
 #include "core/net/inet/tcp-end.h"
-#include "drivers-virtual/net/switch/stack.h"
+#include "drivers-virtual/net/ethernet/stack.h"
 #include "lwip/tcp.h"
 
 namespace umbra::drivers {
 
-class SwitchConnection final : public RefCounted, private Waiter {
+class StackConnection final : public RefCounted, private Waiter {
 public:
     /// The guest asks. EADDRINUSE, EADDRNOTAVAIL, ENETUNREACH, ENOBUFS; otherwise `near` is connecting from now on.
-    static Result<void> begin(SwitchStack& stack, net::TcpEnd& near);
+    static Result<void> begin(IpStack& stack, net::TcpEnd& near);
     /// Somebody has connected to a listener of the guest's. Inside the library.
-    static void take(SwitchStack& stack, tcp_pcb* pcb, Ref<net::TcpEnd> far);
-    ~SwitchConnection() override;
+    static void take(IpStack& stack, tcp_pcb* pcb, Ref<net::TcpEnd> far);
+    ~StackConnection() override;
 
     /// Does all that can be done now. Outside the library.
     void pump();
@@ -26,8 +26,8 @@ public:
     bool is_flushing() const { return !is_over_ && !far_->peer && far_->queued > 0; }
 
 private:
-    friend class SwitchStack;
-    SwitchConnection(SwitchStack& stack, tcp_pcb* pcb, Ref<net::TcpEnd> far);
+    friend class IpStack;
+    StackConnection(IpStack& stack, tcp_pcb* pcb, Ref<net::TcpEnd> far);
 
     void notify(u32 events) override;
     bool pump_connecting();
@@ -42,7 +42,7 @@ private:
     static err_t acknowledged(void* self, tcp_pcb* pcb, u16_t count);
     static void failed(void* self, err_t error);
 
-    SwitchStack& stack_;
+    IpStack& stack_;
     tcp_pcb* pcb_; ///< null: the library has done with it
     Ref<net::TcpEnd> far_;
     std::deque<pbuf*> inbox_; ///< what has come and found no room with the guest

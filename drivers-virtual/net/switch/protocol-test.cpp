@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "drivers-virtual/net/switch/wire.h"
+#include "drivers-virtual/net/switch/protocol.h"
 
 #include <gtest/gtest.h>
 

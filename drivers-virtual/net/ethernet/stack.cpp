@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "drivers-virtual/net/switch/stack.h"
+#include "drivers-virtual/net/ethernet/stack.h"
 
 #include <algorithm>
 
 #include "core/kernel.h"
 #include "core/net/inet/udp-socket.h"
 #include "core/task/namespaces.h"
-#include "drivers-virtual/net/switch/connection.h"
-#include "drivers-virtual/net/switch/datagrams.h"
-#include "drivers-virtual/net/switch/lwip-address.h"
-#include "drivers-virtual/net/switch/packet.h"
+#include "drivers-virtual/net/ethernet/connection.h"
+#include "drivers-virtual/net/ethernet/datagrams.h"
+#include "drivers-virtual/net/ethernet/lwip-address.h"
+#include "drivers-virtual/net/ethernet/packet.h"
 #include "lwip/etharp.h"
 #include "lwip/ethip6.h"
 #include "lwip/igmp.h"
@@ -37,7 +37,7 @@ constexpr Nanoseconds kBadLineDrainLimit
     = 30 * kNanosecondsPerSecond; ///< so often what is lost is sent again
 constexpr u64 kRoom = 64 << 10;
 
-SwitchStack& stack_of(void* self) { return *static_cast<SwitchStack*>(self); }
+IpStack& stack_of(void* self) { return *static_cast<IpStack*>(self); }
 
 /// Whether something will have to happen to the connection by itself.
 bool has_to_be_timed(tcp_pcb const& pcb)
@@ -47,6 +47,12 @@ bool has_to_be_timed(tcp_pcb const& pcb)
     constexpr tcpflags_t due = TF_ACK_DELAY | TF_ACK_NOW | TF_FIN | TF_CLOSEPEND;
     return !is_quiet || pcb.unsent || pcb.unacked || pcb.ooseq || pcb.refused_data || pcb.persist_backoff
         || (pcb.flags & due);
+}
+
+net::IpAddress net_mask(net::Interface const& interface)
+{
+    u32 const mask = u32(~u64 { 0 } << (32 - interface.addresses.front().prefix));
+    return net::IpAddress::v4(u8(mask >> 24), u8(mask >> 16), u8(mask >> 8), u8(mask));
 }
 
 /// Of one that the guest has closed.
@@ -59,25 +65,45 @@ bool has_to_be_delivered(tcp_pcb const& pcb)
 
 } // namespace
 
-SwitchStack::SwitchStack(Kernel& kernel, HostIo& io)
+IpStack::IpStack(Kernel& kernel, Wire& wire)
     : Timer(kernel)
     , space_(*kernel.first_namespaces().network)
-    , port_(io, *this)
+    , wire_(wire)
+    , made_(wire.make_interface())
     , room_(new u8[kRoom])
-    , line_(kernel, port_, drained_)
+    , line_(kernel, wire_, drained_)
 {
 }
 
-SwitchStack::~SwitchStack() = default;
+IpStack::~IpStack() = default;
 
-err_t SwitchStack::set_up(netif* interface)
+net::IpAddress IpStack::address(bool is_v4) const
+{
+    for (auto const& one : made_.addresses)
+        if (one.is_v4() == is_v4) return one.address;
+    return net::IpAddress::any(is_v4 ? abi::af_inet : abi::af_inet6);
+}
+
+bool IpStack::is_found(net::IpAddress const& address) const
+{
+    if (wire_.check_destination(address).is_error()) return false;
+    if (!address.is_v4()) return true;
+    bool const is_near = made_.addresses.front().covers(address);
+    ip_addr_t const next = lwip_address(is_near ? address : made_.gateway.value_or(address));
+    eth_addr* hardware = nullptr;
+    ip4_addr_t const* found = nullptr;
+    return etharp_find_addr(const_cast<netif*>(&interface_), ip_2_ip4(&next), &hardware, &found)
+        >= 0; // only looks
+}
+
+err_t IpStack::set_up(netif* interface)
 {
     auto& stack = stack_of(interface->state);
-    auto const own = hardware_address_of(stack.port_.number());
+    auto const& own = stack.made_.hardware_address;
     std::ranges::copy(own, interface->hwaddr);
     interface->hwaddr_len = u8_t(own.size());
-    interface->name[0] = 's', interface->name[1] = 'w';
-    interface->mtu = kMostPayload;
+    interface->name[0] = 'e', interface->name[1] = 'n';
+    interface->mtu = u16_t(stack.made_.mtu);
     interface->flags
         = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
     interface->output = etharp_output;
@@ -86,16 +112,16 @@ err_t SwitchStack::set_up(netif* interface)
     return ERR_OK;
 }
 
-void SwitchStack::start()
+void IpStack::start()
 {
     if (std::exchange(is_started_, true)) return;
     lwip_init();
     idle_since_ = kernel_.time().monotonic();
     run([&] {
-        ip_addr_t const own = lwip_address(address()),
-                        all = lwip_address(net::IpAddress::v4(255, 255, 255, 0)),
-                        none = lwip_address(net::IpAddress::v4(0, 0, 0, 0));
-        netif_add(&interface_, ip_2_ip4(&own), ip_2_ip4(&all), ip_2_ip4(&none), this, set_up, ethernet_input);
+        ip_addr_t const own = lwip_address(address()), mask = lwip_address(net_mask(made_)),
+                        gateway = lwip_address(made_.gateway.value_or(net::IpAddress::v4(0, 0, 0, 0)));
+        netif_add(
+            &interface_, ip_2_ip4(&own), ip_2_ip4(&mask), ip_2_ip4(&gateway), this, set_up, ethernet_input);
         netif_set_default(&interface_);
         netif_set_link_up(&interface_);
         netif_set_up(&interface_);
@@ -111,12 +137,13 @@ void SwitchStack::start()
         icmp_v6_ = watch(IP6_NEXTH_ICMP6, take_icmp);
         segments_ = watch(IP_PROTO_TCP, look_at_segment);
     });
-    port_.start();
+    wire_.start(*this);
 }
 
 /// The address is known to be nobody else's, and no router is there to be asked.
-void SwitchStack::set_up_v6()
+void IpStack::set_up_v6()
 {
+    if (address(false).is_any()) return;
     ip_addr_t const own = lwip_address(address(false));
     netif_set_ip6_autoconfig_enabled(&interface_, 0);
     netif_ip6_addr_set(&interface_, 0, ip_2_ip6(&own));
@@ -124,16 +151,16 @@ void SwitchStack::set_up_v6()
     interface_.rs_count = 0;
 }
 
-void SwitchStack::note(SwitchConnection& connection)
+void IpStack::note(StackConnection& connection)
 {
     if (!std::exchange(connection.is_noted_, true)) noted_.emplace_back(connection);
 }
 
-void SwitchStack::enlist(SwitchConnection& connection) { connections_.push_back(&connection); }
+void IpStack::enlist(StackConnection& connection) { connections_.push_back(&connection); }
 
-void SwitchStack::forget(SwitchConnection& connection) { std::erase(connections_, &connection); }
+void IpStack::forget(StackConnection& connection) { std::erase(connections_, &connection); }
 
-void SwitchStack::entered()
+void IpStack::entered()
 {
     if (is_armed()) return;
     // While nothing was timed its clock stood still.
@@ -143,7 +170,7 @@ void SwitchStack::entered()
     idle_since_ += ticks * kTcpTick;
 }
 
-void SwitchStack::left()
+void IpStack::left()
 {
     depth_ = 1; // whatever is called now does not come here again
     while (!noted_.empty())
@@ -156,7 +183,7 @@ void SwitchStack::left()
     if (drained_.has_waiters() && is_drained()) drained_.wake_all();
 }
 
-bool SwitchStack::has_something_to_time() const
+bool IpStack::has_something_to_time() const
 {
     if (kernel_.time().monotonic() < busy_until_) return true;
     for (tcp_pcb const* pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
@@ -166,7 +193,7 @@ bool SwitchStack::has_something_to_time() const
     return false;
 }
 
-void SwitchStack::schedule()
+void IpStack::schedule()
 {
     Nanoseconds const now = kernel_.time().monotonic();
     if (!has_something_to_time()) {
@@ -177,7 +204,7 @@ void SwitchStack::schedule()
     if (!is_armed() || now + sleep < deadline()) arm(now + sleep);
 }
 
-void SwitchStack::expired()
+void IpStack::expired()
 {
     idle_since_ = kernel_.time().monotonic(); // disarmed, but not for long
     ++depth_;
@@ -186,7 +213,7 @@ void SwitchStack::expired()
     left();
 }
 
-void SwitchStack::note_what_waits(std::span<u8 const> frame, bool is_ours)
+void IpStack::note_what_waits(std::span<u8 const> frame, bool is_ours)
 {
     Nanoseconds limit = 0;
     if (is_ours && asks_for_hardware_address(frame)) limit = kAskingLimit;
@@ -194,7 +221,7 @@ void SwitchStack::note_what_waits(std::span<u8 const> frame, bool is_ours)
     if (limit) busy_until_ = std::max(busy_until_, kernel_.time().monotonic() + limit);
 }
 
-err_t SwitchStack::transmit(netif* interface, pbuf* frame)
+err_t IpStack::transmit(netif* interface, pbuf* frame)
 {
     auto& stack = stack_of(interface->state);
     if (!stack.is_up() || frame->tot_len > kMostFrame) return ERR_OK; // lost
@@ -208,7 +235,7 @@ err_t SwitchStack::transmit(netif* interface, pbuf* frame)
     return ERR_OK;
 }
 
-void SwitchStack::frame_arrived(std::span<u8 const> frame)
+void IpStack::frame_arrived(std::span<u8 const> frame)
 {
     if (!is_up() || !may_be_taken(frame)) return;
     pbuf* const copy = pbuf_alloc(PBUF_RAW, u16_t(frame.size()), PBUF_RAM);
@@ -220,16 +247,15 @@ void SwitchStack::frame_arrived(std::span<u8 const> frame)
     --depth_; // all_arrived() follows
 }
 
-void SwitchStack::all_arrived() { left(); }
+void IpStack::all_arrived() { left(); }
 
-void SwitchStack::port_gone(PortNumber port)
+void IpStack::address_gone(net::IpAddress const& address)
 {
     run([&] {
-        ip_addr_t const gone = lwip_address(switch_address(port)),
-                        gone_v6 = lwip_address(switch_address(port, false));
+        ip_addr_t const gone = lwip_address(address);
         auto abort_one = [&](tcp_pcb* list) {
             for (tcp_pcb* pcb = list; pcb; pcb = pcb->next) {
-                if (!ip_addr_cmp(&pcb->remote_ip, &gone) && !ip_addr_cmp(&pcb->remote_ip, &gone_v6)) continue;
+                if (!ip_addr_cmp(&pcb->remote_ip, &gone)) continue;
                 tcp_abort(pcb); // tells who has it
                 return true;
             }
@@ -240,15 +266,21 @@ void SwitchStack::port_gone(PortNumber port)
     });
 }
 
-void SwitchStack::port_named()
+void IpStack::may_answer()
 {
     for (auto* user : std::vector(datagram_users_))
         user->answer_questions();
 }
 
-Result<void> SwitchStack::send_datagram(u16 from_port, net::InetName const& to, std::span<u8 const> data)
+u64 IpStack::most_datagram(bool is_v4) const
 {
-    if (data.size() > (to.address.is_v4() ? kMostDatagram : kMostDatagramV6)) return err::msgsize;
+    // Of IPv6 in one frame: it is not cut (may_be_taken).
+    return is_v4 ? kMostDatagram : u64(made_.mtu) - kHeadersOfDatagramV6;
+}
+
+Result<void> IpStack::send_datagram(u16 from_port, net::InetName const& to, std::span<u8 const> data)
+{
+    if (data.size() > most_datagram(to.address.is_v4())) return err::msgsize;
     return run([&]() -> Result<void> {
         pbuf* const packet = pbuf_alloc(PBUF_TRANSPORT, u16_t(data.size()), PBUF_RAM);
         if (!packet) return err::nobufs;
@@ -261,9 +293,9 @@ Result<void> SwitchStack::send_datagram(u16 from_port, net::InetName const& to, 
     });
 }
 
-Result<void> SwitchStack::send_icmp(net::IpAddress const& to, std::span<u8 const> message)
+Result<void> IpStack::send_icmp(net::IpAddress const& to, std::span<u8 const> message)
 {
-    if (message.size() > (to.is_v4() ? kMostDatagram : kMostDatagramV6)) return err::msgsize;
+    if (message.size() > most_datagram(to.is_v4())) return err::msgsize;
     return run([&]() -> Result<void> {
         pbuf* const packet = pbuf_alloc(PBUF_IP, u16_t(message.size()), PBUF_RAM);
         if (!packet) return err::nobufs;
@@ -276,7 +308,7 @@ Result<void> SwitchStack::send_icmp(net::IpAddress const& to, std::span<u8 const
     });
 }
 
-void SwitchStack::join_group(net::IpAddress const& group, bool joins)
+void IpStack::join_group(net::IpAddress const& group, bool joins)
 {
     run([&] {
         ip_addr_t const address = lwip_address(group);
@@ -291,7 +323,7 @@ void SwitchStack::join_group(net::IpAddress const& group, bool joins)
     });
 }
 
-bool SwitchStack::is_drained() const
+bool IpStack::is_drained() const
 {
     if (!line_.is_empty()) return false;
     if (std::ranges::any_of(connections_, [](auto const* one) { return one->is_flushing(); })) return false;
@@ -300,7 +332,7 @@ bool SwitchStack::is_drained() const
     return true;
 }
 
-void SwitchStack::drain()
+void IpStack::drain()
 {
     // Timed out: it is lost, as with a machine that is switched off.
     Nanoseconds const limit = line_.is_impaired() ? kBadLineDrainLimit : kDrainLimit;
@@ -316,7 +348,7 @@ static std::span<u8 const> whole_packet(pbuf* packet, u8* room)
     return { room, pbuf_copy_partial(packet, room, packet->tot_len, 0) };
 }
 
-u8 SwitchStack::take_datagram(void* self, raw_pcb*, pbuf* packet, ip_addr const*)
+u8 IpStack::take_datagram(void* self, raw_pcb*, pbuf* packet, ip_addr const*)
 {
     auto& stack = stack_of(self);
     // Nobody there: the library says so.
@@ -325,14 +357,14 @@ u8 SwitchStack::take_datagram(void* self, raw_pcb*, pbuf* packet, ip_addr const*
     return 1;
 }
 
-u8 SwitchStack::take_icmp(void* self, raw_pcb*, pbuf* packet, ip_addr const*)
+u8 IpStack::take_icmp(void* self, raw_pcb*, pbuf* packet, ip_addr const*)
 {
     auto& stack = stack_of(self);
     stack.deliver_icmp(whole_packet(packet, stack.room_.get()));
     return 0; // echo requests are answered by the library
 }
 
-u8 SwitchStack::look_at_segment(void* self, raw_pcb*, pbuf* packet, ip_addr const*)
+u8 IpStack::look_at_segment(void* self, raw_pcb*, pbuf* packet, ip_addr const*)
 {
     auto& stack = stack_of(self);
     u8* const head = stack.room_.get();
@@ -340,7 +372,7 @@ u8 SwitchStack::look_at_segment(void* self, raw_pcb*, pbuf* packet, ip_addr cons
     return 0;
 }
 
-bool SwitchStack::deliver_datagram(std::span<u8 const> packet)
+bool IpStack::deliver_datagram(std::span<u8 const> packet)
 {
     auto const datagram = parse_datagram(packet);
     if (!datagram) return false;
@@ -348,7 +380,7 @@ bool SwitchStack::deliver_datagram(std::span<u8 const> packet)
     return net::UdpSocket::deliver_from_outside(space_, datagram->to, datagram->from, datagram->data);
 }
 
-void SwitchStack::deliver_icmp(std::span<u8 const> packet)
+void IpStack::deliver_icmp(std::span<u8 const> packet)
 {
     auto const ip = parse_packet(packet);
     if (!ip) return;
@@ -361,7 +393,7 @@ void SwitchStack::deliver_icmp(std::span<u8 const> packet)
         user->take(ip->from, ip->payload);
 }
 
-void SwitchStack::open_port_for(std::span<u8 const> packet)
+void IpStack::open_port_for(std::span<u8 const> packet)
 {
     auto const asked = parse_connection_request(packet);
     if (!asked) return;
@@ -387,7 +419,7 @@ void SwitchStack::open_port_for(std::span<u8 const> packet)
     listeners_[{ is_v4, asked->to.port }] = listener;
 }
 
-err_t SwitchStack::take_connection(void* self, tcp_pcb* pcb, err_t error)
+err_t IpStack::take_connection(void* self, tcp_pcb* pcb, err_t error)
 {
     if (error != ERR_OK || !pcb) return ERR_VAL;
     auto& stack = stack_of(self);
@@ -403,7 +435,7 @@ err_t SwitchStack::take_connection(void* self, tcp_pcb* pcb, err_t error)
     far->local = from;
     far->remote = to;
     far->connect_to(*listener);
-    SwitchConnection::take(stack, pcb, std::move(far));
+    StackConnection::take(stack, pcb, std::move(far));
     return ERR_OK;
 }
 

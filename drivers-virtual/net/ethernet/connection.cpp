@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "drivers-virtual/net/switch/connection.h"
+#include "drivers-virtual/net/ethernet/connection.h"
 
 #include "core/kernel.h"
 #include "core/task/scheduler.h"
-#include "drivers-virtual/net/switch/lwip-address.h"
+#include "drivers-virtual/net/ethernet/lwip-address.h"
 #include "lwip/priv/tcp_priv.h"
 
 namespace umbra::drivers {
@@ -27,7 +27,7 @@ Errno errno_of_begin(err_t error)
 
 } // namespace
 
-SwitchConnection::SwitchConnection(SwitchStack& stack, tcp_pcb* pcb, Ref<net::TcpEnd> far)
+StackConnection::StackConnection(IpStack& stack, tcp_pcb* pcb, Ref<net::TcpEnd> far)
     : stack_(stack)
     , pcb_(pcb)
     , far_(std::move(far))
@@ -42,9 +42,9 @@ SwitchConnection::SwitchConnection(SwitchStack& stack, tcp_pcb* pcb, Ref<net::Tc
     ref(); // until end()
 }
 
-SwitchConnection::~SwitchConnection() = default;
+StackConnection::~StackConnection() = default;
 
-Result<void> SwitchConnection::begin(SwitchStack& stack, net::TcpEnd& near)
+Result<void> StackConnection::begin(IpStack& stack, net::TcpEnd& near)
 {
     return stack.run([&]() -> Result<void> {
         tcp_pcb* const pcb = tcp_new_ip_type(near.remote.address.is_v4() ? IPADDR_TYPE_V4 : IPADDR_TYPE_V6);
@@ -59,29 +59,29 @@ Result<void> SwitchConnection::begin(SwitchStack& stack, net::TcpEnd& near)
             tcp_abort(pcb);
             return errno_of_begin(error);
         }
-        Ref<SwitchConnection> made(*new SwitchConnection(stack, pcb, near.begin_outside()), AdoptTag::adopt);
+        Ref<StackConnection> made(*new StackConnection(stack, pcb, near.begin_outside()), AdoptTag::adopt);
         made->is_connecting_ = true;
         return {};
     });
 }
 
-void SwitchConnection::take(SwitchStack& stack, tcp_pcb* pcb, Ref<net::TcpEnd> far)
+void StackConnection::take(IpStack& stack, tcp_pcb* pcb, Ref<net::TcpEnd> far)
 {
-    Ref<SwitchConnection> made(*new SwitchConnection(stack, pcb, std::move(far)), AdoptTag::adopt);
+    Ref<StackConnection> made(*new StackConnection(stack, pcb, std::move(far)), AdoptTag::adopt);
     stack.note(*made);
 }
 
-err_t SwitchConnection::connected(void* self, tcp_pcb*, err_t)
+err_t StackConnection::connected(void* self, tcp_pcb*, err_t)
 {
-    auto& connection = *static_cast<SwitchConnection*>(self);
+    auto& connection = *static_cast<StackConnection*>(self);
     connection.is_connected_ = true;
     connection.stack_.note(connection);
     return ERR_OK;
 }
 
-err_t SwitchConnection::received(void* self, tcp_pcb*, pbuf* data, err_t)
+err_t StackConnection::received(void* self, tcp_pcb*, pbuf* data, err_t)
 {
-    auto& connection = *static_cast<SwitchConnection*>(self);
+    auto& connection = *static_cast<StackConnection*>(self);
     if (data) {
         connection.inbox_.push_back(data);
     } else {
@@ -93,32 +93,32 @@ err_t SwitchConnection::received(void* self, tcp_pcb*, pbuf* data, err_t)
     return ERR_OK;
 }
 
-err_t SwitchConnection::acknowledged(void* self, tcp_pcb*, u16_t)
+err_t StackConnection::acknowledged(void* self, tcp_pcb*, u16_t)
 {
-    auto& connection = *static_cast<SwitchConnection*>(self);
+    auto& connection = *static_cast<StackConnection*>(self);
     connection.stack_.note(connection);
     return ERR_OK;
 }
 
-void SwitchConnection::failed(void* self, err_t error)
+void StackConnection::failed(void* self, err_t error)
 {
-    auto& connection = *static_cast<SwitchConnection*>(self);
+    auto& connection = *static_cast<StackConnection*>(self);
     connection.pcb_ = nullptr;
     connection.error_ = error;
     connection.stack_.note(connection);
 }
 
-void SwitchConnection::notify(u32)
+void StackConnection::notify(u32)
 {
     if (!is_over_) pump();
 }
 
-void SwitchConnection::pump()
+void StackConnection::pump()
 {
     // What is done here wakes queues, this one's as well.
     must_pump_ = true;
     if (std::exchange(is_pumping_, true)) return;
-    Ref<SwitchConnection> const alive(*this);
+    Ref<StackConnection> const alive(*this);
     stack_.run([&] {
         while (std::exchange(must_pump_, false) && !is_over_) {
             if (is_connecting_ && !pump_connecting()) break;
@@ -137,7 +137,7 @@ void SwitchConnection::pump()
 }
 
 /// False: it goes on connecting, or there is nothing more to do.
-bool SwitchConnection::pump_connecting()
+bool StackConnection::pump_connecting()
 {
     if (!far_->peer) { // the guest does not want it any more
         end(true);
@@ -146,15 +146,15 @@ bool SwitchConnection::pump_connecting()
         far_->accept_outside();
         return true;
     } else if (!pcb_) {
-        far_->refuse_outside(error_ == ERR_RST                         ? err::connrefused
-                : stack_.port().is_there(port_of(far_->local.address)) ? err::timedout
-                                                                       : err::hostunreach);
+        far_->refuse_outside(error_ == ERR_RST         ? err::connrefused
+                : stack_.is_found(far_->local.address) ? err::timedout
+                                                       : err::hostunreach);
         end(false);
     }
     return false;
 }
 
-void SwitchConnection::move_out()
+void StackConnection::move_out()
 {
     bool has_written = false;
     while (pcb_ && far_->queued > 0 && !told_peer_) {
@@ -171,7 +171,7 @@ void SwitchConnection::move_out()
     if (tells && !std::exchange(told_peer_, true)) tcp_shutdown(pcb_, 0, 1);
 }
 
-void SwitchConnection::move_in()
+void StackConnection::move_in()
 {
     while (!inbox_.empty() && far_->peer && far_->send_space() > 0) {
         pbuf* const first = inbox_.front();
@@ -192,7 +192,7 @@ void SwitchConnection::move_in()
         far_->finish_sending();
 }
 
-void SwitchConnection::look_for_the_end()
+void StackConnection::look_for_the_end()
 {
     if (is_over_) return;
     if (!far_->peer) {
@@ -208,7 +208,7 @@ void SwitchConnection::look_for_the_end()
     }
 }
 
-void SwitchConnection::detach()
+void StackConnection::detach()
 {
     if (!pcb_) return;
     tcp_arg(pcb_, nullptr);
@@ -218,7 +218,7 @@ void SwitchConnection::detach()
     pcb_ = nullptr;
 }
 
-void SwitchConnection::end(bool abort)
+void StackConnection::end(bool abort)
 {
     if (std::exchange(is_over_, true)) return;
     is_connecting_ = false;

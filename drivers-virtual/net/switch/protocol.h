@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/net/interface.h"
+#include "drivers-virtual/net/ethernet/wire.h"
 
 namespace umbra::drivers {
 
@@ -16,9 +16,6 @@ using PortNumber = u8; ///< 1 to kLastPort; 0: none
 constexpr PortNumber kLastPort = 253;
 constexpr u8 kSwitchItself = 254; ///< the last byte of the address at which the switch answers
 constexpr u8 kSwitchPrefix = 24, kSwitchPrefixV6 = 64;
-constexpr u64 kMostPayload = 9000; ///< of a frame: what Ethernet calls jumbo
-constexpr u64 kEthernetHeader = 14;
-constexpr u64 kMostFrame = kEthernetHeader + kMostPayload;
 constexpr u64 kMostHostName = 64;
 
 enum class MessageKind : u8 { greeting = 1, frame = 2 };

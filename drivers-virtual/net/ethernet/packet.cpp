@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "drivers-virtual/net/switch/packet.h"
+#include "drivers-virtual/net/ethernet/packet.h"
 
 #include <algorithm>
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Packets that are cut anywhere, or say of themselves what is not so.
-#include "drivers-virtual/net/switch/packet.h"
+#include "drivers-virtual/net/ethernet/packet.h"
 
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "core/net/inet/checksum.h"
-#include "drivers-virtual/net/switch/wire.h"
+#include "drivers-virtual/net/switch/protocol.h"
 
 namespace umbra::drivers {
 namespace {

@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The network between instances on one host: `--net switch:NAME`. Each is a port of a switch, and speaks TCP/IP with the others.
+// A network of frames: `--net switch:NAME`, `tap:NAME` and `passt:PATH`. The instance is a machine on a wire, and speaks TCP/IP
+// with whoever else is there.
 #pragma once
 
 #include "core/net/uplink.h"
-#include "drivers-virtual/net/switch/stack.h"
+#include "drivers-virtual/net/ethernet/stack.h"
 
 namespace umbra::drivers {
 
-class SwitchNetwork final : public net::Uplink {
+class EthernetNetwork final : public net::Uplink {
 public:
-    SwitchNetwork(Kernel& kernel, HostIo& io);
+    /// Before the vCPUs run. `impairments`: of what is sent.
+    EthernetNetwork(Kernel& kernel, std::unique_ptr<Wire> wire, Impairments const& impairments);
 
-    /// Before the vCPUs run. EADDRINUSE: all ports are taken.
-    hostabi::HostResult<void> join(
-        std::string_view switch_name, std::string_view host_name, Impairments const& impairments);
     /// On a vCPU.
     void start() { stack_.start(); }
     /// Waits until what guests have sent has arrived, or nobody takes it. By a task, at the end.
     void drain() { stack_.drain(); }
     net::IpAddress address() const { return stack_.address(); }
 
-    net::Interface make_interface() override { return make_switch_interface(stack_.port().number()); }
+    net::Interface make_interface() override { return wire_->make_interface(); }
     Result<void> connect(net::TcpEnd& near) override;
     Result<std::unique_ptr<net::OutsideDatagrams>> open_datagrams(
         net::DatagramUser& user, net::InetName const& local) override;
@@ -29,7 +28,8 @@ public:
     void group_changed(net::IpAddress const& group, bool is_joined) override;
 
 private:
-    SwitchStack stack_;
+    std::unique_ptr<Wire> wire_;
+    IpStack stack_;
     u16 last_identifier_ = 0; ///< of echoes
 };
 

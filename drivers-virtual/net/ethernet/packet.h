@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the kernel itself reads of frames and packets that have come over a switch: enough to give datagrams and answers to the
+// What the kernel itself reads of frames and packets that have come over a wire: enough to give datagrams and answers to the
 // guest's sockets. All else is the library's. Pure functions; what does not make sense is null.
 #pragma once
 
@@ -10,7 +10,7 @@
 namespace umbra::drivers {
 
 constexpr u64 kMostDatagram = 65507; ///< of IPv4: 65,535 bytes less two headers
-constexpr u64 kMostDatagramV6 = 9000 - 40 - 8; ///< of IPv6 in one frame of a switch: it is not cut, see below
+constexpr u64 kHeadersOfDatagramV6 = 40 + 8;
 constexpr u64 kMostHeaders
     = 60 + 20; ///< of IPv4 with all options, or IPv6 without any, and the fixed part of TCP's
 

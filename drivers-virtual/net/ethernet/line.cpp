@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "drivers-virtual/net/switch/line.h"
+#include "drivers-virtual/net/ethernet/line.h"
 
 #include "core/kernel.h"
 
@@ -9,35 +9,35 @@ namespace {
 constexpr size_t kMostHeld = 1000; ///< frames, as netem's limit: more are lost
 }
 
-SwitchLine::SwitchLine(Kernel& kernel, SwitchPort& port, WaitQueue& emptied)
+Line::Line(Kernel& kernel, Wire& wire, WaitQueue& emptied)
     : Timer(kernel)
-    , port_(port)
+    , wire_(wire)
     , emptied_(emptied)
 {
 }
 
-void SwitchLine::impair(Impairments const& impairments)
+void Line::impair(Impairments const& impairments)
 {
     if (!impairments.are_none()) impaired_.emplace(impairments);
 }
 
-void SwitchLine::send(std::span<u8 const> frame)
+void Line::send(std::span<u8 const> frame)
 {
-    if (!impaired_) return port_.send(frame);
+    if (!impaired_) return wire_.send(frame);
     if (held_.size() >= kMostHeld) return; // lost
     Nanoseconds const now = kernel_.time().monotonic();
     auto const arrival = impaired_->arrival(now, frame.size());
     if (!arrival) return;
-    if (*arrival <= now) return port_.send(frame);
+    if (*arrival <= now) return wire_.send(frame);
     held_.emplace(*arrival, std::vector<u8>(frame.begin(), frame.end()));
     if (!is_armed() || held_.begin()->first < deadline()) arm(held_.begin()->first);
 }
 
-void SwitchLine::expired()
+void Line::expired()
 {
     Nanoseconds const now = kernel_.time().monotonic();
     while (!held_.empty() && held_.begin()->first <= now) {
-        port_.send(held_.begin()->second);
+        wire_.send(held_.begin()->second);
         held_.erase(held_.begin());
     }
     if (!held_.empty()) return arm(held_.begin()->first);

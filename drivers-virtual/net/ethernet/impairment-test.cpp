@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Frames that are sent one after the other over a bad line.
-#include "drivers-virtual/net/switch/impairment.h"
+#include "drivers-virtual/net/ethernet/impairment.h"
 
 #include <vector>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The TCP/IP of a switch's port: lwIP, as Debian builds it, in its raw interface. Its state is global in the library, so a
+// The TCP/IP of an instance on a wire: lwIP, as Debian builds it, in its raw interface. Its state is global in the library, so a
 // process has one stack, and as everything else it is used under the kernel lock. Its callbacks only take notes; what is to be
 // done about them is done when the library has been left (Connection::pump). It has timers while there is something to time.
 #pragma once
@@ -9,7 +9,7 @@
 #include "core/net/network-namespace.h"
 #include "core/sync/wait-queue.h"
 #include "core/time/timekeeper.h"
-#include "drivers-virtual/net/switch/line.h"
+#include "drivers-virtual/net/ethernet/line.h"
 #include "lwip/netif.h"
 
 struct raw_pcb;
@@ -18,23 +18,26 @@ struct tcp_pcb;
 
 namespace umbra::drivers {
 
-class SwitchConnection;
-class SwitchDatagrams;
-class SwitchEchoes;
+class StackConnection;
+class StackDatagrams;
+class StackEchoes;
 
-class SwitchStack final : public SwitchUser, private Timer {
+class IpStack final : public WireUser, private Timer {
 public:
-    SwitchStack(Kernel& kernel, HostIo& io);
-    ~SwitchStack() override;
+    IpStack(Kernel& kernel, Wire& wire);
+    ~IpStack() override;
 
-    SwitchPort& port() { return port_; }
-    SwitchLine& line() { return line_; }
+    Wire& wire() const { return wire_; }
+    Line& line() { return line_; }
     Kernel& kernel() const { return kernel_; }
     net::NetworkNamespace& space() const { return space_; }
     net::InterfaceCounters& counters() const { return space_.interfaces.back().counters; }
-    net::IpAddress address(bool is_v4 = true) const { return switch_address(port_.number(), is_v4); }
+    /// The first of eth0 as it was made; unspecified: it has none of that family.
+    net::IpAddress address(bool is_v4 = true) const;
+    /// Whether somebody has been found who has the address, or forwards to it.
+    bool is_found(net::IpAddress const& address) const;
     bool is_up() const { return space_.interfaces.back().is_up; }
-    /// When the port has its number. On a vCPU; what is there already goes on.
+    /// On a vCPU; what is there already goes on.
     void start();
 
     /// Calls the library, and afterwards does what is to be done.
@@ -43,19 +46,19 @@ public:
         Inside const inside(*this);
         return call();
     }
-    void note(SwitchConnection& connection);
-    void forget(SwitchConnection& connection);
-    void enlist(SwitchConnection& connection);
+    void note(StackConnection& connection);
+    void forget(StackConnection& connection);
+    void enlist(StackConnection& connection);
 
     /// Hands a datagram over. ENOBUFS, EHOSTUNREACH, EMSGSIZE.
     Result<void> send_datagram(u16 from_port, net::InetName const& to, std::span<u8 const> data);
     Result<void> send_icmp(net::IpAddress const& to, std::span<u8 const> message);
     void join_group(net::IpAddress const& group, bool joins);
     // Who is to hear of answers.
-    void enter(SwitchDatagrams& user) { datagram_users_.push_back(&user); }
-    void leave(SwitchDatagrams& user) { std::erase(datagram_users_, &user); }
-    void enter(SwitchEchoes& user) { echo_users_.push_back(&user); }
-    void leave(SwitchEchoes& user) { std::erase(echo_users_, &user); }
+    void enter(StackDatagrams& user) { datagram_users_.push_back(&user); }
+    void leave(StackDatagrams& user) { std::erase(datagram_users_, &user); }
+    void enter(StackEchoes& user) { echo_users_.push_back(&user); }
+    void leave(StackEchoes& user) { std::erase(echo_users_, &user); }
     /// Waits, for a short time at most, until what closed connections have still to send has arrived. By a task.
     void drain();
 
@@ -63,7 +66,7 @@ private:
     /// The library is at work.
     class Inside {
     public:
-        explicit Inside(SwitchStack& stack)
+        explicit Inside(IpStack& stack)
             : stack_(stack)
         {
             if (stack_.depth_++ == 0) stack_.entered();
@@ -75,13 +78,13 @@ private:
         Inside(Inside const&) = delete;
 
     private:
-        SwitchStack& stack_;
+        IpStack& stack_;
     };
 
     void frame_arrived(std::span<u8 const> frame) override;
-    void port_gone(PortNumber port) override;
-    void port_named() override;
     void all_arrived() override;
+    void address_gone(net::IpAddress const& address) override;
+    void may_answer() override;
     void expired() override;
 
     void entered();
@@ -97,13 +100,15 @@ private:
     static u8 take_icmp(void* self, raw_pcb* pcb, pbuf* packet, ip_addr const* from);
     static u8 look_at_segment(void* self, raw_pcb* pcb, pbuf* packet, ip_addr const* from);
     static err_t take_connection(void* self, tcp_pcb* pcb, err_t error);
+    u64 most_datagram(bool is_v4) const; ///< bytes
     bool deliver_datagram(std::span<u8 const> packet);
     void set_up_v6();
     void deliver_icmp(std::span<u8 const> packet);
     void open_port_for(std::span<u8 const> packet);
 
     net::NetworkNamespace& space_;
-    SwitchPort port_;
+    Wire& wire_;
+    net::Interface const made_; ///< eth0 as it was at first
     netif interface_ {};
     udp_pcb* sender_ = nullptr;
     raw_pcb* datagrams_ = nullptr;
@@ -111,17 +116,17 @@ private:
     raw_pcb* segments_ = nullptr;
     /// The library's, by whether they are IPv4's, and port; made when somebody asks.
     std::map<std::pair<bool, u16>, tcp_pcb*> listeners_;
-    std::vector<SwitchConnection*> connections_;
-    std::vector<Ref<SwitchConnection>> noted_; ///< those with something to do
-    std::vector<SwitchDatagrams*> datagram_users_;
-    std::vector<SwitchEchoes*> echo_users_;
+    std::vector<StackConnection*> connections_;
+    std::vector<Ref<StackConnection>> noted_; ///< those with something to do
+    std::vector<StackDatagrams*> datagram_users_;
+    std::vector<StackEchoes*> echo_users_;
     std::unique_ptr<u8[]> room_; ///< for one frame or packet
     Nanoseconds busy_until_ = 0; ///< the library waits for something that has no queue to look at
     Nanoseconds idle_since_ = 0;
     int depth_ = 0;
     bool is_started_ = false;
     WaitQueue drained_;
-    SwitchLine line_;
+    Line line_;
 };
 
 } // namespace umbra::drivers

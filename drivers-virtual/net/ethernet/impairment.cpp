@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "drivers-virtual/net/switch/impairment.h"
+#include "drivers-virtual/net/ethernet/impairment.h"
 
 #include <algorithm>
 
