@@ -222,14 +222,27 @@ private:
     Result<void> make_present(Vma& vma, u64 page, platform::Protection access, Window& window);
     Result<void> fill_anonymous(Vma& vma, u64 page, Window& window);
     Result<void> fill_from_object(Vma& vma, u64 page, bool write, Window& window);
+    // copy-on-write.cpp
+    Window plan_copy(Vma& vma, u64 page);
+    Result<void> copy_pages(Vma& vma, u64 page, Frame frame, Window& window);
     Result<void> copy_on_write(Vma& vma, u64 page, Window& window);
+    // fault.cpp
     Reservation* home_for(Vma const& vma, u64 page, u64 wanted);
     Result<std::span<u8>> make_kernel_view(GuestAddr address, platform::Protection access, bool force);
     enum class Showing : u8 { none, map, fill, unguard };
     Showing how_to_show(Vma const& vma, u64 page, Pte const& entry, bool faulted);
     Result<void> show(Vma& vma, Window window, u64 page, bool to_guest);
     bool show_host_file(Vma& vma, u64 page);
-    template <typename Condition> static Window run_around(u64 page, Window const& window, Condition holds);
+    /// The pages around one, within a window, of which a condition holds without a gap.
+    template <typename Condition> static Window run_around(u64 page, Window const& window, Condition holds)
+    {
+        Window run { page, page + 1 };
+        while (run.first > window.first && holds(run.first - 1))
+            --run.first;
+        while (run.last < window.last && holds(run.last))
+            ++run.last;
+        return run;
+    }
     Result<Frame> allocate_run(u64 count, FrameContent content);
     // call-patches.cpp
     u64 patchable_length(u64 call);

@@ -74,18 +74,6 @@ AddressSpace::Window AddressSpace::plan_window(Vma& vma, u64 page, bool sequenti
     return { std::max(first, vma.start >> kPageShift), std::min(first + size, vma.end >> kPageShift) };
 }
 
-/// The pages around one, within a window, of which a condition holds without a gap.
-template <typename Condition>
-AddressSpace::Window AddressSpace::run_around(u64 page, Window const& window, Condition holds)
-{
-    Window run { page, page + 1 };
-    while (run.first > window.first && holds(run.first - 1))
-        --run.first;
-    while (run.last < window.last && holds(run.last))
-        ++run.last;
-    return run;
-}
-
 /// Frames that follow each other, without the rest of the block that they come from. ENOMEM.
 Result<Frame> AddressSpace::allocate_run(u64 count, FrameContent content)
 {
@@ -172,16 +160,7 @@ Result<void> AddressSpace::fill_from_object(Vma& vma, u64 page, bool write, Wind
     window = { page, page + 1 };
     auto& counters = kernel_.trace().counters;
     ++counters.faults.file;
-    if (!vma.shared && write) {
-        ++counters.pages_copied;
-        // Making room for the copy may drop pages of files that nobody holds.
-        memory.ref(frame);
-        auto copy = memory.allocate(0, FrameContent::any);
-        if (copy.ok()) std::memcpy(memory.data(copy.value()), memory.data(frame), kPageSize);
-        memory.unref(frame);
-        set_entry(page, Pte::make(TRY(std::move(copy)), Pte::kWritable));
-        return {};
-    }
+    if (!vma.shared && write) return copy_pages(vma, page, frame, window);
     memory.ref(frame);
     set_entry(page, Pte::make(frame, vma.shared && write ? u64(Pte::kWritable) : 0));
     // Neighbours that the object holds already cost nothing but an entry.
@@ -196,48 +175,6 @@ Result<void> AddressSpace::fill_from_object(Vma& vma, u64 page, bool write, Wind
         set_entry(p, Pte::make(neighbour, 0));
     }
     window = around;
-    return {};
-}
-
-Result<void> AddressSpace::copy_on_write(Vma& vma, u64 page, Window& window)
-{
-    auto& memory = kernel_.memory();
-    // The reference is the entry's own: what an object has, it holds one on.
-    auto is_lone = [&](Pte const& e) { return memory.ref_count(e.frame()) == 1; };
-    Pte& entry = pages_.get(page);
-    bool lone = is_lone(entry);
-    auto same_kind = [&](u64 p) {
-        Pte* e = pages_.find(p);
-        return e && e->present() && !e->writable() && is_lone(*e) == lone;
-    };
-    // Pages of large private file areas are copied one by one: their neighbours are rarely written. And all are where
-    // memory is short.
-    bool const alone = (vma.object && vma.pages() << kPageShift > kernel_.options().fault_around)
-        || (!lone && memory.is_short());
-    Window plan = alone ? Window { page, page + 1 } : plan_window(vma, page, true);
-    plan = run_around(page, plan, same_kind);
-    auto& counters = kernel_.trace().counters;
-    ++(lone ? counters.faults.regained : counters.faults.copied);
-    if (lone) {
-        for (u64 p = plan.first; p < plan.last; ++p)
-            pages_.get(p).bits |= Pte::kWritable;
-    } else {
-        auto got = allocate_run(plan.last - plan.first, FrameContent::any);
-        if (got.is_error() && plan.last - plan.first > 1) {
-            plan = { page, page + 1 };
-            got = memory.allocate(0, FrameContent::any);
-        }
-        Frame block = TRY(std::move(got));
-        counters.pages_copied += plan.last - plan.first;
-        for (u64 i = 0; i < plan.last - plan.first; ++i) {
-            Pte& old = pages_.get(plan.first + i);
-            std::memcpy(memory.data(block + i), memory.data(old.frame()), kPageSize);
-            set_entry(plan.first + i, Pte::make(block + i, Pte::kWritable));
-        }
-    }
-    vma.last_fault_end = plan.last;
-    vma.fault_pages = u32(std::bit_ceil(plan.last - plan.first));
-    window = plan;
     return {};
 }
 

@@ -55,6 +55,42 @@ TEST_F(MappedFile, private_writes_stay_private)
     EXPECT_EQ(pages[1], 'A');
 }
 
+TEST_F(MappedFile, private_writes_all_over_a_large_file)
+{
+    constexpr size_t pages = 1024, last = 4 * pages / 5;
+    Fd fd = file_of_pages("f", pages);
+    auto of_file = [](size_t i) { return char('A' + i); };
+    Mapping mapping(pages * kPage, kReadWrite, MAP_PRIVATE, fd);
+    // Some blocks densely, some with one page, some read before, some not at all; backwards and forwards.
+    auto is_written = [](size_t i) { return i < last && (i % 64 < 16 ? i % 3 == 0 : i % 64 == 40); };
+    for (size_t i = 0; i < pages; i += 5)
+        EXPECT_EQ(mapping[i * kPage], of_file(i));
+    auto write_half = [&](size_t half) {
+        for (size_t i = 0; i < pages; ++i) {
+            size_t const page = half ? pages - 1 - i : i;
+            if (is_written(page) && page / 32 % 2 == half) mapping[page * kPage + 9] = 'x';
+        }
+    };
+    write_half(0);
+    in_child([&] {
+        write_half(1);
+        mapping[0] = 'y';
+        for (size_t i = 0; i < pages; ++i)
+            EXPECT_EQ(mapping[i * kPage + 9], is_written(i) ? 'x' : of_file(i)) << i;
+    });
+    EXPECT_EQ(mapping[0], 'A');
+    write_half(1);
+    for (size_t i = 0; i < pages; ++i) {
+        EXPECT_EQ(mapping[i * kPage + 8], of_file(i)) << i;
+        EXPECT_EQ(mapping[i * kPage + 9], is_written(i) ? 'x' : of_file(i)) << i;
+        char c = 0;
+        ASSERT_EQ(::pread(fd, &c, 1, off_t(i * kPage + 9)), 1);
+        EXPECT_EQ(c, of_file(i));
+    }
+    ASSERT_EQ(::ftruncate(fd, 2 * kPage), 0); // takes private copies as well
+    EXPECT_EQ(wait_for(start([&] { mapping[3 * kPage + 9] = 'z'; })), killed_by(SIGBUS));
+}
+
 TEST_F(MappedFile, dontneed_of_a_private_copy_shows_the_file_again)
 {
     Fd fd = file_of_pages("f", 1);
