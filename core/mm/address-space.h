@@ -134,6 +134,8 @@ public:
     Result<std::span<u8>> kernel_view(GuestAddr address, platform::Protection access, bool force = false);
     /// As kernel_view, but never waits: nothing if that would be needed (futex words, under no lock).
     std::span<u8> try_kernel_view(GuestAddr address, platform::Protection access);
+    /// The same, but beyond the page, until about `most` bytes, where frames follow each other.
+    std::span<u8> try_kernel_run(GuestAddr address, platform::Protection access, u64 most);
 
     // --- watched pages (watch.cpp), by page number; all take the lock and may wait ---
     /// From now on a guest's access to the page faults each time. Watched twice, it has to be unwatched twice.
@@ -224,9 +226,14 @@ private:
     Result<void> fill_from_object(Vma& vma, u64 page, bool write, Window& window);
     // copy-on-write.cpp
     Window plan_copy(Vma& vma, u64 page);
+    template <typename Source, typename Allocate>
+    Result<Window> copy_run(u64 page, Window const& run, Source source_of, Allocate allocate);
     Result<void> copy_pages(Vma& vma, u64 page, Frame frame, Window& window);
+    Result<bool> copy_home(Vma& vma, u64 page, Window& window);
     Result<void> copy_on_write(Vma& vma, u64 page, Window& window);
     // fault.cpp
+    Window add_neighbours(Vma& vma, u64 page);
+    static bool is_clean(Vma const& vma, u64 page, Pte const& entry);
     Reservation* home_for(Vma const& vma, u64 page, u64 wanted);
     Result<std::span<u8>> make_kernel_view(GuestAddr address, platform::Protection access, bool force);
     enum class Showing : u8 { none, map, fill, unguard };

@@ -84,8 +84,17 @@ Result<Frame> AddressSpace::allocate_run(u64 count, FrameContent content)
     return block;
 }
 
+/// Whether the page of a private area shows what the file has.
+bool AddressSpace::is_clean(Vma const& vma, u64 page, Pte const& entry)
+{
+    u64 const address = page << kPageShift;
+    if (!vma.object || address < vma.start || address >= vma.end) return false;
+    return entry.present() ? !entry.writable() && !vma.owns(page, entry.frame()) : entry.host_file();
+}
+
 /// The reservation from which the page can be claimed; makes one if the block around the page is untouched and larger
-/// than the `wanted` pages, which are mapped as cheaply by themselves. Null: there is none. May wait.
+/// than the `wanted` pages, which are mapped as cheaply by themselves. Pages that are the file's own do not count, and come back by
+/// faults. Null: there is none. May wait.
 Reservation* AddressSpace::home_for(Vma const& vma, u64 page, u64 wanted)
 {
     if (!in_place_ || !is_plain(vma)) return nullptr;
@@ -97,7 +106,7 @@ Reservation* AddressSpace::home_for(Vma const& vma, u64 page, u64 wanted)
             continue;
         // The block may reach beyond the area: what has no entry is not shown, and faults there as anywhere else.
         bool untouched = !reservations_.overlaps(first, first + size);
-        pages_.for_each(first, first + size, [&](u64, Pte&) { untouched = false; });
+        pages_.for_each(first, first + size, [&](u64 p, Pte& e) { untouched &= is_clean(vma, p, e); });
         if (!untouched) continue;
         auto& memory = kernel_.memory();
         auto [base, order] = memory.reserve(unsigned(__builtin_ctzll(size)));
@@ -107,7 +116,10 @@ Reservation* AddressSpace::home_for(Vma const& vma, u64 page, u64 wanted)
         platform::Mapping block { GuestAddr(first << kPageShift), size << kPageShift,
             vma.shown_protection(true), memory.handle(base), memory.offset(base) };
         ++kernel_.trace().counters.stub_maps;
-        if (in_place_->prepare(*current().vcpu, block).ok()) return &reservations_.add(first, size, base);
+        if (in_place_->prepare(*current().vcpu, block).ok()) {
+            pages_.for_each(first, first + size, [&](u64, Pte& e) { drop_entry(e); });
+            return &reservations_.add(first, size, base);
+        }
         memory.unreserve(base, size);
         return nullptr;
     }
@@ -155,27 +167,53 @@ Result<void> AddressSpace::fill_anonymous(Vma& vma, u64 page, Window& window)
 Result<void> AddressSpace::fill_from_object(Vma& vma, u64 page, bool write, Window& window)
 {
     auto& memory = kernel_.memory();
+    ++kernel_.trace().counters.faults.file;
+    bool const is_copied = TRY(copy_home(vma, page, window));
+    if (is_copied) return {};
     Frame frame
         = TRY(vma.object->page(vma.object_index(page), vma.shared && write ? PageUse::write : PageUse::read));
     window = { page, page + 1 };
-    auto& counters = kernel_.trace().counters;
-    ++counters.faults.file;
     if (!vma.shared && write) return copy_pages(vma, page, frame, window);
     memory.ref(frame);
     set_entry(page, Pte::make(frame, vma.shared && write ? u64(Pte::kWritable) : 0));
-    // Neighbours that the object holds already cost nothing but an entry.
-    Window around = plan_window(vma, page, false);
-    for (u64 p = around.first; p < around.last; ++p) {
-        if (p == page) continue;
-        Pte* have = pages_.find(p);
-        if (have && have->bits) continue;
-        Frame neighbour = vma.object->resident_page(vma.object_index(p));
-        if (neighbour.is_null()) continue;
-        memory.ref(neighbour);
-        set_entry(p, Pte::make(neighbour, 0));
-    }
-    window = around;
+    window = add_neighbours(vma, page);
     return {};
+}
+
+/// Adds pages around one that the object holds already. They cost nothing but an entry, and those farther away, up to the more the
+/// more faults the area has had, not even a mapping: their frames follow each other.
+AddressSpace::Window AddressSpace::add_neighbours(Vma& vma, u64 page)
+{
+    auto add = [&](u64 p, auto is_right) {
+        Pte const* have = pages_.find(p);
+        if (have && have->bits) return false;
+        Frame const frame = vma.object->resident_page(vma.object_index(p));
+        if (frame.is_null() || !is_right(frame)) return false;
+        kernel_.memory().ref(frame);
+        set_entry(p, Pte::make(frame, 0));
+        return true;
+    };
+    Window around = plan_window(vma, page, false);
+    for (u64 p = around.first; p < around.last; ++p)
+        if (p != page) add(p, [](Frame) { return true; });
+    u64 const most = std::bit_floor(std::min<u64>(++vma.file_faults, kMaxWindow)), block = page & ~(most - 1);
+    Window const limits { std::max(block, vma.start >> kPageShift),
+        std::min(block + most, vma.end >> kPageShift) };
+    auto frame_at = [&](u64 p) {
+        Pte const* e = pages_.find(p);
+        return e && e->present() ? e->frame() : Frame();
+    };
+    while (around.last < limits.last) {
+        Frame const last = frame_at(around.last - 1);
+        if (last.is_null() || !add(around.last, [&](Frame f) { return f == last + 1; })) break;
+        ++around.last;
+    }
+    while (around.first > limits.first) {
+        Frame const first = frame_at(around.first);
+        if (first.is_null() || !add(around.first - 1, [&](Frame f) { return f + 1 == first; })) break;
+        --around.first;
+    }
+    return around;
 }
 
 Result<void> AddressSpace::make_present(Vma& vma, u64 page, Protection access, Window& window)
@@ -328,6 +366,21 @@ std::span<u8> AddressSpace::try_kernel_view(GuestAddr address, Protection access
     Vma* vma = find(address.value);
     if (!vma || !vma->allows(access)) return {};
     return { kernel_.memory().data(entry->frame()) + within, kPageSize - within };
+}
+
+std::span<u8> AddressSpace::try_kernel_run(GuestAddr address, Protection access, u64 most)
+{
+    if (address.value >= kernel_.platform().machine().task_size) return {};
+    auto const first = try_kernel_view(address, access);
+    if (first.empty() || first.size() >= most) return first;
+    u64 const end = std::min(find(address.value)->end - address.value, most);
+    u64 page = address.value >> kPageShift, length = first.size();
+    for (Frame frame = pages_.find(page)->frame(); length < end; length += kPageSize) {
+        Pte const* next = pages_.find(++page);
+        if (!next || !next->present() || (access == Protection::write && !next->writable())) break;
+        if (next->frame() != (frame = frame + 1)) break;
+    }
+    return { first.data(), length };
 }
 
 /// One try of kernel_view(), under the lock.

@@ -87,7 +87,11 @@ protected:
     /// A page was given out for writing.
     virtual void dirtied(u64 index) { (void)index; }
 
-    Result<u64> read_piece(IoBuffer& out, u64 offset, u64 count);
+    struct Piece {
+        u64 wanted, moved; ///< bytes
+    };
+    Result<Piece> read_piece(IoBuffer& out, u64 offset, u64 count);
+    u64 run_at(u64 index, Frame frame, u64 most) const;
     bool is_unused(Frame frame) const;
 
     PhysicalMemory& memory_;

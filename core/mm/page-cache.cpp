@@ -14,8 +14,9 @@ namespace umbra::mm {
 
 namespace {
 constexpr u64 kBlockPages = 16;
-/// After so many pages others get a chance: about a millisecond.
-constexpr u64 kStridePages = 1024;
+constexpr u64 kMostAtOnce = 64; ///< pages that are copied as one
+/// After so many pages, or pieces of up to 64 of them, others get a chance: about a millisecond.
+constexpr u64 kStridePages = 1024, kStridePieces = 64;
 } // namespace
 
 void MemoryObject::unmap_everywhere(u64 first, u64 count, bool even_private)
@@ -181,30 +182,50 @@ void PageCache::punch(u64 offset, u64 length)
     release_pages(released);
 }
 
-Result<u64> PageCache::read_piece(IoBuffer& out, u64 offset, u64 count)
+/// How many pages from `index` on, whose first has the frame, have frames that follow each other. At least 1.
+u64 PageCache::run_at(u64 index, Frame frame, u64 most) const
 {
-    if (!has_backing() && resident_page(offset >> kPageShift).is_null()) return out.put_zeros(count);
-    Frame frame = TRY(page(offset >> kPageShift, PageUse::read));
-    memory_.ref(frame); // the copy may wait while the page is cut off the file
-    auto copied = out.put(memory_.data(frame) + (offset & kPageMask), count);
-    memory_.unref(frame);
-    return copied;
+    auto it = pages_.find(index);
+    u64 count = 0;
+    while (count < most && it != pages_.end() && it->first == index + count && it->second == frame + count)
+        ++it, ++count;
+    return std::max<u64>(count, 1); // an overlay's page may be the lower file's
+}
+
+/// The bytes from `offset` on, at most `count`, that lie together in memory: all of them are moved, or the buffer takes no more.
+Result<PageCache::Piece> PageCache::read_piece(IoBuffer& out, u64 offset, u64 count)
+{
+    u64 const index = offset >> kPageShift, within = offset & kPageMask;
+    if (!has_backing() && resident_page(index).is_null()) {
+        count = std::min(count, kPageSize - within);
+        return Piece { count, TRY(out.put_zeros(count)) };
+    }
+    Frame const frame = TRY(page(index, PageUse::read));
+    u64 const pages = run_at(index, frame, std::min(page_up(within + count) >> kPageShift, kMostAtOnce));
+    count = std::min(count, (pages << kPageShift) - within);
+    // The copy may wait while pages are cut off the file.
+    for (u64 i = 0; i < pages; ++i)
+        memory_.ref(frame + i);
+    auto copied = out.put(memory_.data(frame) + within, count);
+    for (u64 i = 0; i < pages; ++i)
+        memory_.unref(frame + i);
+    return Piece { count, TRY(std::move(copied)) };
 }
 
 Result<u64> PageCache::read(IoBuffer& out, u64 offset)
 {
     u64 done = 0;
     for (u64 pieces = 1; out.remaining() && offset < size_; ++pieces) {
-        if (pieces % kStridePages == 0) give_way();
-        u64 n = std::min({ kPageSize - (offset & kPageMask), size_ - offset, out.remaining() });
-        auto copied = read_piece(out, offset, n);
-        if (copied.is_error()) {
-            if (copied.error() == err::nxio || done) break;
-            return copied.error();
+        if (pieces % kStridePieces == 0) give_way();
+        auto const piece = read_piece(out, offset, std::min(size_ - offset, out.remaining()));
+        if (piece.is_error()) {
+            if (piece.error() == err::nxio || done) break;
+            return piece.error();
         }
-        done += copied.value();
-        offset += copied.value();
-        if (copied.value() < n) break;
+        auto const [wanted, moved] = piece.value();
+        done += moved;
+        offset += moved;
+        if (moved < wanted) break;
     }
     return done;
 }

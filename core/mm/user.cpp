@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Checked copies to and from guest memory, page by page through the direct map. The one file that turns guest
+// Checked copies to and from guest memory through the direct map. The one file that turns guest
 // addresses into pointers is core/mm/fault.cpp's kernel_view(); this one only walks it.
 #include "core/mm/user.h"
 
@@ -17,20 +17,24 @@ using platform::Protection;
 
 namespace {
 
-/// Calls piece(pointer, length) for each page-wise part; stops at the first inaccessible one. Returns bytes done.
+/// Calls piece(pointer, place, length) for each part in memory that follows itself; stops at the first inaccessible one. Returns bytes done.
 template <typename Piece>
 Result<u64> walk_user(Task& task, GuestAddr address, u64 length, Protection access, Piece piece)
 {
     u64 done = 0;
     while (done < length) {
         if (address.value + done < address.value) break;
-        auto view = task.mm().kernel_view(address + done, access);
-        if (view.is_error()) {
-            if (done) break;
-            return err::fault;
+        auto view = task.mm().try_kernel_run(address + done, access, length - done);
+        if (view.empty()) {
+            auto one = task.mm().kernel_view(address + done, access);
+            if (one.is_error()) {
+                if (done) break;
+                return err::fault;
+            }
+            view = one.value();
         }
-        u64 n = std::min<u64>(view.value().size(), length - done);
-        piece(view.value().data(), done, n);
+        u64 n = std::min<u64>(view.size(), length - done);
+        piece(view.data(), done, n);
         done += n;
     }
     return done;

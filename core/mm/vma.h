@@ -48,6 +48,7 @@ public:
     // Adaptive fault-around: the end of the last block faulted in, and its size in pages.
     u64 last_fault_end = 0;
     u32 fault_pages = 0;
+    u32 file_faults = 0; ///< how many have brought in pages of the object
     // How writes to a large private area of a file's are spread (copy-on-write.cpp): the blocks in which a first page was
     // written to, and those of them in which a second was.
     u32 blocks_written = 0, blocks_written_again = 0;
