@@ -51,6 +51,13 @@ void discard_private(void* start, u64 length)
     if (host_call(SYS_madvise, start, length, MADV_DONTNEED) < 0) std::memset(start, 0, length);
 }
 
+void release_file_pages(std::span<u8 const> memory)
+{
+    u64 const start = page_up(reinterpret_cast<u64>(memory.data())); // an address, to be rounded
+    u64 const end = page_down(reinterpret_cast<u64>(memory.data()) + memory.size());
+    if (start < end) host_call(SYS_madvise, start, end - start, MADV_DONTNEED); // refused: they stay
+}
+
 HostResult<MemoryBank> MemoryBank::create(char const* name, u64 size, SizeSeal seal)
 {
     UMBRA_ASSERT(size != 0 && page_down(size) == size);

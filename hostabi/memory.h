@@ -3,6 +3,7 @@
 // and whole into the kernel (law 5).
 #pragma once
 
+#include <span>
 #include <utility>
 
 #include "core/base/types.h"
@@ -46,6 +47,10 @@ private:
 
 /// Whole pages of private anonymous memory go back to the host, and read as zero afterwards.
 void discard_private(void* start, u64 length);
+
+/// The pages that lie wholly in memory that a file backs and nobody has written to: they go out of this process's memory, and
+/// come back from the file when they are read.
+void release_file_pages(std::span<u8 const> memory);
 
 enum class SizeSeal : u8 { none, fixed };
 

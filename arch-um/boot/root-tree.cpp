@@ -70,8 +70,7 @@ Result<Ref<vfs::FileSystem>> root_file_system(Tree& tree, BootError& error)
     auto const& options = tree.options;
     switch (options.root) {
     case RootKind::embedded:
-        return writable_above(
-            tree, TRY(archive_tree(tree, fs::make_memory_tar(drivers::root_image()), error)));
+        return writable_above(tree, TRY(archive_tree(tree, drivers::open_root_image(), error)));
     case RootKind::archive: {
         std::string problem;
         auto source = drivers::open_tar(options.root_path, tree.io, problem);

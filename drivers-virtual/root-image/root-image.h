@@ -2,12 +2,11 @@
 // The root tree in the binary, a plain tar made by make-image.py at build time.
 #pragma once
 
-#include <span>
-
-#include "core/base/types.h"
+#include "core/fs/tar/tar.h"
 
 namespace umbra::drivers {
 
-std::span<u8 const> root_image();
+/// What has been read of it goes out of the kernel's memory again: guests have it in pages of files.
+Ref<fs::TarSource> open_root_image();
 
 } // namespace umbra::drivers
