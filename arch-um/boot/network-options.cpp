@@ -49,7 +49,7 @@ struct Setting {
 /// False: it is none.
 bool take_impairment(Setting const& setting, drivers::Impairments& impairments)
 {
-    auto const& [whole, key, text] = setting;
+    std::string_view const whole = setting.whole, key = setting.key, text = setting.text;
     auto take = [&](std::span<Unit const> units, double most, std::string const& right) {
         auto const value = parse_quantity(text, units, most);
         if (!value) usage_error("--net: " + quoted(whole) + " is not right: give " + right);

@@ -113,6 +113,8 @@ public:
     Result<void> sync_range(u64 address, u64 length, u32 flags);
     /// PR_SET_VMA_ANON_NAME: names anonymous memory for /proc/PID/maps. EBADF for files, ENOMEM over a hole.
     Result<void> name_range(u64 address, u64 length, std::string const& name);
+    /// mbind(2), for what is mapped between two page boundaries. ENOMEM.
+    Result<void> set_policy(u64 start, u64 end, MemoryPolicy const& policy);
     Result<void> resident(u64 address, u64 length, std::span<u8> out);
     Result<void> lock_range(u64 address, u64 length, bool lock, LockedPages pages = LockedPages::at_once);
     Result<void> populate(u64 address, u64 length, bool write);

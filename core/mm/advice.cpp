@@ -135,6 +135,23 @@ Result<void> AddressSpace::name_range(u64 address, u64 length, std::string const
     return hole ? Result<void>(err::nomem) : Result<void>();
 }
 
+Result<void> AddressSpace::set_policy(u64 start, u64 end, MemoryPolicy const& policy)
+{
+    SpaceGuard guard(lock);
+    for (u64 a = start; a < end;) {
+        Vma* vma = find_from(a);
+        if (!vma || vma->start >= end) break;
+        a = std::max(a, vma->start);
+        u64 const to = std::min(end, vma->end);
+        TRY(split_ends(a, to, [&policy](Vma const& v) { return v.policy != policy; }));
+        find(a)->policy = policy;
+        try_merge(a);
+        a = to;
+    }
+    try_merge(end);
+    return {};
+}
+
 Result<void> AddressSpace::populate(u64 address, u64 length, bool write)
 {
     SpaceGuard guard(lock);

@@ -41,7 +41,7 @@ std::unique_ptr<Vma> Vma::copy() const
     v->grows_down = grows_down, v->locked = locked, v->sealed = sealed, v->dont_fork = dont_fork;
     v->wipe_on_fork = wipe_on_fork, v->dont_dump = dont_dump, v->may_write = may_write;
     v->object = object, v->object_page = object_page, v->path = path, v->label = label;
-    v->attachment = attachment, v->anonymous_name = anonymous_name;
+    v->attachment = attachment, v->anonymous_name = anonymous_name, v->policy = policy;
     return v;
 }
 

@@ -9,6 +9,7 @@
 #include "core/base/list.h"
 #include "core/base/ref.h"
 #include "core/mm/memory-object.h"
+#include "core/mm/memory-policy.h"
 #include "core/vfs/path.h"
 
 namespace umbra::mm {
@@ -42,6 +43,7 @@ public:
     std::optional<vfs::Path> path; ///< for /proc/pid/maps
     std::string label; ///< "[heap]", "[stack]", "[vdso]"
     std::string anonymous_name; ///< PR_SET_VMA_ANON_NAME
+    MemoryPolicy policy; ///< mbind(2)
     RefPtr<Attachment> attachment; ///< an area that has one is merged with no other
     AddressSpace* space = nullptr;
 

@@ -105,7 +105,8 @@ SyscallResult sys_get_mempolicy(
 {
     if (!nodes.is_null() && count < kOnlineCount) return err::inval;
     if (flags & ~u64(mpol_f_node | mpol_f_addr | mpol_f_mems_allowed)) return err::inval;
-    MemoryPolicy const& policy = task.memory_policy();
+    MemoryPolicy policy = task.memory_policy();
+    if (mm::Vma const* area = flags & mpol_f_addr ? task.mm().find(address) : nullptr) policy = area->policy;
     u32 shown_mode = policy.mode | policy.flags;
     u64 shown = shown_nodes(policy);
     if (flags & mpol_f_mems_allowed) {
@@ -141,24 +142,33 @@ SyscallResult sys_mbind(Task& task, u64 start, u64 length, u32 mode, GuestAddr n
     u64 end = start + page_up(length);
     if (end < start) return err::inval;
     if (end == start) return 0;
-    TRY(complete_policy(policy, mask));
+    policy = TRY(complete_policy(policy, mask));
     // Every page of the range must be mapped, save that the default policy may skip holes.
     for (u64 at = start; policy.mode != mpol_default && at < end;) {
         auto* vma = task.mm().find(at);
         if (!vma) return err::fault;
         at = vma->end;
     }
+    TRY(task.mm().set_policy(start, end, policy));
     return 0;
 }
 
-SyscallResult sys_set_mempolicy_home_node(Task&, u64 start, u64 length, u64 node, u64 flags)
+SyscallResult sys_set_mempolicy_home_node(Task& task, u64 start, u64 length, u64 node, u64 flags)
 {
     if (start & kPageMask) return err::inval;
     if (flags) return err::inval;
     if (node >= kNodes || !(kOnlineNodes >> node & 1)) return err::inval;
     u64 end = start + page_up(length);
     if (end < start) return err::inval;
-    return end == start ? SyscallResult(0) : SyscallResult(err::noent);
+    if (end == start) return 0;
+    // The node is the one there is: nothing is to be kept.
+    SyscallResult result = err::noent;
+    for (auto const& [at, vma] : task.mm().areas()) {
+        if (vma->end <= start || at >= end || vma->policy == MemoryPolicy {}) continue;
+        if (vma->policy.mode != mpol_bind && vma->policy.mode != mpol_preferred_many) return err::opnotsupp;
+        result = 0;
+    }
+    return result;
 }
 
 SyscallResult sys_migrate_pages(Task& task, i32 pid, u64 count, GuestAddr from, GuestAddr to)

@@ -14,6 +14,7 @@
 #include "core/base/list.h"
 #include "core/base/ref.h"
 #include "core/cgroup/membership.h"
+#include "core/mm/memory-policy.h"
 #include "core/platform/fiber.h"
 #include "core/platform/platform.h"
 #include "core/sync/wait-queue.h"
@@ -52,12 +53,6 @@ struct DeadlineReservation {
 };
 
 enum class TaskState : u8 { runnable, running, sleeping, dead };
-
-/// set_mempolicy(2): kept and reported, since there is one node to take memory from.
-struct MemoryPolicy {
-    u32 mode = 0, flags = 0; ///< MPOL_*
-    u64 nodes = 0; ///< as asked for
-};
 
 /// PR_SET_SYSCALL_USER_DISPATCH: calls from elsewhere than [start, start + length) raise SIGSYS, unless the byte at
 /// `selector` says otherwise.

@@ -29,7 +29,8 @@ public:
         auto const piece = image_.subspan(offset, std::min<u64>(out.size(), image_.size() - offset));
         std::memcpy(out.data(), piece.data(), piece.size());
         u64 const first = offset - std::min(offset, kBroughtAlong);
-        hostabi::release_file_pages(image_.subspan(first, std::min(image_.size(), offset + piece.size() + kBroughtAlong) - first));
+        hostabi::release_file_pages(
+            image_.subspan(first, std::min(image_.size(), offset + piece.size() + kBroughtAlong) - first));
         return piece.size();
     }
 

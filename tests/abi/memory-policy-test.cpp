@@ -87,6 +87,39 @@ TEST(MemoryPolicy, mbind_checks_its_range)
     });
 }
 
+TEST(MemoryPolicy, areas_have_their_own)
+{
+    Mapping memory(4 * kPage);
+    auto policy_at = [&](size_t page) {
+        int mode = -1;
+        unsigned long nodes = 7;
+        EXPECT_EQ(raw(SYS_get_mempolicy, &mode, &nodes, kBits, memory.data() + page * kPage, MPOL_F_ADDR), 0);
+        return std::pair(mode, nodes);
+    };
+    auto bind = [&](size_t page, size_t pages, int mode, unsigned long nodes) {
+        return raw(SYS_mbind, memory.data() + page * kPage, pages * kPage, mode, &nodes, kBits, 0);
+    };
+    auto home = [&](size_t page) {
+        return raw(SYS_set_mempolicy_home_node, memory.data() + page * kPage, kPage, 0, 0);
+    };
+    ASSERT_EQ(raw(SYS_set_mempolicy, MPOL_PREFERRED, &kNodeZero, kBits), 0); // the thread's
+    EXPECT_EQ(policy_at(0), std::pair(int(MPOL_DEFAULT), 0ul));
+    ASSERT_EQ(bind(1, 2, MPOL_BIND, kNodeZero), 0);
+    ASSERT_EQ(bind(2, 1, MPOL_INTERLEAVE | MPOL_F_STATIC_NODES, kNodeZero), 0);
+    EXPECT_EQ(policy_at(0), std::pair(int(MPOL_DEFAULT), 0ul));
+    EXPECT_EQ(policy_at(1), std::pair(int(MPOL_BIND), kNodeZero));
+    EXPECT_EQ(policy_at(2), std::pair(int(MPOL_INTERLEAVE) | int(MPOL_F_STATIC_NODES), kNodeZero));
+    EXPECT_EQ(home(0), -ENOENT);
+    EXPECT_EQ(home(1), 0);
+    EXPECT_EQ(home(2), -EOPNOTSUPP);
+    in_child([&] { EXPECT_EQ(policy_at(1), std::pair(int(MPOL_BIND), kNodeZero)); });
+    ASSERT_EQ(bind(3, 1, MPOL_PREFERRED, 0), 0);
+    EXPECT_EQ(policy_at(3), std::pair(int(MPOL_LOCAL), 0ul));
+    ASSERT_EQ(bind(0, 4, MPOL_DEFAULT, 0), 0);
+    EXPECT_EQ(policy_at(1), std::pair(int(MPOL_DEFAULT), 0ul));
+    EXPECT_EQ(raw(SYS_set_mempolicy, MPOL_DEFAULT, nullptr, 0), 0);
+}
+
 TEST(MemoryPolicy, move_pages_tells_where_pages_are)
 {
     Mapping memory(2 * kPage);
