@@ -137,8 +137,8 @@ void AddressSpace::try_merge(u64 address)
     bool same = a.end == b.start && a.prot == b.prot && a.shared == b.shared && a.object == b.object
         && a.locked == b.locked && a.sealed == b.sealed && a.dont_fork == b.dont_fork
         && a.wipe_on_fork == b.wipe_on_fork && a.dont_dump == b.dont_dump && a.label == b.label
-        && a.anonymous_name == b.anonymous_name && a.policy == b.policy && a.may_write == b.may_write && !b.grows_down
-        && a.path.has_value() == b.path.has_value() && !a.attachment && !b.attachment;
+        && a.anonymous_name == b.anonymous_name && a.policy == b.policy && a.may_write == b.may_write
+        && !b.grows_down && a.path.has_value() == b.path.has_value() && !a.attachment && !b.attachment;
     if (!same || (a.object && a.object_page + a.pages() != b.object_page)) return;
     u64 end = b.end;
     u64 grown = b.pages();
