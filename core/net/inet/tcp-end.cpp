@@ -5,6 +5,7 @@
 #include "core/abi/inet.h"
 #include "core/kernel.h"
 #include "core/net/capture/capture.h"
+#include "core/net/inet/tcp-cork.h"
 #include "core/net/inet/tcp-socket.h"
 #include "core/net/network-namespace.h"
 #include "core/net/unix/endpoint.h"
@@ -15,7 +16,6 @@ namespace {
 
 constexpr u64 kDefaultSend = 87380, kDefaultReceive = 131072; ///< net.ipv4.tcp_wmem, tcp_rmem
 constexpr u64 kEndOverhead = 1024; ///< what an end counts: a listener's queue has some without a descriptor
-constexpr u64 kChunk = 16 << 10, kSmallChunk = 2 << 10;
 constexpr u32 kReadable = abi::pollin | abi::pollrdnorm;
 constexpr u32 kWritable = abi::pollout | abi::pollwrnorm;
 
@@ -197,6 +197,7 @@ void TcpEnd::be_refused()
 void TcpEnd::finish_sending()
 {
     if (send_shut) return;
+    push();
     send_shut = true;
     if (space->capture) [[unlikely]]
         space->capture->tcp_finishes(*this);
@@ -243,6 +244,8 @@ void TcpEnd::close(bool abort)
     Ref<TcpEnd> alive(*this); // the peer's reference may be the last
     if (state == State::listening) stop_listening();
     stop_asking();
+    if (!abort && !was_reset) push();
+    cork_.reset();
     if (space->capture) [[unlikely]]
         capture_close(abort);
     if (RefPtr<TcpEnd> other = std::exchange(peer, nullptr)) {
@@ -272,62 +275,10 @@ void TcpEnd::capture_close(bool abort)
         space->capture->tcp_finishes(*this);
 }
 
-u64 TcpEnd::send_space() const
-{
-    if (!peer) return 0;
-    u64 const limit = send_limit + peer->receive_limit;
-    return limit > peer->queued ? limit - peer->queued : 0;
-}
-
-bool TcpEnd::is_writable() const { return !peer || send_space() * 3 >= send_limit + peer->receive_limit; }
-
 void TcpEnd::account(i64 bytes)
 {
     queued += u64(bytes);
     Network::of(kernel).queued_bytes += u64(bytes);
-}
-
-Result<TcpEnd::Chunk*> TcpEnd::tail(u64 wanted)
-{
-    if (!queue_.empty() && queue_.back().end < queue_.back().room) return &queue_.back();
-    u64 const room = wanted > kSmallChunk ? kChunk : kSmallChunk;
-    if (!Network::has_room(kernel, room)) return err::nobufs;
-    queue_.push_back({ std::unique_ptr<u8[]>(new u8[room]), room });
-    return &queue_.back();
-}
-
-Result<u64> TcpEnd::send(IoBuffer& data, u64 size)
-{
-    // The copy may wait, and meanwhile the peer may read, others write, or all end: the bytes are ours until they are in.
-    u64 const count = std::min(size, kChunk);
-    u8 small[kSmallChunk];
-    std::unique_ptr<u8[]> large(count > sizeof small ? new u8[count] : nullptr);
-    u8* const bytes = large ? large.get() : small;
-    TRY(data.take_all(bytes, count));
-    if (!peer) { // to nobody: what comes next tells
-        if (space->capture && was_connected) [[unlikely]]
-            space->capture->tcp_sends(*this, { bytes, count });
-        return count;
-    }
-    RefPtr<TcpEnd> to = peer;
-    for (u64 done = 0; done < count;) {
-        auto chunk = to->tail(count - done);
-        if (chunk.is_error()) {
-            data.rewind(count - done);
-            if (done == 0) return chunk.error();
-            size = done;
-            break;
-        }
-        Chunk& last = *chunk.value();
-        u64 const piece = std::min(count - done, last.room - last.end);
-        std::memcpy(last.data.get() + last.end, bytes + done, piece);
-        last.end += piece, done += piece;
-        to->account(i64(piece));
-    }
-    if (space->capture) [[unlikely]]
-        space->capture->tcp_sends(*this, { bytes, std::min(size, count) });
-    to->waiters.wake_all(kReadable);
-    return std::min(size, count);
 }
 
 Result<u64> TcpEnd::receive(IoBuffer& data, Reading const& how)
@@ -374,6 +325,7 @@ void TcpEnd::advance(u64 count)
 void TcpEnd::mark_urgent()
 {
     if (!peer) return;
+    push();
     TcpEnd& to = *peer;
     // As Linux: an older one is lost where the reader has come to it. One who is reading has come further.
     bool const is_next = to.urgent != Urgent::none && to.before_urgent() == 0;
@@ -409,29 +361,6 @@ void TcpEnd::consume(u64 count)
 {
     advance(count);
     if (peer && peer->is_writable()) peer->waiters.wake_all(kWritable);
-}
-
-Result<std::span<u8>> TcpEnd::room_at_peer(u64 wanted)
-{
-    Chunk& last = *TRY(peer->tail(wanted));
-    return std::span(last.data.get() + last.end, std::min(wanted, last.room - last.end));
-}
-
-void TcpEnd::send_from_room(u64 count)
-{
-    RefPtr<TcpEnd> const to = peer;
-    Chunk& last = to->queue_.back();
-    if (space->capture) [[unlikely]]
-        space->capture->tcp_sends(*this, { last.data.get() + last.end, count });
-    last.end += count;
-    to->account(i64(count));
-    to->waiters.wake_all(kReadable);
-}
-
-void TcpEnd::give_back_room()
-{
-    auto& queue = peer->queue_;
-    if (!queue.empty() && queue.back().begin == queue.back().end) queue.pop_back();
 }
 
 void TcpEnd::drop_queue()

@@ -57,8 +57,12 @@ public:
     /// How much may be written now; 0 unless connected.
     u64 send_space() const;
     bool is_writable() const;
-    /// Puts bytes behind what the peer has not read yet. EFAULT, ENOBUFS; may wait for the guest's pages.
-    Result<u64> send(IoBuffer& data, u64 size);
+    /// Puts bytes behind what the peer has not read yet. With a `segment` size, what does not fill one is held back until there is
+    /// more, or is pushed (MSG_MORE, TCP_CORK). EFAULT, ENOBUFS; may wait for the guest's pages.
+    Result<u64> send(IoBuffer& data, u64 size, u64 segment = 0);
+    /// Sends what is held back.
+    void push();
+    u64 held() const;
     /// The last byte that the peer has got is urgent (MSG_OOB): it is told, and an urgent byte before is one like others.
     void mark_urgent();
     struct Reading {
@@ -115,6 +119,10 @@ private:
         u64 room, begin = 0, end = 0;
     };
 
+    class Cork;
+
+    u64 deliver(std::span<u8 const> bytes);
+    Result<u64> hold(std::span<u8 const> bytes, u64 segment);
     bool has_backlog_room() const { return pending_.size() <= backlog_; }
     void establish(TcpEnd& listener);
     void admit_waiting();
@@ -130,6 +138,7 @@ private:
     Result<Chunk*> tail(u64 wanted);
 
     std::deque<Chunk> queue_;
+    std::unique_ptr<Cork> cork_; ///< made when something is held back for the first time
     std::deque<Ref<TcpEnd>> pending_; ///< a listener's connections to be accepted
     std::deque<Ref<TcpEnd>> connecting_; ///< those that wait for room among them
     TcpEnd* asked_ = nullptr; ///< the listener in whose connecting_ this one is

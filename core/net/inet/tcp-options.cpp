@@ -72,7 +72,11 @@ Result<void> TcpSocket::set_option(Task& task, i32 level, i32 name, std::span<u8
         wanted_segment_ = wanted;
         return {};
     }
-    return InetSocket::set_option(task, level, name, value);
+    TRY(InetSocket::set_option(task, level, name, value));
+    bool const pushes = level == abi::ipproto_tcp
+        && (name == abi::tcp_cork ? !option(level, name) : name == abi::tcp_nodelay && option(level, name));
+    if (pushes) end_->push();
+    return {};
 }
 
 Result<std::vector<u8>> TcpSocket::get_option(Task& task, i32 level, i32 name)

@@ -153,7 +153,8 @@ Result<u64> TcpSocket::send(Task& task, IoBuffer& data, SendRequest& request)
         u64 const space = end_->peer ? end_->send_space() : data.remaining();
         if (space == 0) return err::again;
         bool const to_nobody = !end_->peer;
-        moved += TRY(end_->send(data, std::min(space, data.remaining())));
+        bool const more = request.flags & abi::msg_more || option(abi::ipproto_tcp, abi::tcp_cork);
+        moved += TRY(end_->send(data, std::min(space, data.remaining()), more ? u64(segment_size()) : 0));
         if (!to_nobody) {
             if (request.flags & abi::msg_oob && data.remaining() == 0) end_->mark_urgent();
             continue;
@@ -249,7 +250,7 @@ Result<i64> TcpSocket::ioctl(Task& task, u32 command, u64 argument)
         if (is_listening()) return err::inval;
         bool const to_mark = end_->urgent != TcpEnd::Urgent::none && !end_->urgent_in_line;
         if (command == abi::siocinq) value = i32(to_mark ? end_->before_urgent() : end_->queued);
-        if (command == abi::siocoutq && end_->peer) value = i32(end_->peer->queued);
+        if (command == abi::siocoutq && end_->peer) value = i32(end_->peer->queued + end_->held());
     } else if (command == abi::siocatmark) {
         value = end_->urgent != TcpEnd::Urgent::none && end_->before_urgent() == 0;
     } else {
