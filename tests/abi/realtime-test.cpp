@@ -337,8 +337,9 @@ TEST_F(Bandwidth, a_task_gets_no_more_than_its_share)
         timespec const begin = monotonic_now();
         double const used_before = cpu_seconds();
         while (seconds_since(begin) < 1.0) { }
-        // A tenth, and at the ends of the second a period's more; a machine with others on it gives less.
-        EXPECT_LT(cpu_seconds() - used_before, 0.25);
+        // A tenth, and at the ends of the second a period's more; a machine with others on it gives less, and lets it go on longer.
+        double const used = cpu_seconds() - used_before;
+        EXPECT_LT(used, 0.1 * seconds_since(begin) + 0.2);
     });
 }
 
@@ -346,11 +347,11 @@ TEST_F(Bandwidth, yielding_waits_for_the_next_period)
 {
     in_child([] {
         reserve(5'000'000, 50'000'000);
-        ::sched_yield(); // the first may be short
-        timespec const begin = monotonic_now();
-        for (int i = 0; i < 4; i++)
-            ::sched_yield();
-        EXPECT_GT(seconds_since(begin), 0.14);
+        timespec const begin
+            = monotonic_now(); // a machine that stands still after it does not make the rest shorter
+        for (int i = 0; i < 5; i++)
+            ::sched_yield(); // the first may be short
+        EXPECT_GT(seconds_since(begin), 0.18);
     });
 }
 
@@ -368,12 +369,16 @@ TEST_F(Bandwidth, an_overrun_is_told_where_that_is_asked_for)
 TEST_F(Bandwidth, leaving_the_policy_gives_all_of_the_cpu_back)
 {
     Gate ready;
+    Mapping shared(kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS);
+    auto* const is_reserved = reinterpret_cast<std::atomic<bool>*>(shared.data()); // in memory of both
     pid_t const spinner = start([&] {
         ready.open();
+        while (!*is_reserved) { }
         use_cpu(0.3);
     });
     ready.wait();
     reserve(2'000, 4'000'000'000, 0, spinner); // 2 us in 4 s: it waits for its budget nearly always
+    *is_reserved = true;
     use_cpu(0.02);
     sched_param parameters { 0 };
     ASSERT_OK(::sched_setscheduler(spinner, SCHED_OTHER, &parameters));
