@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Unpacking with libarchive, which sees the compressed stream only: what is in the tar is core/fs/tar's
-// business.
+// business. The library and those that it needs are loaded when there is something to unpack: an instance starts a
+// millisecond earlier without.
 #include "drivers-virtual/archive/archive.h"
 
 #include <array>
@@ -14,6 +15,7 @@
 #include "drivers-virtual/archive/unpack.h"
 #include "drivers-virtual/host-files/host-files.h"
 #include "drivers-virtual/host-io.h"
+#include "hostabi/library.h"
 #include "hostabi/memory.h"
 
 namespace umbra::drivers {
@@ -39,21 +41,49 @@ private:
     Ref<fs::TarSource> bytes_;
 };
 
-struct ReadCloser {
-    void operator()(struct archive* a) const { archive_read_free(a); }
-};
+/// What is used of libarchive(3), by its own names.
+struct Libarchive {
+    /// On an error `problem` says what is missing.
+    explicit Libarchive(std::string& problem)
+    {
+        hostabi::Library const library("libarchive.so.13", problem);
+        if (!library) return;
+        bool all = true;
+        auto find = [&](auto& function, char const* name) {
+            library.find(function, name);
+            all = all && function;
+        };
+        find(read_new, "archive_read_new");
+        find(read_free, "archive_read_free");
+        find(error_string, "archive_error_string");
+        find(open_fd, "archive_read_open_fd");
+        find(next_header, "archive_read_next_header");
+        find(data_block, "archive_read_data_block");
+        // Those that it decodes itself: for others it runs programs of the host.
+        for (auto& [support, name] : supports)
+            find(support, name);
+        is_there = all;
+        if (!all) problem = "libarchive.so.13 lacks something";
+    }
 
-/// Those that libarchive decodes itself: the others run programs of the host.
-void support_compressions(struct archive* a)
-{
-    archive_read_support_filter_gzip(a);
-    archive_read_support_filter_bzip2(a);
-    archive_read_support_filter_xz(a);
-    archive_read_support_filter_lzma(a);
-    archive_read_support_filter_zstd(a);
-    archive_read_support_filter_lz4(a);
-    archive_read_support_format_raw(a);
-}
+    using Support = decltype(&archive_read_support_format_raw);
+    decltype(&archive_read_new) read_new = nullptr;
+    decltype(&archive_read_free) read_free = nullptr;
+    decltype(&archive_error_string) error_string = nullptr;
+    decltype(&archive_read_open_fd) open_fd = nullptr;
+    decltype(&archive_read_next_header) next_header = nullptr;
+    decltype(&archive_read_data_block) data_block = nullptr;
+    std::pair<Support, char const*> supports[7] = {
+        { nullptr, "archive_read_support_filter_gzip" },
+        { nullptr, "archive_read_support_filter_bzip2" },
+        { nullptr, "archive_read_support_filter_xz" },
+        { nullptr, "archive_read_support_filter_lzma" },
+        { nullptr, "archive_read_support_filter_zstd" },
+        { nullptr, "archive_read_support_filter_lz4" },
+        { nullptr, "archive_read_support_format_raw" },
+    };
+    bool is_there = false;
+};
 
 } // namespace
 
@@ -71,23 +101,30 @@ bool is_compressed(std::span<u8 const> start)
 
 i32 unpack(int from, int to, u64& size, std::string& problem)
 {
-    std::unique_ptr<struct archive, ReadCloser> reader(archive_read_new());
+    Libarchive const library(problem);
+    if (!library.is_there) {
+        problem = "cannot be unpacked: " + problem + ": install libarchive13, or unpack it";
+        return -ENOENT;
+    }
+    std::unique_ptr<struct archive, decltype(library.read_free)> reader(
+        library.read_new(), library.read_free);
     constexpr size_t kReadBlock = 256 << 10;
     struct archive_entry* entry = nullptr;
-    support_compressions(reader.get());
+    for (auto const& [support, name] : library.supports)
+        support(reader.get());
     auto failed = [&] {
-        char const* text = archive_error_string(reader.get());
+        char const* text = library.error_string(reader.get());
         problem = std::string("cannot be unpacked: ") + (text ? text : "unknown error");
         return -EINVAL;
     };
-    if (archive_read_open_fd(reader.get(), from, kReadBlock) != ARCHIVE_OK) return failed();
-    if (archive_read_next_header(reader.get(), &entry) != ARCHIVE_OK) return failed();
+    if (library.open_fd(reader.get(), from, kReadBlock) != ARCHIVE_OK) return failed();
+    if (library.next_header(reader.get(), &entry) != ARCHIVE_OK) return failed();
     size = 0;
     for (;;) {
         void const* data = nullptr;
         size_t length = 0;
         la_int64_t offset = 0;
-        int result = archive_read_data_block(reader.get(), &data, &length, &offset);
+        int const result = library.data_block(reader.get(), &data, &length, &offset);
         if (result == ARCHIVE_EOF) return 0;
         if (result < ARCHIVE_OK) return failed();
         auto written = hostabi::write_all(to, { static_cast<u8 const*>(data), length });
