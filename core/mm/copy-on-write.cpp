@@ -86,11 +86,14 @@ Result<void> AddressSpace::copy_pages(Vma& vma, u64 page, Frame frame, Window& w
 }
 
 /// In an area that is written to everywhere: copies the pages around one to where the stub has room for them already, so that
-/// nothing has to be mapped, and a write that follows a read does not fault. Returns whether it could. ENOMEM. May wait.
+/// nothing has to be mapped, and a write that follows a read does not fault. Returns whether it did; where it may not or memory
+/// is short, the page is left as it was. An error of the file's. May wait.
 Result<bool> AddressSpace::copy_home(Vma& vma, u64 page, Window& window)
 {
-    Reservation* const home = vma.copies_blocks ? home_for(vma, page, kMostCopied) : nullptr;
-    if (!home || !vma.allows(platform::Protection::write)) return false;
+    if (!vma.copies_blocks || kernel_.memory().is_short() || !vma.allows(platform::Protection::write))
+        return false;
+    Reservation* const home = home_for(vma, page, kMostCopied);
+    if (!home) return false;
     TRY(vma.object->page(vma.object_index(page), PageUse::read)); // from now on nothing waits
     auto source_of = [&](u64 p) { return vma.object->resident_page(vma.object_index(p)); };
     auto can_be_copied = [&](u64 p) {
@@ -99,12 +102,14 @@ Result<bool> AddressSpace::copy_home(Vma& vma, u64 page, Window& window)
     };
     if (!can_be_copied(page)) return false;
     auto const run = run_around(page, plan_copy(vma, page), can_be_copied);
-    window = TRY(copy_run(page, run, source_of, [&](Window const& of) -> Result<Frame> {
+    auto const copied = copy_run(page, run, source_of, [&](Window const& of) -> Result<Frame> {
         TRY(kernel_.memory().claim(home->home(of.first), of.last - of.first));
         for (u64 p = of.first; p < of.last; ++p)
             home->unclaimed.reset(p - home->first);
         return home->home(of.first);
-    }));
+    });
+    if (copied.is_error()) return false; // a read needs no frame of its own
+    window = copied.value();
     return true;
 }
 

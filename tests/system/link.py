@@ -10,6 +10,7 @@ import textwrap
 import threading
 
 from harness import expect, test
+import peers
 
 ADDRESS = "192.168.77.{}/24"
 
@@ -52,31 +53,14 @@ SERVER = """
     import socket
     datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     datagrams.bind(("", 5000))
-    listener = socket.create_server(("", 7000))
-    print("ready", flush=True)
-    connection, peer = listener.accept()
-    data = b""
-    while piece := connection.recv(1 << 16): data += piece
-    connection.sendall(bytes(reversed(data)))
-    connection.close()
-    print(peer[0], len(data))
+""" + peers.SERVER + """
     for _ in range(2):
         data, peer = datagrams.recvfrom(70000)
         datagrams.sendto(b"%d" % len(data), peer)
 """
 CLIENT = """
-    import errno, socket
-    there = "192.168.77.1"
     print(open("/etc/resolv.conf").read().split()[-1], [line.split()[1:3] for line in open("/proc/net/route")][1:])
-    data = bytes(range(256)) * 4096
-    s = socket.create_connection((there, 7000))
-    s.sendall(data)
-    s.shutdown(socket.SHUT_WR)
-    back = b""
-    while piece := s.recv(1 << 16): back += piece
-    print(back == bytes(reversed(data)), s.getsockname()[0])
-    try: socket.create_connection((there, 7001))
-    except OSError as problem: print(errno.errorcode[problem.errno])
+""" + peers.client("192.168.77.1") + """
     ping = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
     ping.sendto(b"\\x08" + bytes(7) + b"hello", (there, 0))
     answer, sender = ping.recvfrom(100)
@@ -89,7 +73,7 @@ CLIENT = """
     try: six.connect(("2001:db8::1", 80))
     except OSError as problem: print(errno.errorcode[problem.errno])
 """
-SEEN = ("192.168.77.1 [['00000000', '014DA8C0'], ['004DA8C0', '00000000']]\nTrue 192.168.77.2\nECONNREFUSED\n"
+SEEN = ("192.168.77.1 [['00000000', '014DA8C0'], ['004DA8C0', '00000000']]\nECONNREFUSED\nTrue 192.168.77.2\n"
         "0 b'hello' 192.168.77.1\nb'10' ('192.168.77.1', 5000)\nb'10000' ('192.168.77.1', 5000)\nENETUNREACH\n")
 
 

@@ -5,30 +5,7 @@ import subprocess
 import textwrap
 
 from harness import expect, test
-
-SERVER = """
-    import socket
-    s = socket.create_server(("", 7000))
-    print(s and "ready", flush=True)
-    connection, peer = s.accept()
-    data = b""
-    while piece := connection.recv(1 << 16): data += piece
-    connection.sendall(bytes(reversed(data)))
-    connection.close()
-    print(peer[0], len(data))
-"""
-CLIENT = """
-    import errno, socket
-    try: socket.create_connection(("10.0.3.1", 7001))
-    except OSError as problem: print(errno.errorcode[problem.errno])
-    data = bytes(range(256)) * 4096
-    s = socket.create_connection(("10.0.3.1", 7000))
-    s.sendall(data)
-    s.shutdown(socket.SHUT_WR)
-    back = b""
-    while piece := s.recv(1 << 16): back += piece
-    print(back == bytes(reversed(data)), s.getsockname()[0])
-"""
+import peers
 
 
 def on_switch(t, script, name="umbra", impairments=""):
@@ -39,9 +16,9 @@ def on_switch(t, script, name="umbra", impairments=""):
 @test
 def stream(t):
     """A megabyte each way, closed each way on its own; a port that nobody has is refused."""
-    server = t.start(on_switch(t, SERVER))
+    server = t.start(on_switch(t, peers.SERVER))
     expect(server.stdout.readline() == b"ready\n", "the server listens")
-    t.host(*on_switch(t, CLIENT)).expect("ECONNREFUSED\nTrue 10.0.3.2\n")
+    t.host(*on_switch(t, peers.client("10.0.3.1"))).expect("ECONNREFUSED\nTrue 10.0.3.2\n")
     out, err = server.communicate(timeout=150)
     expect((out, err) == (b"10.0.3.2 1048576\n", b""), (out, err))
 
@@ -211,8 +188,8 @@ def latency(t):
 def loss(t):
     """A stream arrives as it was over a line that loses, delays and reorders."""
     bad = ",loss=3%,latency=2ms,reorder=10%,rate=20mbit,seed=5"
-    server = t.start(on_switch(t, SERVER, impairments=bad))
+    server = t.start(on_switch(t, peers.SERVER, impairments=bad))
     expect(server.stdout.readline() == b"ready\n", "the server listens")
-    t.host(*on_switch(t, CLIENT.replace("4096", "512"), impairments=bad)).expect("ECONNREFUSED\nTrue 10.0.3.2\n")
+    t.host(*on_switch(t, peers.client("10.0.3.1", 512), impairments=bad)).expect("ECONNREFUSED\nTrue 10.0.3.2\n")
     out, err = server.communicate(timeout=150)
     expect((out, err) == (b"10.0.3.2 131072\n", b""), (out, err))

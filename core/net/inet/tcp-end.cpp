@@ -198,10 +198,16 @@ void TcpEnd::finish_sending()
 {
     if (send_shut) return;
     push();
+    bool const is_cut = held() > 0;
+    cork_.reset();
     send_shut = true;
-    if (space->capture) [[unlikely]]
+    if (space->capture && is_cut) [[unlikely]]
+        space->capture->tcp_resets(*this);
+    else if (space->capture) [[unlikely]]
         space->capture->tcp_finishes(*this);
-    if (peer) {
+    if (peer && is_cut) {
+        peer->be_reset(); // rather than an end that hides what it lacks
+    } else if (peer) {
         peer->finished = true;
         peer->waiters.wake_all();
     }
@@ -245,6 +251,7 @@ void TcpEnd::close(bool abort)
     if (state == State::listening) stop_listening();
     stop_asking();
     if (!abort && !was_reset) push();
+    abort |= held() > 0; // what finds no room is lost, and the peer has to know
     cork_.reset();
     if (space->capture) [[unlikely]]
         capture_close(abort);

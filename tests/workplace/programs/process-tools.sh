@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # procps and psmisc: each sees the same processes.
 sleep 1234 & first=$!; sleep 1234 & second=$!
-until [ "$(ps -o comm= -p $first)" = sleep ]; do sleep 0.02; done
+until [ "$(ps -o comm= -p $first -p $second | tr '\n' ' ')" = "sleep sleep " ]; do sleep 0.02; done
 pgrep -fx 'sleep 1234' | sort -n | tr '\n' ' ' | sed "s/$first/first/; s/$second/second/"; echo
 ps -o ppid= -p $first | tr -d ' ' | sed "s/^$$\$/shell/"
 ps -eo pid,args | grep -c '[s]leep 1234'
