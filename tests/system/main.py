@@ -18,7 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 import harness  # noqa: E402
-import capture, cgroups, cleanup, command, direct, faults, link, loads, network, programs, resources, services, signals, storms, streams, switch, terminal, trees, volumes  # noqa: E402,E401,F401
+import capture, cgroups, cleanup, command, connections, direct, faults, link, loads, network, programs, resources, services, signals, storms, streams, switch, terminal, trees, volumes  # noqa: E402,E401,F401
 
 
 def arguments():

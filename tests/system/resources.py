@@ -17,15 +17,20 @@ def sleeper(t):
     """A guest with a sleeping shell; its host processes, once they have settled."""
     process = t.start(t.command("/bin/sh", "-c", "echo ready; read line"), stdin=-1)
     read_until(process.stdout, b"ready\n")
+    return process, settled(process)
+
+
+def settled(process):
+    """An instance's host processes, once they have gone to sleep."""
     pids = [process.pid, *children_of(process.pid)]
     last = [None]
 
-    def settled():
+    def same():
         before, last[0] = last[0], wake_ups(pids)
         time.sleep(0.5)
         return before == last[0]
-    wait_until(settled, "the instance to go to sleep")
-    return process, pids
+    wait_until(same, "the instance to go to sleep")
+    return pids
 
 
 def wake_ups(pids):
