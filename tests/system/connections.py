@@ -154,6 +154,16 @@ def thousand_to_the_host(t):
 
 
 @test
+def nothing_of_them_stays(t):
+    """What 200 bytes of each would come to, between the first turns and the last, is 3 MiB. The allocator's places for each
+    thread are full after some turns only."""
+    limit_of_files()
+    memory = come_and_go(t, Crowd(t, inner=500, outer=500), 40)
+    first, last = max(memory[:15]), min(memory[-10:])
+    expect(last <= first + 3 * MIB, f"{first / MIB:.1f} MiB, then {last / MIB:.1f} MiB of the kernel's own")
+
+
+@test
 def idle_ones_wake_nobody(t):
     limit_of_files()
     crowd = Crowd(t, inner=1000, outer=200)
