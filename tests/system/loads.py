@@ -7,7 +7,7 @@ import typing
 
 from harness import expect, expect_equal, read_until, test
 from network import GATEWAY, free_port
-from services import number
+from services import number, script_command
 
 #: The ptrace backend has one.
 CPUS = {"seccomp": (1, 4), "ptrace": (1,)}
@@ -53,7 +53,7 @@ REDIS = Load((6379,), """
     redis-benchmark -h $HOST -p $1 -c 10 -n 2000 -P 16 -t set,get --csv
 """, redis_is_fine)
 
-WRK = Load((80,), "nginx", "wrk -c 20 -t 2 -d 1 http://$HOST:$1/", wrk_is_fine)
+WRK = Load((80,), "nginx", "wrk -c 20 -t 2 -d 1 --timeout 60s http://$HOST:$1/", wrk_is_fine)
 
 PGBENCH = Load((5432,), """
     mkdir -p /srv/data /run/postgresql; chown postgres /srv/data /run/postgresql
@@ -83,9 +83,8 @@ IPERF = Load((5201, 5202, 5203), """
 
 
 def bash(t, scripts, host, ports, cpus, *options):
-    text = "set -euo pipefail\n" + "\n".join(map(textwrap.dedent, scripts))
-    return t.command("/bin/bash", "-c", text, "loads", *ports, root=t.network,
-                     options=["-u", "0", "--cpus", cpus, "-e", f"HOST={host}", *options])
+    return script_command(t, "\n".join(map(textwrap.dedent, scripts)), *ports,
+                          options=["--cpus", cpus, "-e", f"HOST={host}", *options])
 
 
 def on_loopback(t, load):

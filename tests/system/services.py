@@ -1,15 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Servers and their clients, in one instance: what people run on a network, as the distribution has it."""
+"""Servers and their clients, in one instance or in two: what people run on a network, as the distribution has it."""
+import functools
+import http.server
 import re
 import textwrap
+import threading
 
-from harness import expect, expect_equal, test
+from harness import expect, expect_equal, read_until, test
+from network import GATEWAY, GUEST, free_port
 
 
-def serve(t, script, **how):
-    """A shell script, as root in the tree of network programs; stops at the first failure. Its output."""
-    return t.run("/bin/bash", "-c", "set -euo pipefail\n" + textwrap.dedent(script), root=t.network,
-                 options=["-u", "0"], **how).expect(err=None).out
+def script_command(t, script, *arguments, options=()):
+    """A shell script, as root in the tree of network programs; stops at the first failure."""
+    return t.command("/bin/bash", "-c", "set -euo pipefail\n" + textwrap.dedent(script), "script", *arguments, root=t.network,
+                     options=["-u", "0", *options])
+
+
+def serve(t, script, *arguments, options=()):
+    """Runs it. Its output."""
+    return t.host(*script_command(t, script, *arguments, options=options)).expect(err=None).out
 
 
 def number(pattern, text):
@@ -54,7 +63,7 @@ def nginx(t):
         curl -sS http://127.0.0.1/ | grep -o 'Welcome to nginx' | head -n 1
         curl -sS http://localhost/large | cmp - /var/www/html/large
         curl -sS -o /dev/null -w '%{http_code}\\n' http://[::1]/none
-        wrk -c 20 -t 2 -d 1 http://127.0.0.1/
+        wrk -c 20 -t 2 -d 1 --timeout 60s http://127.0.0.1/
         nginx -s quit
     """)
     expect(out.startswith("Welcome to nginx\n404\n"), out)
@@ -136,3 +145,61 @@ def iperf(t):
     """)
     expect_equal(out.count("iperf Done."), 3, out)
     expect("error" not in out and "not available" not in out, out)
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@test
+def clients_of_a_web_server_of_the_hosts(t):
+    """curl, wget and git's clone, from the host's loopback."""
+    site = t.directory("site")
+    volume = ["-v", f"{site}:/site"]
+    serve(t, """
+        head -c 3000000 /dev/urandom >/site/large
+        export HOME=/tmp
+        git config --global user.email user@umbra; git config --global user.name user
+        git init -q -b main /tmp/r; cd /tmp/r; cp /site/large .; git add .; git commit -qm one
+        git clone -q --bare . /site/r; git -C /site/r update-server-info
+    """, options=volume)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    out = serve(t, """
+        for get in 'curl -sS' '/busybox wget -q -O -'; do $get $1/large | cmp - /site/large; done
+        curl -sS -o /dev/null -w '%{http_code}\\n' $1/none
+        /busybox wget -q -O - $1/none 2>&1 | grep -o 404 || true
+        git clone -q $1/r /tmp/copy; cmp /tmp/copy/large /site/large; git -C /tmp/copy log --format=%s
+    """, f"http://{GATEWAY}:{server.server_port}", options=[*volume, "-v", "/bin/busybox:/busybox:ro", "--host-loopback"])
+    expect_equal(out, "404\n404\none\n")
+
+
+@test
+def clients_of_another_instance(t):
+    """ssh, and git's clone by it and by git's own protocol, to ports that the servers' instance has published."""
+    keys, ports = ["-v", f"{t.directory('keys')}:/keys"], [free_port(), free_port()]
+    server = t.start(script_command(t, """
+        mkdir -p /run/sshd ~/.ssh; chmod 700 ~/.ssh
+        ssh-keygen -q -t ed25519 -N '' -f /keys/key; cp /keys/key.pub ~/.ssh/authorized_keys
+        ssh-keygen -q -A >/dev/null
+        /usr/sbin/sshd -p 2222
+        git config --global user.email user@umbra; git config --global user.name user
+        git init -q -b main /srv/r; cd /srv/r; head -c 1000000 /dev/urandom >large; git add .; git commit -qm one
+        git daemon --base-path=/srv --export-all --reuseaddr --detach
+        until ss -Hltn | grep -q :9418; do sleep 0.05; done
+        echo ready; read line
+    """, options=[*keys, "-p", f"127.0.0.1:{ports[0]}:2222", "-p", f"127.0.0.1:{ports[1]}:9418"]), stdin=-1)
+    read_until(server.stdout, b"ready\n")
+    out = serve(t, """
+        cp /keys/key /tmp/key; chmod 600 /tmp/key; cd /tmp
+        export GIT_SSH_COMMAND='ssh -i /tmp/key -o StrictHostKeyChecking=accept-new -o LogLevel=ERROR'
+        there="$GIT_SSH_COMMAND -p $2 root@$1"
+        $there 'echo $SSH_CONNECTION | cut -d " " -f 1,3,4'
+        head -c 3000000 /dev/urandom >data; $there cat <data | cmp - data
+        git clone -q ssh://root@$1:$2/srv/r one; git clone -q git://$1:$3/r other
+        cmp one/large other/large; git -C other log --format=%s
+    """, GATEWAY, *ports, options=[*keys, "--host-loopback"])
+    expect_equal(out, f"{GATEWAY} {GUEST} 2222\none\n")
+    server.stdin.write(b"enough\n")
+    t.ends(server, 0)
