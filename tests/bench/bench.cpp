@@ -2,7 +2,7 @@
 // What a program pays for common work, in nanoseconds: one line "NAME NANOSECONDS" for each benchmark named
 // on the command line. Static, so that the same file runs on the host and in any guest; compare.py runs it on
 // both and sets the two beside each other. Each figure is the median of a few rounds.
-//   bench --list | bench --file FILE NAME.. | bench --nothing | bench --time COMMAND [ARGUMENT..]
+//   bench --list | bench --file FILE [--peer ADDRESS:PORT] NAME.. | bench --serve | bench --nothing | bench --time COMMAND [ARGUMENT..]
 #include "bench.h"
 
 #include <string>
@@ -110,7 +110,7 @@ namespace {
 Benchmarks all()
 {
     Benchmarks list;
-    for (auto part : { calls, memory, tasks, communication })
+    for (auto part : { calls, memory, tasks, communication, outside })
         for (auto const& benchmark : part())
             list.push_back(benchmark);
     return list;
@@ -157,14 +157,16 @@ int main(int argc, char** argv)
         return 0;
     }
     if (argc > 2 && !strcmp(argv[1], "--time")) return time_command(argv + 2);
-    if (argc < 4 || strcmp(argv[1], "--file") != 0) {
+    if (argc > 1 && !strcmp(argv[1], "--serve")) serve();
+    bool const has_peer = argc > 4 && !strcmp(argv[3], "--peer");
+    if (argc < 4 || strcmp(argv[1], "--file") != 0 || (has_peer && !set_peer(argv[4]))) {
         fprintf(stderr,
-            "usage: bench --list | bench --file FILE NAME.. | bench --nothing\n"
-            "       bench --time COMMAND [ARGUMENT..]\n");
+            "usage: bench --list | bench --file FILE [--peer ADDRESS:PORT] NAME.. | bench --nothing\n"
+            "       bench --serve | bench --time COMMAND [ARGUMENT..]\n");
         return 2;
     }
     file_path = argv[2];
-    for (int i = 3; i < argc; ++i)
+    for (int i = has_peer ? 5 : 3; i < argc; ++i)
         run_named(argv[i]);
     return 0;
 }

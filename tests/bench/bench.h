@@ -50,5 +50,8 @@ Benchmarks calls(); ///< calls.cpp: one system call, or two, of one task
 Benchmarks memory(); ///< memory.cpp: faults
 Benchmarks tasks(); ///< tasks.cpp: processes, threads, signals
 Benchmarks communication(); ///< communication.cpp: two tasks that talk
+Benchmarks outside(); ///< outside.cpp: with a program of the host's, which `serve` is
+bool set_peer(char const* text); ///< where that program is; false if the text is no ADDRESS:PORT
+[[noreturn]] void serve(); ///< prints its port, and lives as long as its parent
 
 } // namespace bench

@@ -10,6 +10,7 @@ command that runs another one (proot, runsc do ..) has a column of its own. --sc
 where there is much of something (scale.cpp, scale.py). Only ratios mean anything on a busy machine.
 """
 import argparse
+import collections
 import json
 import os
 import pathlib
@@ -34,8 +35,10 @@ BUILD = ROOT / "build"
 TIMEOUT = 300
 # Guest over host.
 TARGETS = {"make-13-c-files": 1.3, "tcp-round-trip": 4.0, "clock_gettime": 1.3, "page-fault": 1.0, "copy-on-write": 1.0, "fork-exit": 2.0, "fork-exec": 1.5,
-           "pipe-round-trip": 4.0, "file-read-64k": 1.2, "bash-200-true": 1.5}
+           "pipe-round-trip": 4.0, "tcp-64k": 1.43, "outside-send-64k": 2.0, "outside-receive-64k": 2.0, "redis-set-get": 2.5, "file-read-64k": 1.2, "bash-200-true": 1.5}
 SLEEPER = ["/bin/sleep", "1000"]
+#: By which a guest reaches the host's loopback.
+GATEWAY = "10.0.2.2"
 
 
 class Instance:
@@ -43,10 +46,15 @@ class Instance:
 
     def __init__(self, options):
         self.umbra = str(BUILD / "umbra")
-        self.arguments = ["--rootfs", options.rootfs, "--backend", options.backend, "-q"]
+        self.arguments = ["--rootfs", options.rootfs, "--backend", options.backend, "-q", "--host-loopback"]
 
     def command(self, *command):
         return [self.umbra, "run", *self.arguments, "--", *map(str, command)]
+
+
+#: Where a program runs: the directory of the benchmarks as it is named there, how a command is run there, and where
+#: `bench --serve` is from there.
+Side = collections.namedtuple("Side", "directory run peer")
 
 
 def output_of(command):
@@ -67,26 +75,26 @@ def figures(text):
     return {name: float(value) for name, value in (line.split() for line in (text or "").splitlines())}
 
 
-def bench_command(directory, name):
-    return [str(directory / "bench"), "--file", str(directory / "data"), name]
+def bench_command(side, name):
+    return [str(side.directory / "bench"), "--file", str(side.directory / "data"), "--peer", side.peer, name]
 
 
-def timed_work(directory, name):
+def timed_work(side, name):
     """A shell command that prints what `bench --time` does."""
     prepare, timed = work.script(name)
-    return ["/bin/sh", "-c", 'rm -rf "$1"; sh -c "$2" sh "$1" && exec "$0" --time sh -c "$3" sh "$1"', str(directory / "bench"),
-            str(directory / "work"), prepare, timed]
+    return ["/bin/sh", "-c", 'rm -rf "$1"; sh -c "$2" sh "$1" && exec "$0" --time sh -c "$3" sh "$1"', str(side.directory / "bench"),
+            str(side.directory / "work"), prepare, timed]
 
 
 def compare(sides, names, runs, pick):
-    """{name: {side: ns or None}}; `sides`: {side: (the directory as it sees it, how it runs a command)}"""
+    """{name: {side: ns or None}}; `sides`: {side: Side}"""
     result = {}
     for name in names:
         make = timed_work if name in work.WORK else bench_command
         times = {side: [] for side in sides}
         for _ in range(runs):
-            for side, (directory, run) in sides.items():
-                times[side] += figures(output_of(run(*make(directory, name)))).values()
+            for which, side in sides.items():
+                times[which] += figures(output_of(side.run(*make(side, name)))).values()
         result[name] = {side: pick(values) if values else None for side, values in times.items()}
     return result
 
@@ -251,8 +259,8 @@ def grown(sides, options, pick):
         return lambda command: figures(output_of(run(*command)))
 
     programs = {}
-    for side, (directory, run) in sides.items():
-        programs[side] = (str(directory / "scale"), runner(run))
+    for which, side in sides.items():
+        programs[which] = (str(side.directory / "scale"), runner(side.run))
     unknown = set(options.names) - set(scale.known(programs))
     if unknown:
         print(f"bench: no scale {' '.join(unknown)}; there are {' '.join(scale.known(programs))}", file=sys.stderr)
@@ -283,9 +291,12 @@ def main():
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="umbra-bench-", dir=rootfs / "tmp"))
     scratch.chmod(0o755)
     inside = pathlib.Path("/") / scratch.relative_to(rootfs)
-    sides = {"host": (scratch, lambda *command: command), "guest": (inside, instance.command)}
+    server = subprocess.Popen([BUILD / "tests/bench/bench", "--serve"], stdout=subprocess.PIPE, text=True)
+    port = server.stdout.readline().strip()
+    sides = {"host": Side(scratch, lambda *command: command, f"127.0.0.1:{port}"),
+             "guest": Side(inside, instance.command, f"{GATEWAY}:{port}")}
     if options.against:
-        sides["against"] = (scratch, lambda *command: [*shlex.split(options.against), *command])
+        sides["against"] = Side(scratch, lambda *command: [*shlex.split(options.against), *command], f"127.0.0.1:{port}")
     try:
         shutil.copy(BUILD / "tests/bench/bench", scratch / "bench")
         shutil.copy(BUILD / "tests/bench/scale", scratch / "scale")
@@ -308,6 +319,8 @@ def main():
             report["idle"] = idle(instance, 10)
             report["crowd"] = crowd(instance, 100)
     finally:
+        server.kill()
+        server.wait()
         shutil.rmtree(scratch, ignore_errors=True)
     print(json.dumps(report, indent=2)) if options.json else table(report)
     return 0
