@@ -23,6 +23,8 @@ public:
     /// Looks for what may come until it is there, the deadline passes (true: wait() returns), or until it is better to
     /// sleep (false). Without the kernel lock.
     virtual bool look(UmPort& port, Nanoseconds deadline) = 0;
+    /// Another guest thread is about to run: that one, if it goes round in a call, goes to sleep. With the kernel lock.
+    virtual void make_room() = 0;
 };
 
 class UmPort final : public platform::VcpuPort {
@@ -43,6 +45,7 @@ public:
         if (idle) cpu_use->end_idle();
     }
     void wait_for_wake() override { ring_->wait_for_wake(); }
+    bool wants_company() const override { return calls_closely && cpu_use && cpu_use->free() < 2; }
     void dispatch() override { ring_->dispatch(); }
     void wake() override
     {
@@ -60,6 +63,12 @@ public:
     bool crowded = false;
     bool runs_guest = false; ///< it waits for a guest thread that may be running
     BusyWait* busy_wait = nullptr;
+    void const* guest_entered = nullptr; ///< names the last guest thread that ran here
+    BusyWait* guest_in_call
+        = nullptr; ///< of the guest thread that may go round until its call is answered; itself sets it
+    bool calls_closely
+        = false; ///< the last call of the guest's came without a trap, or would have if a CPU were free
+    Nanoseconds handed_over_at = 0; ///< when the last such call's thread was resumed
     CpuUse* cpu_use = nullptr; ///< of the platform; none where nobody asks
     /// What the vCPU's own thread did, for HostCounters.
     struct Counts {

@@ -3,6 +3,7 @@
 #include "arch-um/seccomp/guest-thread.h"
 
 #include <cstring>
+#include <utility>
 
 #include "arch-um/common/attention.h"
 #include "arch-um/common/patience.h"
@@ -23,10 +24,16 @@ Trap SeccompGuestThread::enter(platform::VcpuContext& ctx)
     if (thread_.state() == State::dead) return { .kind = TrapKind::died };
     if (ctx.attention()) return { .kind = TrapKind::interrupted };
     // The trap flag is in the frame, which a plain call does not have.
-    if (single_step_ && !registers(ctx)) return { .kind = TrapKind::died };
-    if (!watch_.is_on()) thread_.follow(port_of(ctx));
-    watch_.prepare(port_of(ctx));
+    if ((single_step_ || thread_.goes_on_in_patch()) && !registers(ctx)) return { .kind = TrapKind::died };
+    UmPort& port = port_of(ctx);
+    if (watch_.is_on())
+        process_.receive(port); // it may have gone to sleep over its call
+    else
+        thread_.follow(port);
+    watch_.prepare(port);
     thread_.resume(single_step_);
+    // It goes round on the CPU that this one needs. Not before: so that CPU does not fall idle in between.
+    if (watch_.is_on() && port.guest_in_call) std::exchange(port.guest_in_call, nullptr)->make_room();
     return wait_for_trap(ctx);
 }
 

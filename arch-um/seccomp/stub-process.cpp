@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "arch-um/seccomp/call-watch.h"
 #include "hostabi/process.h"
 #include "hostabi/seccomp.h"
 
@@ -105,6 +106,21 @@ bool StubProcess::runs_guest_code() const
 {
     return std::any_of(threads_.begin(), threads_.end(),
         [](auto& thread) { return thread->state() == StubThread::State::running; });
+}
+
+bool StubProcess::runs_nobody_but(StubThread const& thread) const
+{
+    using State = StubThread::State;
+    return !newborn_ && std::none_of(threads_.begin(), threads_.end(), [&](auto& other) {
+        return other.get() != &thread
+            && (other->state() == State::running || other->state() == State::in_patched_call);
+    });
+}
+
+void StubProcess::note_resume(StubThread const& thread)
+{
+    CallWatch* const other = watch;
+    if (other && !other->is_of(thread)) other->stop();
 }
 
 StubThread* StubProcess::find(i32 tid)

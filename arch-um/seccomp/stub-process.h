@@ -17,6 +17,8 @@
 #include <span>
 #include <vector>
 
+#include <atomic>
+
 #include <linux/seccomp.h>
 
 #include "arch-um/common/patience.h"
@@ -29,6 +31,8 @@
 #include "hostabi/fd.h"
 
 namespace umbra::um {
+
+class CallWatch;
 
 class StubProcess final : public PooledStub {
 public:
@@ -46,11 +50,23 @@ public:
     int userfault() const { return userfault_.get(); }
     /// One guest thread, and none that is on its way.
     bool has_one_thread() const { return threads_.size() == idle_.size() + 1; }
-    /// Where the guest thread hands calls over; one for the process.
+    /// Whether no other thread executes guest code, or goes round in a call that it has handed over.
+    bool runs_nobody_but(StubThread const& thread) const;
+    /// Where a guest thread hands calls over: one for the process, whose user is the thread that is watched. No other
+    /// thread of the process executes guest code meanwhile, or both might use it.
     stub::CallSlot& call_slot() const;
+    /// Null: nobody watches. Set by the watch itself.
+    std::atomic<CallWatch*> watch { nullptr };
+    /// Before the thread goes on in guest code.
+    void note_resume(StubThread const& thread);
     /// Null: nothing is patched.
     platform::CallSites const* call_sites() const { return call_sites_.get(); }
-    void set_call_sites(std::shared_ptr<platform::CallSites const> sites) { call_sites_ = std::move(sites); }
+    void set_call_sites(std::shared_ptr<platform::CallSites const> sites)
+    {
+        call_sites_ = std::move(sites);
+        ++call_sites_version_;
+    }
+    u64 call_sites_version() const { return call_sites_version_; }
     /// Whether any thread may be running guest code at this moment.
     bool runs_guest_code() const;
 
@@ -102,6 +118,7 @@ private:
     hostabi::OwnedFd listener_, userfault_;
     u32 service_slot_;
     std::shared_ptr<platform::CallSites const> call_sites_;
+    u64 call_sites_version_ = 0;
     bool alive_ = true;
     bool reaped_ = false;
     bool clearing_required_ = false;

@@ -98,7 +98,7 @@ void StubThread::reset()
     f.stack_pointer = area_address(); // rt_sigreturn makes this the thread's signal stack
     f.stack_size = kStackTop;
     f.mask = kGuestMask;
-    process_.call_slot() = {};
+    if (process_.has_one_thread()) process_.call_slot() = {};
     registers_ = {};
     registers_.cs = platform::kUserCodeSegment;
     registers_.ss = platform::kUserDataSegment;
@@ -186,6 +186,7 @@ void StubThread::receive_call(seccomp_notif const& n)
         return process_.kill("guest code ran while it should not");
     answer_uncertain_ = false;
     call_ = n.data;
+    sites_at_call_ = process_.call_sites_version();
     result_ = static_cast<u64>(static_cast<i64>(n.data.nr));
     state_ = State::in_syscall;
     if (waiting_port && waiting_port != process_.receiving_port_) waiting_port->wake();
@@ -230,11 +231,20 @@ bool StubThread::take_patched_call()
     return true;
 }
 
+bool StubThread::goes_on_in_patch() const
+{
+    if (state_ != State::in_syscall || sites_at_call_ == process_.call_sites_version()) return false;
+    auto const* sites = process_.call_sites();
+    return sites && x86_64::enter_gate(*sites, call_.instruction_pointer) != call_.instruction_pointer;
+}
+
 bool StubThread::is_parked() const
 {
     return parked_
         || std::atomic_ref(process_.call_slot().state).load(std::memory_order_relaxed) != CallState::taken;
 }
+
+void StubThread::park() { (void)change_state(process_.call_slot(), CallState::taken, CallState::parked); }
 
 bool StubThread::same_call(seccomp_data const& other) const
 {
@@ -330,6 +340,7 @@ void StubThread::answer_patched_call()
 
 void StubThread::resume(bool single_step)
 {
+    process_.note_resume(*this);
     if (state_ == State::in_patched_call) return answer_patched_call();
     bool const plain = state_ == State::in_syscall;
     // A kick that is under way may interrupt the call although the answer is accepted.

@@ -51,6 +51,10 @@ public:
     bool take_patched_call();
     /// In in_patched_call: the thread has gone to sleep over it, or is about to.
     bool is_parked() const;
+    /// In in_patched_call: has the thread go to sleep at once, rather than when it has gone round for long.
+    void park();
+    /// In in_syscall: what is behind the call was patched since; it has to go on where its registers say.
+    bool goes_on_in_patch() const;
 
     // What happened. Valid in in_syscall and in_patched_call.
     seccomp_data const& call() const { return call_; }
@@ -135,6 +139,7 @@ private:
     std::optional<bool>
         preempts_; ///< the host's threads when it wakes up; as it was cloned until that is chosen
     i64 order_result_ = 0;
+    u64 sites_at_call_ = 0; ///< the version of the call sites when it made its plain call
     u64 id_ = 0; ///< of the notification that waits for an answer
     u64 result_ = 0;
     u64 frame_offset_;

@@ -70,15 +70,18 @@ wait_for_answer:
     mov STUB_CALL_STATE(%r11), %eax
     cmp $STUB_CALL_DONE, %eax
     jae answered
+    cmp $STUB_CALL_PARKED, %eax
+    je sleep
     pause
     dec %ecx
     jnz wait_for_answer
     cmp $STUB_CALL_TAKEN, %eax
     jne not_taken
-    // It takes long: the CPU is left to others. The gate's own call waits for the answer.
+    // It takes long: the CPU is left to others. The kernel may say so before. The gate's own call waits for the answer.
     mov $STUB_CALL_PARKED, %ecx
     lock cmpxchg %ecx, STUB_CALL_STATE(%r11)
     jne wait_again
+sleep:
     mov $STUB_PARK, %eax
     jmp call_by_gate
 not_taken:

@@ -132,7 +132,8 @@ enum class CallState : u32 {
     requested = STUB_CALL_REQUESTED, ///< by the guest; it takes it back to idle if nobody takes it
     taken = STUB_CALL_TAKEN, ///< by the kernel, which has read it
     parked
-    = STUB_CALL_PARKED, ///< by the guest: the answer took long, it waits in a notification, or is about to
+    = STUB_CALL_PARKED, ///< by the guest, as the answer took long, or by the kernel, from taken: the guest waits in a
+    ///< notification, or is about to
     done = STUB_CALL_DONE, ///< by the kernel, from taken: the result is there
     refused = STUB_CALL_REFUSED, ///< by the kernel, from requested: this one needs a trap
 };

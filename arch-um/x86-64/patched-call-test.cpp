@@ -62,6 +62,11 @@ TEST(PatchedCall, nothing_may_jump_behind_the_call)
     EXPECT_EQ(with(60, { 0x0f, 0x84, u8(34 - 66), 0xff, 0xff, 0xff }), 0u); // je back
     EXPECT_EQ(with(10, { 0xeb, 32 - 12 }), 8u); // to the call itself
     EXPECT_EQ(with(10, { 0xeb, 40 - 12 }), 8u); // behind what is moved
+    EXPECT_EQ(with(10, { 0x74, 36 - 12 }), 8u); // into the comparison: no jump, but bytes that look like one
+    EXPECT_EQ(with(60, { 0x90, 0x84, u8(34 - 66), 0xff, 0xff, 0xff }),
+        8u); // a condition's second byte without the first
+    code = surrounded({ 0x0f, 0x05, 0xc3 });
+    EXPECT_EQ(with(10, { 0xeb, 36 - 12 }), 0u); // to padding, which may be more than that
 }
 
 TEST(PatchedCall, a_gate_stands_for_its_site)

@@ -78,7 +78,8 @@ bool is_jumped_into(std::span<u8 const> code, u64 first, u64 last)
         u8 const op = code[i];
         bool const is_short = op == 0xeb || (op & 0xf0) == 0x70 || (op & 0xfc) == 0xe0;
         if (is_short && leads_there(i + 2, i8(code[i + 1]))) return true;
-        bool const is_near = op == 0xe8 || op == 0xe9 || (op & 0xf0) == 0x80; // 0f 8x: its second byte
+        bool const is_near_condition = (op & 0xf0) == 0x80 && i > 0 && code[i - 1] == 0x0f;
+        bool const is_near = op == 0xe8 || op == 0xe9 || is_near_condition;
         if (!is_near || i + 5 > code.size()) continue;
         i32 distance;
         std::memcpy(&distance, &code[i + 1], sizeof distance);
@@ -117,7 +118,10 @@ u64 displaced_length(std::span<u8 const> code, u64 at)
     if (at + kCallLength > code.size() || !starts_with(code.subspan(at), { 0x0f, 0x05 })) return 0;
     u64 const tail = tail_length(code.subspan(at + kCallLength));
     u64 const length = kCallLength + tail;
-    if (!tail || at + length > code.size() || is_jumped_into(code, at, at + length)) return 0;
+    if (!tail || at + length > code.size()) return 0;
+    // Nobody jumps into a comparison, but to it. What the bytes before a return's padding mean is not known so well.
+    bool const is_comparison = code[at + kCallLength] != kReturn;
+    if (is_jumped_into(code, at, at + (is_comparison ? kCallLength + 1 : length))) return 0;
     return length;
 }
 

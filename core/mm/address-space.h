@@ -148,7 +148,7 @@ public:
 
     // --- system calls without a trap (call-patches.cpp); both may wait ---
     /// The running task, whose space this is, made a plain call: the `syscall` ends at `instruction`.
-    void note_call(Task& task, u64 instruction);
+    void note_call(u64 instruction);
     /// Puts all code back as the program has it.
     void unpatch_calls();
 
@@ -254,6 +254,7 @@ private:
     }
     Result<Frame> allocate_run(u64 count, FrameContent content);
     // call-patches.cpp
+    bool is_traced() const;
     u64 patchable_length(u64 call);
     Result<void> patch_call(u64 call, u64 length);
     Result<u8*> own_code(u64 address);

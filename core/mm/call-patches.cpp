@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Patched system calls, the kernel's half: counting, putting jumps into a program's text and taking them out again.
-// A page of text that is patched becomes the process's own, as by a debugger's breakpoint. Only a process with one
-// thread is patched, while that is here: nobody executes the bytes. They are taken out again before anybody else can
-// rely on them: before they can be written, move, are traced or dumped.
+// A page of text that is patched becomes the process's own, as by a debugger's breakpoint. It is patched while all
+// threads of the address space are here: nobody executes the bytes, and who was about to go on within them goes on in
+// the gate (platform/patched-calls.h). They are taken out again before anybody else can rely on them: before they can be
+// written, move, are traced or dumped.
 #include "core/mm/call-patches.h"
 
 #include <algorithm>
@@ -11,7 +12,7 @@
 #include "core/abi/mman.h"
 #include "core/kernel.h"
 #include "core/mm/address-space.h"
-#include "core/task/process.h"
+#include "core/task/process-table.h"
 #include "core/task/scheduler.h"
 #include "core/task/task.h"
 #include "core/time/timekeeper.h"
@@ -28,11 +29,21 @@ namespace {
 constexpr u64 kSearched = 2048;
 } // namespace
 
+CallPatches::Counter& CallPatches::counter_of(u64 instruction)
+{
+    Row& row = counters[(instruction ^ instruction >> 7) % kRows];
+    for (Counter& counter : row)
+        if (counter.instruction == instruction) return counter;
+    auto const by_use = [](Counter const& a, Counter const& b) {
+        return std::pair(a.is_settled, a.calls) < std::pair(b.is_settled, b.calls);
+    };
+    Counter& least = *std::min_element(row.begin(), row.end(), by_use);
+    return least = { .instruction = instruction, .since = Timekeeper::cycles() };
+}
+
 bool CallPatches::count(u64 instruction)
 {
-    Counter& counter = counters[(instruction ^ instruction >> 7) % counters.size()];
-    if (counter.instruction != instruction)
-        counter = { .instruction = instruction, .since = Timekeeper::cycles() };
+    Counter& counter = counter_of(instruction);
     if (counter.is_settled || ++counter.calls < kOften) return false;
     u64 const now = Timekeeper::cycles();
     counter.is_settled = now - counter.since < kSoon;
@@ -42,17 +53,27 @@ bool CallPatches::count(u64 instruction)
 }
 
 /// Counts the plain call that ended before `instruction`, and patches it when its turn has come.
-void AddressSpace::note_call(Task& task, u64 instruction)
+void AddressSpace::note_call(u64 instruction)
 {
-    if (users > 1) return;
     if (!call_patches_) call_patches_ = std::make_unique<CallPatches>();
-    if (!call_patches_->count(instruction) || task.process().threads.size() > 1) return;
+    if (!call_patches_->count(instruction)) return;
     u64 const call = instruction - platform::kSyscallInstructionLength;
     SpaceGuard guard(lock);
     auto const length = patchable_length(call);
-    // The host's thread would go on behind the call: it is made to go where its registers say.
-    if (!length || !task.guest().registers(*task.vcpu)) return;
-    (void)patch_call(call, length).ok(); // without memory for it, it stays as it is
+    if (!length || is_traced()) return;
+    // Without memory for it, it stays as it is.
+    auto const done = patch_call(call, length);
+    if (done.is_error() && done.error() == err::again) call_patches_->count_anew(instruction);
+}
+
+/// Whether a tracer looks at one of those who run here.
+bool AddressSpace::is_traced() const
+{
+    auto const& tasks = kernel_.processes().tasks();
+    return std::any_of(tasks.begin(), tasks.end(), [this](auto const& entry) {
+        Task& task = *entry.second;
+        return task.tracee && task.has_mm() && &task.mm() == this;
+    });
 }
 
 /// Bytes that the call's gate would have to stand for; 0: it stays as it is. Under the lock.
@@ -76,6 +97,7 @@ u64 AddressSpace::patchable_length(u64 call)
     return kernel_.patched_calls()->displaced_length(code, call - first);
 }
 
+/// err::again: the code is being executed; err::nospc: no gate is left. May wait.
 Result<void> AddressSpace::patch_call(u64 call, u64 length)
 {
     CallSites all = call_patches_->copy();
@@ -91,10 +113,12 @@ Result<void> AddressSpace::patch_call(u64 call, u64 length)
         find(CallPatches::kGates)->sealed = true;
     }
     CallSite site { .call = call, .length = length, .is_patched = true };
-    u8* const text = TRY(own_code(call));
-    std::memcpy(site.original, text, length);
     u64 const gate = all.gate(all.sites.size());
-    u8* const gate_code = TRY(own_code(gate));
+    TRY(own_code(gate));
+    u8* const text = TRY(own_code(call));
+    u8* const gate_code = TRY(own_code(gate)); // is there: nothing waits from here on
+    if (kernel_.scheduler().others_run_in(*this)) return err::again;
+    std::memcpy(site.original, text, length);
     std::array<u8, platform::kGateSize> code;
     kernel_.patched_calls()->make_gate(code, gate, site);
     std::memcpy(gate_code, code.data(), code.size());

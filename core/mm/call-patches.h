@@ -19,7 +19,7 @@ struct CallPatches {
     static constexpr u32 kOften = 256;
     static constexpr u64 kSoon = u64 { 1 } << 27;
 
-    /// Of one instruction of those that share the place; the latest to come takes it over.
+    /// Of one instruction.
     struct Counter {
         u64 instruction = 0;
         u32 calls = 0;
@@ -29,10 +29,16 @@ struct CallPatches {
 
     /// True once in a while for an instruction that is executed often.
     bool count(u64 instruction);
+    /// For one that count() was true of: it could not be patched now.
+    void count_anew(u64 instruction) { counter_of(instruction).is_settled = false; }
+    /// A newcomer takes the place of the one in its row that was called least, of those not settled before the others.
+    Counter& counter_of(u64 instruction);
     /// The sites to be changed: nobody else has seen them yet.
     platform::CallSites copy() const { return sites ? *sites : platform::CallSites { kGates, {} }; }
 
-    std::array<Counter, 32> counters {};
+    static constexpr u64 kRows = 16;
+    using Row = std::array<Counter, 4>;
+    std::array<Row, kRows> counters {};
     std::shared_ptr<platform::CallSites const> sites; ///< as the platform knows them; null: none yet
 };
 

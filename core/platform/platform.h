@@ -75,6 +75,9 @@ public:
     /// Sleeps until wake() is called, whatever events are there and wait for dispatch(). May return early, but each
     /// event lets it return early at most once. Called without the kernel lock, by who waits for that.
     virtual void wait_for_wake() = 0;
+    /// Whether those whom the running task wakes had better wait until it sleeps than run on another vCPU: its calls cost
+    /// little as long as a CPU is left for that. With the kernel lock, from its own thread.
+    virtual bool wants_company() const { return false; }
     /// Runs the completions that have arrived, with the kernel lock held. Does not wait.
     virtual void dispatch() = 0;
     /// Makes a wait in progress (of both kinds), or the next one, return. From any thread, with or without the lock.

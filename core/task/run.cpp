@@ -179,7 +179,7 @@ void handle_syscall(Task& task, Trap const& trap)
     if (!task.syscall_work) [[likely]] {
         run_call<dispatch_syscall>(task, trap);
         if (task.kernel().patched_calls() && !task.tracee && !task.is_dying())
-            task.mm().note_call(task, trap.instruction);
+            task.mm().note_call(trap.instruction);
     } else if (is_dispatched_to_user(task, trap))
         return;
     else if (task.tracee)

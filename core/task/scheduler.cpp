@@ -184,11 +184,19 @@ Vcpu* Scheduler::vcpu_for_urgent(Task const& task, Vcpu* preferred)
     return best;
 }
 
+/// Whether the vCPU's running task makes a call, and had better make more before others run.
+bool Scheduler::is_in_company(Vcpu const& vcpu)
+{
+    return vcpu.running_ && !vcpu.running_->in_user && vcpu.port_.wants_company();
+}
+
 Vcpu& Scheduler::suitable_vcpu(Task const& task)
 {
     Vcpu* target = task.vcpu ? task.vcpu : active_;
     if (is_urgent(task)) {
         if (Vcpu* found = vcpu_for_urgent(task, target)) return *found;
+    } else if (active_->may_run(task) && is_in_company(*active_)) {
+        target = active_;
     } else if (!target->may_run(task) || (target->running_ && target != active_ && !target->idle_)) {
         for (auto& candidate : vcpus_)
             if (candidate->idle_ && candidate->may_run(task)) {
@@ -232,7 +240,9 @@ void Scheduler::notify(Vcpu& target, Task const& placed)
         u64 now_at = running.virtual_runtime + spent * 1024 / weight_of(running);
         bool const is_idle = placed.policy == abi::sched_idle, over_idle = running.policy == abi::sched_idle;
         bool const is_eager = placed.policy != abi::sched_batch && !is_idle;
-        first = is_eager && (over_idle || placed.virtual_runtime + kWakeupGranularity < now_at);
+        bool const can_wait = &target == active_ && is_in_company(target);
+        first
+            = is_eager && (over_idle || (!can_wait && placed.virtual_runtime + kWakeupGranularity < now_at));
     }
     if (first)
         target.request_attention();
@@ -282,6 +292,14 @@ void Scheduler::migrate_current()
         break;
     }
     from->switch_away();
+}
+
+bool Scheduler::others_run_in(mm::AddressSpace const& space) const
+{
+    return std::any_of(vcpus_.begin(), vcpus_.end(), [&](auto const& vcpu) {
+        Task* task = vcpu->running_;
+        return vcpu.get() != active_ && task && task->in_user && &task->mm() == &space;
+    });
 }
 
 void Scheduler::make_guests_cross(mm::AddressSpace const* space)

@@ -143,6 +143,8 @@ public:
     void place(Task& task);
     /// Applies a change of what the task's place depends on: policy, priority, deadline, lent priority.
     void change(Task& task, std::function<void()> const& apply);
+    /// Whether another vCPU runs guest code of `space`.
+    bool others_run_in(mm::AddressSpace const& space) const;
     /// Returns once each other vCPU that runs guest code (of `space`, if given) has left it. Waits.
     void make_guests_cross(mm::AddressSpace const* space);
     /// The running task's affinity no longer allows its vCPU: it goes on on another.
@@ -165,6 +167,7 @@ public:
 
 private:
     friend class Vcpu;
+    static bool is_in_company(Vcpu const& vcpu);
     Vcpu& suitable_vcpu(Task const& task);
     Vcpu* vcpu_for_urgent(Task const& task, Vcpu* preferred);
     void find_room(Task& urgent);
