@@ -40,11 +40,15 @@ constexpr i32 ip_tos = 1, ip_ttl = 2, ip_hdrincl = 3, ip_retopts = 7, ip_pktinfo
 // Of both levels
 constexpr i32 mcast_join_group = 42, mcast_leave_group = 45;
 // IPPROTO_IPV6
+// The first form of the interface (RFC 2292); the options and the messages have the same numbers.
+constexpr i32 ipv6_2292pktinfo = 2, ipv6_2292hopopts = 3, ipv6_2292dstopts = 4, ipv6_2292rthdr = 5,
+              ipv6_2292hoplimit = 8;
 constexpr i32 ipv6_unicast_hops = 16, ipv6_multicast_if = 17, ipv6_join_group = 20, ipv6_leave_group = 21,
               ipv6_multicast_all = 29, ipv6_multicast_hops = 18, ipv6_multicast_loop = 19,
               ipv6_mtu_discover = 23, ipv6_recverr = 25, ipv6_v6only = 26, ipv6_recvpktinfo = 49,
-              ipv6_pktinfo = 50, ipv6_recvhoplimit = 51, ipv6_hoplimit = 52, ipv6_recvtclass = 66,
-              ipv6_tclass = 67;
+              ipv6_pktinfo = 50, ipv6_recvhoplimit = 51, ipv6_hoplimit = 52, ipv6_recvhopopts = 53,
+              ipv6_recvrthdr = 56, ipv6_recvdstopts = 58, ipv6_recvpathmtu = 60, ipv6_dontfrag = 62,
+              ipv6_recvtclass = 66, ipv6_tclass = 67;
 /// struct in_pktinfo
 struct PacketInfo {
     i32 interface;

@@ -192,6 +192,24 @@ Result<u64> IoBuffer::take(void* to, u64 length)
     });
 }
 
+u64 IoBuffer::offer_present(u64 length, std::function<u64(std::span<u8 const>)> const& accept)
+{
+    auto offer = [&](u64 address, u64, u64 n) -> Result<u64> {
+        if (!task_) return accept({ reinterpret_cast<u8 const*>(address), n });
+        u64 done = 0;
+        while (done < n) {
+            auto const view
+                = task_->mm().try_kernel_run(GuestAddr(address + done), Protection::read, n - done);
+            u64 const there = std::min<u64>(view.size(), n - done);
+            u64 const taken = there ? accept(view.first(there)) : 0;
+            done += taken;
+            if (taken < there || !there) break;
+        }
+        return done;
+    };
+    return move(length, offer).value(); // says no error
+}
+
 void IoBuffer::rewind(u64 count)
 {
     UMBRA_ASSERT(count <= transferred_);

@@ -4,6 +4,7 @@
 // the given task's. Core never dereferences a GuestAddr in any other way.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -120,6 +121,9 @@ public:
     Result<u64> put(void const* from, u64 length);
     Result<u64> put_zeros(u64 length);
     Result<u64> take(void* to, u64 length);
+    /// Shows up to `length` bytes of a write's data where they are, as far as that needs no wait, piece by piece to `accept`,
+    /// which says how many it took; ends where it did not take all. Returns how many were taken, and advances over them.
+    u64 offer_present(u64 length, std::function<u64(std::span<u8 const>)> const& accept);
     /// The same, all or nothing: EFAULT with the cursor where it was.
     Result<void> put_all(void const* from, u64 length) { return whole(put(from, length), length); }
     Result<void> take_all(void* to, u64 length) { return whole(take(to, length), length); }

@@ -10,6 +10,10 @@
 
 namespace umbra {
 
+namespace {
+constexpr size_t kManyFiles = 4096;
+}
+
 FdTable::FdTable(Kernel& kernel)
     : kernel_(kernel)
 {
@@ -112,7 +116,12 @@ void FdTable::close_on_exec(Task& task)
     }
 }
 
-void FdTable::close_all(Task& task) { close_range(task, 0, ~0u); }
+void FdTable::close_all(Task& task)
+{
+    close_range(task, 0, ~0u);
+    // What so many files were in the heap, sockets above all, it keeps unless it is asked.
+    if (slots_.size() >= kManyFiles) kernel_.platform().trim_heap();
+}
 
 Result<bool> FdTable::get_close_on_exec(GuestFd fd) const
 {

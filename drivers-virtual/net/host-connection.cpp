@@ -10,7 +10,7 @@
 namespace umbra::drivers {
 
 namespace {
-constexpr u64 kPiece = 64 << 10; ///< bytes that are asked for at once
+constexpr u64 kPiece = 16 << 10, kLargePiece = 64 << 10; ///< bytes that are asked for at once
 constexpr u64 kMostInARow = 1 << 20; ///< then others get their turn
 } // namespace
 
@@ -25,6 +25,7 @@ HostConnection::HostConnection(Kernel& kernel, HostIo& io, hostabi::HostSocket s
 {
     socket_.send_at_once();
     far_->waiters.add(*this);
+    far_->outlet = this;
     ref(); // until end()
 }
 
@@ -109,11 +110,21 @@ void HostConnection::send_to_host()
     if (told_host_ && host_finished_) end(false);
 }
 
+u64 HostConnection::send_now(std::span<u8 const> bytes)
+{
+    if (is_over_ || is_connecting_ || far_->state == net::TcpEnd::State::connecting) return 0;
+    auto const sent = socket_.send(bytes);
+    if (sent.is_error()) return 0; // the queue's turn, which meets it as well
+    counters_.count_sent(sent.value());
+    return sent.value();
+}
+
 void HostConnection::receive_from_host()
 {
     if (host_finished_) return;
     for (u64 moved = 0; far_->peer && far_->send_space() > 0;) {
-        auto const room = far_->room_at_peer(std::min(far_->send_space(), kPiece));
+        auto const room
+            = far_->room_at_peer(std::min(far_->send_space(), comes_fast_ ? kLargePiece : kPiece));
         if (room.is_error()) {
             // The kernel's memory is used up. Goes on when the guest has read; with nothing to read it would hang.
             if (far_->peer->queued == 0) end(true);
@@ -132,6 +143,7 @@ void HostConnection::receive_from_host()
             if (told_host_) end(false);
             return;
         }
+        comes_fast_ = received.value() >= std::min(room.value().size(), kPiece);
         counters_.count_received(received.value());
         far_->send_from_room(received.value());
         moved += received.value();
@@ -143,6 +155,7 @@ void HostConnection::end(bool abort)
 {
     if (std::exchange(is_over_, true)) return;
     is_connecting_ = false;
+    far_->outlet = nullptr;
     readable_.stop();
     writable_.stop();
     if (abort) socket_.reset_on_close();

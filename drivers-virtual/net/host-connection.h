@@ -11,7 +11,7 @@
 
 namespace umbra::drivers {
 
-class HostConnection final : public WatchUser, private Waiter {
+class HostConnection final : public WatchUser, private Waiter, private net::TcpEnd::Outlet {
 public:
     /// The guest asked: `socket` is being connected. `near` is connecting from now on.
     static void begin(Kernel& kernel, HostIo& io, hostabi::HostSocket socket, net::TcpEnd& near,
@@ -26,6 +26,7 @@ private:
 
     void ready(HostWatch& watch, u32 events) override;
     void notify(u32 events) override;
+    u64 send_now(std::span<u8 const> bytes) override;
     void host_connected();
     /// Does all that can be done now.
     void pump();
@@ -41,6 +42,7 @@ private:
     bool is_connecting_ = false; ///< the host's socket
     bool is_pumping_ = false, must_pump_ = false;
     bool host_finished_ = false; ///< the host's peer sends no more
+    bool comes_fast_ = false; ///< as much came as was asked for
     bool told_host_ = false; ///< that the guest sends no more
     bool is_over_ = false;
 };

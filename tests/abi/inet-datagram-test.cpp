@@ -268,5 +268,36 @@ TEST(InetDatagram, the_queue_of_errors_is_not_waited_for)
     EXPECT_ERROR(::recv(stream, &byte, 1, MSG_ERRQUEUE), EAGAIN);
 }
 
+TEST(InetDatagram, options_of_ipv6_packets_are_switches)
+{
+    Fd fd = ::socket(AF_INET6, SOCK_DGRAM, 0);
+    for (int name : { IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVTCLASS, IPV6_RECVHOPOPTS, IPV6_RECVRTHDR,
+             IPV6_RECVDSTOPTS, IPV6_RECVPATHMTU, IPV6_DONTFRAG, IPV6_2292PKTINFO, IPV6_2292HOPOPTS,
+             IPV6_2292DSTOPTS, IPV6_2292RTHDR, IPV6_2292HOPLIMIT }) {
+        EXPECT_EQ(option(fd, IPPROTO_IPV6, name), 0) << name;
+        EXPECT_OK(set_option(fd, IPPROTO_IPV6, name, 1)) << name;
+        EXPECT_EQ(option(fd, IPPROTO_IPV6, name), 1) << name;
+        EXPECT_OK(set_option(fd, IPPROTO_IPV6, name, 0)) << name;
+        EXPECT_EQ(option(fd, IPPROTO_IPV6, name), 0) << name;
+    }
+}
+
+TEST(InetDatagram, binding_any_address_without_a_family)
+{
+    for (int type : { SOCK_STREAM, SOCK_DGRAM }) {
+        Fd fd = ::socket(AF_INET, type, 0);
+        auto name = name4(0);
+        name.sin_family = AF_UNSPEC;
+        EXPECT_ERROR(bind_to(fd, name), EAFNOSUPPORT) << "any other address";
+        name.sin_addr.s_addr = INADDR_ANY;
+        EXPECT_OK(bind_to(fd, name));
+        EXPECT_NE(name_of(fd).sin_port, 0);
+        Fd six = ::socket(AF_INET6, type, 0);
+        auto any = name6(0, "::");
+        any.sin6_family = AF_UNSPEC;
+        EXPECT_ERROR(bind_to(six, any), EAFNOSUPPORT);
+    }
+}
+
 } // namespace
 } // namespace abi_test

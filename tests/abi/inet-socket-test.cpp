@@ -225,6 +225,38 @@ TEST(InetSocket, connecting_without_waiting)
     EXPECT_EQ(option(refused, SOL_SOCKET, SO_ERROR), 0) << "told once";
 }
 
+/// One that waits for room in a listener's queue.
+struct Asking {
+    Listener listener { 0 };
+    Fd first = ::socket(AF_INET, SOCK_STREAM, 0);
+    Asking() { EXPECT_OK(connect_to(first, listener.name)); }
+};
+
+TEST(InetSocket, connecting_is_given_up)
+{
+    Asking asking;
+    for (int how : { SHUT_RD, SHUT_WR, SHUT_RDWR }) {
+        Fd fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        EXPECT_ERROR(connect_to(fd, asking.listener.name), EINPROGRESS);
+        EXPECT_ERROR(connect_to(fd, asking.listener.name), EALREADY);
+        EXPECT_OK(::shutdown(fd, how));
+        EXPECT_EQ(option(fd, SOL_SOCKET, SO_ERROR), ECONNRESET);
+        EXPECT_ERROR(::shutdown(fd, how), ENOTCONN);
+        EXPECT_ERROR(connect_to(fd, asking.listener.name), EINPROGRESS) << "anew";
+    }
+}
+
+TEST(InetSocket, connecting_is_given_up_by_another_thread)
+{
+    Asking asking;
+    Fd fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    std::thread other([&] { EXPECT_ERROR(connect_to(fd, asking.listener.name), ECONNRESET); });
+    // Until it waits there.
+    while (::shutdown(fd, SHUT_RDWR) != 0)
+        ::usleep(1000);
+    other.join();
+}
+
 TEST(InetSocket, accepting_without_waiting)
 {
     Listener listener;

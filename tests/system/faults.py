@@ -84,7 +84,7 @@ PENDING = """
     print(name(limited.connect, to))
     given_up = socket.socket()
     given_up.setblocking(False)
-    print(name(given_up.connect, to), given_up.close())
+    print(name(given_up.connect, to), name(given_up.shutdown, socket.SHUT_RDWR), given_up.close())
 """
 
 

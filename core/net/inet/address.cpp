@@ -51,6 +51,16 @@ Result<InetName> inet_name_of(SocketAddress const& address, i32 family)
     return name;
 }
 
+Result<InetName> inet_name_to_bind(SocketAddress const& address, i32 family)
+{
+    abi::SockaddrIn in;
+    if (family == abi::af_inet && address.length >= sizeof in && address.family() == abi::af_unspec) {
+        std::memcpy(&in, address.bytes, sizeof in);
+        if (InetName const name = name_of(in); name.address.is_any()) return name;
+    }
+    return inet_name_of(address, family);
+}
+
 SocketAddress socket_address_of(InetName const& name, i32 family)
 {
     if (family == abi::af_inet) {

@@ -38,6 +38,8 @@ struct InetName {
 
 /// What a guest gave for a socket of `family`. EINVAL: too short; EAFNOSUPPORT: another family.
 Result<InetName> inet_name_of(SocketAddress const& address, i32 family);
+/// The same for bind(2): old programs do not say that 0.0.0.0 is IPv4's.
+Result<InetName> inet_name_to_bind(SocketAddress const& address, i32 family);
 /// The other way round, as a socket of `family` shows it.
 SocketAddress socket_address_of(InetName const& name, i32 family);
 

@@ -49,6 +49,17 @@ constexpr OptionRow kOptions[] = {
     { abi::ipproto_ipv6, abi::ipv6_recvpktinfo, 0, 0, 1 },
     { abi::ipproto_ipv6, abi::ipv6_recvhoplimit, 0, 0, 1 },
     { abi::ipproto_ipv6, abi::ipv6_recvtclass, 0, 0, 1 },
+    { abi::ipproto_ipv6, abi::ipv6_2292pktinfo, 0, 0, 1 },
+    { abi::ipproto_ipv6, abi::ipv6_2292hoplimit, 0, 0, 1 },
+    // No packet has headers of these kinds, nor is any cut.
+    { abi::ipproto_ipv6, abi::ipv6_2292hopopts, 0, 0, 1 },
+    { abi::ipproto_ipv6, abi::ipv6_2292dstopts, 0, 0, 1 },
+    { abi::ipproto_ipv6, abi::ipv6_2292rthdr, 0, 0, 1 },
+    { abi::ipproto_ipv6, abi::ipv6_recvhopopts, 0, 0, 1 },
+    { abi::ipproto_ipv6, abi::ipv6_recvrthdr, 0, 0, 1 },
+    { abi::ipproto_ipv6, abi::ipv6_recvdstopts, 0, 0, 1 },
+    { abi::ipproto_ipv6, abi::ipv6_recvpathmtu, 0, 0, 1 },
+    { abi::ipproto_ipv6, abi::ipv6_dontfrag, 0, 0, 1 },
     { abi::ipproto_ipv6, abi::ipv6_tclass, 0, -1, 255 },
     { abi::ipproto_udp, abi::udp_cork, 0, -kMax, kMax, abi::ipproto_udp },
     { abi::ipproto_udplite, abi::udp_cork, 0, -kMax, kMax, abi::ipproto_udplite },
@@ -131,7 +142,7 @@ void InetSocket::copy_reuse_options()
 
 Result<void> InetSocket::bind(Task& task, SocketAddress const& address)
 {
-    InetName const name = TRY(inet_name_of(address, family()));
+    InetName const name = TRY(inet_name_to_bind(address, family()));
     bool const is_group = name.address.is_multicast() && type() != abi::sock_stream;
     if (!is_group && !space().has(name.address)) return err::addrnotavail;
     if (name.port && name.port < space().settings.first_unprivileged_port

@@ -57,10 +57,12 @@ Result<void> apply_v6(ControlMessage const& message, PacketNotes& notes, i32& in
 {
     switch (message.type) {
     case abi::ipv6_hoplimit:
+    case abi::ipv6_2292hoplimit:
         return set_byte(notes.hop_limit, message, -1);
     case abi::ipv6_tclass:
         return set_byte(notes.traffic_class, message, -1);
-    case abi::ipv6_pktinfo: {
+    case abi::ipv6_pktinfo:
+    case abi::ipv6_2292pktinfo: {
         auto const info = TRY(structure_of<abi::PacketInfo6>(message));
         interface = info.interface;
         std::ranges::copy(info.address, notes.source.bytes.begin());
@@ -124,16 +126,19 @@ void InetSocket::add_messages(PacketNotes const& notes, IpAddress const& from, A
             add(out, abi::ipproto_ip, abi::ip_tos, notes.traffic_class);
     }
     if (family() != abi::af_inet6) return;
-    if (option(abi::ipproto_ipv6, abi::ipv6_recvpktinfo)) {
-        abi::PacketInfo6 info { .address = {}, .interface = notes.interface };
-        std::ranges::copy(notes.to.bytes, info.address);
+    abi::PacketInfo6 info { .address = {}, .interface = notes.interface };
+    std::ranges::copy(notes.to.bytes, info.address);
+    if (option(abi::ipproto_ipv6, abi::ipv6_recvpktinfo))
         add(out, abi::ipproto_ipv6, abi::ipv6_pktinfo, info);
-    }
     if (from.is_v4()) return; // which has none of the others
     if (option(abi::ipproto_ipv6, abi::ipv6_recvhoplimit))
         add(out, abi::ipproto_ipv6, abi::ipv6_hoplimit, i32(notes.hop_limit));
     if (option(abi::ipproto_ipv6, abi::ipv6_recvtclass))
         add(out, abi::ipproto_ipv6, abi::ipv6_tclass, i32(notes.traffic_class));
+    if (option(abi::ipproto_ipv6, abi::ipv6_2292pktinfo))
+        add(out, abi::ipproto_ipv6, abi::ipv6_2292pktinfo, info);
+    if (option(abi::ipproto_ipv6, abi::ipv6_2292hoplimit))
+        add(out, abi::ipproto_ipv6, abi::ipv6_2292hoplimit, i32(notes.hop_limit));
 }
 
 } // namespace umbra::net

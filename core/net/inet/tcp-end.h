@@ -110,6 +110,14 @@ public:
     struct {
         u32 next = 0, expected = 0;
     } numbers;
+    /// Of the kernel's own end of a connection with the outside: who can pass bytes on without the queue.
+    class Outlet {
+    public:
+        virtual ~Outlet() = default;
+        /// Sends some of them, which follow all that this end was sent before; returns how many. Does not wait.
+        virtual u64 send_now(std::span<u8 const> bytes) = 0;
+    };
+    Outlet* outlet = nullptr;
     Mutex receive_mutex; ///< held by a reader while it copies
     WaitQueue waiters;
 
@@ -121,7 +129,9 @@ private:
 
     class Cork;
 
+    u64 send_directly(IoBuffer& data, u64 size);
     u64 deliver(std::span<u8 const> bytes);
+    Result<u64> deliver_whole(std::unique_ptr<u8[]> bytes, u64 count);
     Result<u64> hold(std::span<u8 const> bytes, u64 segment);
     bool has_backlog_room() const { return pending_.size() <= backlog_; }
     void establish(TcpEnd& listener);

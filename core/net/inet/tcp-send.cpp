@@ -10,7 +10,7 @@
 namespace umbra::net {
 
 namespace {
-constexpr u64 kChunk = 16 << 10, kSmallChunk = 2 << 10; ///< bytes
+constexpr u64 kSmallChunk = 2 << 10, kChunk = 16 << 10, kLargeChunk = 64 << 10; ///< bytes
 constexpr u32 kReadable = abi::pollin | abi::pollrdnorm;
 } // namespace
 
@@ -27,7 +27,7 @@ bool TcpEnd::is_writable() const { return !peer || send_space() * 3 >= send_limi
 Result<TcpEnd::Chunk*> TcpEnd::tail(u64 wanted)
 {
     if (!queue_.empty() && queue_.back().end < queue_.back().room) return &queue_.back();
-    u64 const room = wanted > kSmallChunk ? kChunk : kSmallChunk;
+    u64 const room = wanted <= kSmallChunk ? kSmallChunk : wanted <= kChunk ? kChunk : kLargeChunk;
     if (!Network::has_room(kernel, room)) return err::nobufs;
     queue_.push_back({ std::unique_ptr<u8[]>(new u8[room]), room });
     return &queue_.back();
@@ -61,6 +61,19 @@ u64 TcpEnd::deliver(std::span<u8 const> bytes)
     return done;
 }
 
+/// The same for a whole buffer, which becomes a part of that queue. ENOBUFS.
+Result<u64> TcpEnd::deliver_whole(std::unique_ptr<u8[]> bytes, u64 count)
+{
+    if (!Network::has_room(kernel, count)) return err::nobufs;
+    RefPtr<TcpEnd> const to = peer;
+    if (space->capture) [[unlikely]]
+        space->capture->tcp_sends(*this, { bytes.get(), count });
+    to->queue_.push_back({ .data = std::move(bytes), .room = count, .end = count });
+    to->account(i64(count));
+    to->waiters.wake_all(kReadable);
+    return count;
+}
+
 Result<u64> TcpEnd::hold(std::span<u8 const> bytes, u64 segment)
 {
     if (!Network::has_room(kernel, bytes.size())) return err::nobufs;
@@ -70,10 +83,22 @@ Result<u64> TcpEnd::hold(std::span<u8 const> bytes, u64 segment)
     return bytes.size();
 }
 
+/// Out of the guest's memory to the host, where nothing is to go before it: many bytes that are there.
+u64 TcpEnd::send_directly(IoBuffer& data, u64 size)
+{
+    bool const can = peer && peer->outlet && peer->queued == 0 && !held() && !space->capture;
+    if (!can || size < kChunk) return 0;
+    u64 const sent
+        = data.offer_present(size, [&](std::span<u8 const> bytes) { return peer->outlet->send_now(bytes); });
+    if (peer) peer->position_ += sent;
+    return sent;
+}
+
 Result<u64> TcpEnd::send(IoBuffer& data, u64 size, u64 segment)
 {
+    if (u64 const sent = segment ? 0 : send_directly(data, size)) return sent;
     // The copy may wait, and meanwhile the peer may read, others write, or all end: the bytes are ours until they are in.
-    u64 const count = std::min(size, kChunk);
+    u64 const count = std::min(size, kLargeChunk);
     u8 small[kSmallChunk];
     std::unique_ptr<u8[]> large(count > sizeof small ? new u8[count] : nullptr);
     u8* const bytes = large ? large.get() : small;
@@ -83,7 +108,9 @@ Result<u64> TcpEnd::send(IoBuffer& data, u64 size, u64 segment)
             space->capture->tcp_sends(*this, { bytes, count });
         return count;
     }
-    Result<u64> sent = segment || held() ? hold({ bytes, count }, segment) : deliver({ bytes, count });
+    Result<u64> sent = segment || held() ? hold({ bytes, count }, segment)
+        : count >= kChunk                ? deliver_whole(std::move(large), count)
+                                         : Result<u64>(deliver({ bytes, count }));
     u64 const done = sent.ok() ? sent.value() : 0;
     data.rewind(count - done);
     return done || !count ? Result<u64>(done) : Result<u64>(err::nobufs);

@@ -119,6 +119,12 @@ Result<void> TcpSocket::shutdown(i32 how)
         if (receive) end_->shut_receiving();
         return {};
     }
+    if (end_->state == State::connecting) {
+        end_->close(true);
+        end_->error = err::connreset; // for who waits in connect(2), or asks for it
+        told_in_progress_ = false;
+        return {};
+    }
     if (!end_->is_alive()) return err::notconn;
     if (receive) end_->shut_receiving();
     if (send) end_->finish_sending();
