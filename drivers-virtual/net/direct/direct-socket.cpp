@@ -131,7 +131,12 @@ Result<void> DirectSocket::connect(Task& task, net::SocketAddress const& address
     Nanoseconds const limit = wait_limit(abi::pollout);
     Nanoseconds const deadline = limit == kNever ? kNever : task.kernel().time().monotonic() + limit;
     constexpr u32 decided = abi::pollout | abi::pollerr | abi::pollhup;
-    auto waited = waiters_.wait_until([&] { return (readiness() & decided) != 0; }, deadline);
+    is_connecting_ = true;
+    is_given_up_ = false;
+    auto waited = waiters_.wait_until([&] { return is_given_up_ || (readiness() & decided) != 0; }, deadline);
+    is_connecting_ = false;
+    if (i32 const error = is_given_up_ ? socket_.error() : 0)
+        return direct_error(hostabi::HostErrno { error });
     if (waited.is_error()) return waited.error() == err::timedout ? err::inprogress : waited.error();
     // Asked for again it tells what came of it, and a socket that was refused may try once more.
     return guest_result(socket_.connect(bytes_of(address)));
@@ -150,6 +155,7 @@ Result<Ref<net::Socket>> DirectSocket::accept(u32 flags)
 Result<void> DirectSocket::shutdown(i32 how)
 {
     TRY(guest_result(socket_.shutdown(how)));
+    is_given_up_ = is_connecting_;
     waiters_.wake_all();
     return {};
 }

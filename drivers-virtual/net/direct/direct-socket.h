@@ -50,6 +50,8 @@ private:
     hostabi::PlainSocket socket_;
     WaitQueue waiters_;
     bool is_listening_ = false;
+    bool is_connecting_ = false; ///< a task waits for that
+    bool is_given_up_ = false; ///< another task has shut the socket meanwhile
 };
 
 } // namespace umbra::drivers
