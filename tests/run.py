@@ -240,7 +240,7 @@ def denied(lane):
 # becomes of a corked datagram when the next piece cannot be read.
 SOCKETS = ("--gtest_filter=BoundInterface.*:Epoll*.*:Inet*.*:LowWaterTcp.*:Multicast.*:Poll.*:Select.*:Streams/*:TcpOption.*"
            ":UrgentStream.*:Splice.*:AsyncOwner.*-BoundInterface.Names:BoundInterface.Indices:InetDatagram.corked"
-           ":InetSocket.listed_in_proc:InetSocket.connecting_is_given_up_by_another_thread")
+           ":InetSocket.listed_in_proc")
 
 
 def machine_lacks():

@@ -13,11 +13,10 @@
 // - Nothing in the service page or in an area: see stub-thread.h.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <span>
 #include <vector>
-
-#include <atomic>
 
 #include <linux/seccomp.h>
 

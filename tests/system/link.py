@@ -53,7 +53,7 @@ SERVER = """
     import socket
     datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     datagrams.bind(("", 5000))
-""" + peers.SERVER + """
+""" + peers.server() + """
     for _ in range(2):
         data, peer = datagrams.recvfrom(70000)
         datagrams.sendto(b"%d" % len(data), peer)

@@ -16,52 +16,40 @@ def on_switch(t, script, name="umbra", impairments=""):
 @test
 def stream(t):
     """A megabyte each way, closed each way on its own; a port that nobody has is refused."""
-    server = t.start(on_switch(t, peers.SERVER))
+    server = t.start(on_switch(t, peers.server()))
     expect(server.stdout.readline() == b"ready\n", "the server listens")
     t.host(*on_switch(t, peers.client("10.0.3.1"))).expect("ECONNREFUSED\nTrue 10.0.3.2\n")
     out, err = server.communicate(timeout=150)
     expect((out, err) == (b"10.0.3.2 1048576\n", b""), (out, err))
 
 
+ONE, OTHER = "fd75:6d62:7261:3::1", "fd75:6d62:7261:3::2"
 SIX = """
-    import errno, socket, sys
-    one, other = "fd75:6d62:7261:3::1", "fd75:6d62:7261:3::2"
+    import socket, sys
     group = socket.inet_pton(socket.AF_INET6, "ff05::1234") + (2).to_bytes(4, sys.byteorder)
     datagrams = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     datagrams.bind(("::", 5000))
     datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
-    if sys.argv[1] == "server":
-        listener = socket.create_server(("::", 7000), family=socket.AF_INET6)
-        print("ready", flush=True)
-        connection, peer = listener.accept()
-        data = b""
-        while piece := connection.recv(1 << 16): data += piece
-        connection.sendall(bytes(reversed(data)))
-        connection.close()
-        for _ in range(2):
-            data, sender = datagrams.recvfrom(70000)
-            datagrams.sendto(b"%d" % len(data), sender)
-        print(peer[0], sender[0])
-        sys.exit()
-    data = bytes(range(256)) * 4096
-    s = socket.create_connection((one, 7000))
-    s.sendall(data)
-    s.shutdown(socket.SHUT_WR)
-    back = b""
-    while piece := s.recv(1 << 16): back += piece
-    print(back == bytes(reversed(data)), s.getsockname()[0])
+"""
+SIX_SERVER = SIX + peers.server("::", "AF_INET6") + """
+    for _ in range(2):
+        data, sender = datagrams.recvfrom(70000)
+        datagrams.sendto(b"%d" % len(data), sender)
+    print(sender[0])
+"""
+SIX_CLIENT = SIX + peers.client(ONE) + """
     ping = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM, socket.IPPROTO_ICMPV6)
-    ping.sendto(b"\\x80" + bytes(7) + b"hello", (one, 0))
+    ping.sendto(b"\\x80" + bytes(7) + b"hello", (there, 0))
     answer, sender = ping.recvfrom(100)
     print(answer[0], answer[8:], sender[0])
-    datagrams.connect((one, 5001))
+    datagrams.connect((there, 5001))
     datagrams.send(b"nobody")
     try: datagrams.recv(1)
     except OSError as problem: print(errno.errorcode[problem.errno])
     asking = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-    asking.sendto(bytes(8952), (one, 5000))
+    asking.sendto(bytes(8952), (there, 5000))
     print(*asking.recvfrom(100))
-    try: asking.sendto(bytes(8953), (one, 5000))
+    try: asking.sendto(bytes(8953), (there, 5000))
     except OSError as problem: print(errno.errorcode[problem.errno])
     asking.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, 2)
     asking.sendto(b"all", ("ff05::1234", 5000))
@@ -72,13 +60,12 @@ SIX = """
 @test
 def six(t):
     """The same by IPv6: a stream, a ping, datagrams, a group, a port that nobody has."""
-    command = on_switch(t, SIX)
-    server = t.start([*command, "server"])
+    server = t.start(on_switch(t, SIX_SERVER))
     expect(server.stdout.readline() == b"ready\n", "the server listens")
-    one, other = "fd75:6d62:7261:3::1", "fd75:6d62:7261:3::2"
-    answers = f"b'8952' ('{one}', 5000, 0, 0)\nEMSGSIZE\nb'3' ('{one}', 5000, 0, 0)\n"
-    t.host(*command, "client").expect(f"True {other}\n129 b'hello' {one}\nECONNREFUSED\n{answers}")
-    expect(server.communicate(timeout=150) == (f"{other} {other}\n".encode(), b""), "what it saw")
+    answers = f"b'8952' ('{ONE}', 5000, 0, 0)\nEMSGSIZE\nb'3' ('{ONE}', 5000, 0, 0)\n"
+    t.host(*on_switch(t, SIX_CLIENT)).expect(
+        f"ECONNREFUSED\nTrue {OTHER}\n129 b'hello' {ONE}\nECONNREFUSED\n{answers}")
+    expect(server.communicate(timeout=150) == (f"{OTHER} 1048576\n{OTHER}\n".encode(), b""), "what it saw")
 
 
 LISTENERS = """
@@ -188,7 +175,7 @@ def latency(t):
 def loss(t):
     """A stream arrives as it was over a line that loses, delays and reorders."""
     bad = ",loss=3%,latency=2ms,reorder=10%,rate=20mbit,seed=5"
-    server = t.start(on_switch(t, peers.SERVER, impairments=bad))
+    server = t.start(on_switch(t, peers.server(), impairments=bad))
     expect(server.stdout.readline() == b"ready\n", "the server listens")
     t.host(*on_switch(t, peers.client("10.0.3.1", 512), impairments=bad)).expect("ECONNREFUSED\nTrue 10.0.3.2\n")
     out, err = server.communicate(timeout=150)

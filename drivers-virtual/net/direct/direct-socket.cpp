@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "drivers-virtual/net/direct/direct-socket.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "core/abi/inet.h"
@@ -122,6 +124,15 @@ Result<void> DirectSocket::listen(Task&, i32 backlog)
     return {};
 }
 
+/// Events alone do not tell: one that was shut before it was connected hangs up from the beginning.
+bool DirectSocket::is_connect_decided() const
+{
+    if (!(socket_.readiness() & (abi::pollout | abi::pollerr | abi::pollhup))) return false;
+    u8 state = 0; // the first byte of struct tcp_info
+    auto const known = socket_.get_option(IPPROTO_TCP, TCP_INFO, { &state, sizeof state });
+    return known.is_error() || state != abi::tcp_syn_sent;
+}
+
 Result<void> DirectSocket::connect(Task& task, net::SocketAddress const& address)
 {
     auto const begun = socket_.connect(bytes_of(address));
@@ -130,13 +141,12 @@ Result<void> DirectSocket::connect(Task& task, net::SocketAddress const& address
     if (!goes_on || is_nonblocking()) return direct_error(begun.error());
     Nanoseconds const limit = wait_limit(abi::pollout);
     Nanoseconds const deadline = limit == kNever ? kNever : task.kernel().time().monotonic() + limit;
-    constexpr u32 decided = abi::pollout | abi::pollerr | abi::pollhup;
-    is_connecting_ = true;
-    is_given_up_ = false;
-    auto waited = waiters_.wait_until([&] { return is_given_up_ || (readiness() & decided) != 0; }, deadline);
-    is_connecting_ = false;
-    if (i32 const error = is_given_up_ ? socket_.error() : 0)
-        return direct_error(hostabi::HostErrno { error });
+    u32 const shuts_before = shuts_;
+    auto waited
+        = waiters_.wait_until([&] { return shuts_ != shuts_before || is_connect_decided(); }, deadline);
+    // Given up by another task; asked for again, it would begin anew.
+    i32 const error = shuts_ != shuts_before ? socket_.error() : 0;
+    if (error) return direct_error(hostabi::HostErrno { error });
     if (waited.is_error()) return waited.error() == err::timedout ? err::inprogress : waited.error();
     // Asked for again it tells what came of it, and a socket that was refused may try once more.
     return guest_result(socket_.connect(bytes_of(address)));
@@ -155,7 +165,7 @@ Result<Ref<net::Socket>> DirectSocket::accept(u32 flags)
 Result<void> DirectSocket::shutdown(i32 how)
 {
     TRY(guest_result(socket_.shutdown(how)));
-    is_given_up_ = is_connecting_;
+    ++shuts_;
     waiters_.wake_all();
     return {};
 }

@@ -44,14 +44,14 @@ private:
     bool names_interface(std::span<u8 const> name) const;
     bool is_listening() const override { return is_listening_; }
     i32 take_error() override { return socket_.error(); }
+    bool is_connect_decided() const;
     Result<u64> send_piece(IoBuffer& data, u64 length, hostabi::PlainSocket::Sending const& how);
 
     DirectNetwork& network_;
     hostabi::PlainSocket socket_;
     WaitQueue waiters_;
     bool is_listening_ = false;
-    bool is_connecting_ = false; ///< a task waits for that
-    bool is_given_up_ = false; ///< another task has shut the socket meanwhile
+    u32 shuts_ = 0; ///< how often it was shut
 };
 
 } // namespace umbra::drivers
